@@ -1,0 +1,163 @@
+"""What the user asks for: services with demand and promises, places, time and money."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from solver.domain.quantity import Frozen
+from solver.errors import Place
+
+Precision = Literal["fp16", "fp8", "fp4"]
+Acquisition = Literal["buy", "lease", "reserve", "rent", "spot", "api"]
+
+HOURS_PER_YEAR = 8766.0  # 365.25 days
+
+
+class LengthBucket(Frozen):
+    """A cell of the joint length histogram: mean tokens of its requests and their share of all requests."""
+
+    prompt_tokens: float = Field(ge=0)
+    output_tokens: float = Field(gt=0)
+    share: float = Field(gt=0, le=1)
+    prompt_max: float = 0.0  # largest prompt in the cell (0: the mean)
+    output_max: float = 0.0
+
+    @model_validator(mode="after")
+    def _bounds(self) -> LengthBucket:
+        object.__setattr__(self, "prompt_max", max(self.prompt_max, self.prompt_tokens))
+        object.__setattr__(self, "output_max", max(self.output_max, self.output_tokens))
+        return self
+
+
+class Demand(Frozen):
+    """Request rate per representative hour.
+
+    ``rate_rps`` has 1 value (constant), 24 (a day), 168 (a week) or 8760 (a year): mean requests per
+    second in that hour, in the first year. ``growth_per_year`` multiplies it yearly (0.3 = +30 %).
+    ``cv2`` is the squared coefficient of variation of the times between arrivals within an hour
+    (1 = Poisson).
+    """
+
+    rate_rps: tuple[float, ...]
+    growth_per_year: float = Field(default=0.0, gt=-1)
+    cv2: float = Field(default=1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _shape(self) -> Demand:
+        if len(self.rate_rps) not in (1, 24, 168, 8760):
+            raise ValueError(f"{len(self.rate_rps)} hourly values; write 1, 24, 168 or 8760 of them")
+        if any(rate < 0 for rate in self.rate_rps):
+            raise ValueError("a request rate is negative; write 0 or more")
+        return self
+
+
+class ServiceLevels(Frozen):
+    """Promises. Each latency holds for at least the stated share of requests (0.95 = 95th percentile)."""
+
+    ttft_ms: float | None = Field(default=None, gt=0)
+    ttft_percentile: float = Field(default=0.95, gt=0, lt=1)
+    tpot_ms: float | None = Field(default=None, gt=0)
+    tpot_percentile: float = Field(default=0.95, gt=0, lt=1)
+    end_to_end_s: float | None = Field(default=None, gt=0)
+    end_to_end_percentile: float = Field(default=0.95, gt=0, lt=1)
+    deadline_hours: float | None = Field(default=None, gt=0)  # batch work: done within so many hours
+
+
+class Service(Frozen):
+    """One stream of requests to one model."""
+
+    name: str
+    model: str
+    precisions: tuple[Precision, ...] = ("fp16", "fp8")
+    demand: Demand
+    lengths: tuple[LengthBucket, ...]
+    levels: ServiceLevels = ServiceLevels()
+    prefix_hit: float = Field(default=0.0, ge=0, lt=1)  # share of prompt tokens found in the prefix cache
+    speculative_tokens: float = Field(default=1.0, ge=1)  # accepted tokens per step (1: no speculation)
+    model_updates_per_day: float = Field(default=0.0, ge=0)  # weight images written per day
+    acquisitions: tuple[Acquisition, ...] = ("buy", "rent", "api")
+
+    @model_validator(mode="after")
+    def _shares(self) -> Service:
+        total = sum(bucket.share for bucket in self.lengths)
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the shares of the length histogram add up to {total:g}; make them add up to 1")
+        return self
+
+
+class Site(Frozen):
+    """A place that can hold systems, with its limits (None: no limit)."""
+
+    name: str = "site"
+    power_kw: float | None = Field(default=None, gt=0)
+    rack_units: float | None = Field(default=None, gt=0)
+    pue: float = Field(default=1.3, ge=1)
+    energy_usd_kwh: float = Field(default=0.08, ge=0)
+    space_usd_per_rack_unit_month: float = Field(default=0.0, ge=0)
+    round_trip_ms: float = Field(default=0.0, ge=0)
+    carbon_kg_kwh: float = Field(default=0.0, ge=0)
+
+
+class Money(Frozen):
+    """How costs at different times and of different kinds are added up."""
+
+    discount_rate: float = Field(default=0.08, ge=0)
+    support_share_per_year: float = Field(default=0.0, ge=0)  # of the purchase price, where an offer is silent
+    residual_share: float = Field(default=0.0, ge=0, lt=1)  # of the purchase price, at the end of the horizon
+    budget_capex_usd: float | None = Field(default=None, gt=0)
+    budget_total_usd: float | None = Field(default=None, gt=0)
+
+
+class HardwarePolicy(Frozen):
+    """Which systems may be used, how many, and changed catalog values."""
+
+    include: tuple[str, ...] = ()  # empty: all priced systems
+    exclude: tuple[str, ...] = ()
+    hypothetical: bool = False  # allow systems that cannot be bought yet
+    measured_profiles: bool = True  # take published operating points beside the physics
+    physics: bool = True  # False: only measured profiles
+    kv_in_weight_memory: bool = False  # NVM systems: keep the KV cache in the non-volatile memory
+    streamed_weights: bool = True  # allow weights streamed from external memory
+    overrides: dict[str, dict[str, float]] = {}  # system id -> quantity name -> value
+    supply: dict[str, int] = {}  # system id -> systems that can be bought within the horizon
+    minimum: dict[str, int] = {}  # system id -> systems that must be in the fleet (already promised)
+
+
+class Horizon(Frozen):
+    """How long the fleet serves; money is discounted monthly to the start."""
+
+    years: float = Field(default=3.0, gt=0, le=30)
+    start: str = "2027-01"
+
+
+class Workload(Frozen):
+    """A complete question."""
+
+    name: str
+    description: str = ""
+    services: tuple[Service, ...]
+    horizon: Horizon = Horizon()
+    sites: tuple[Site, ...] = (Site(),)
+    money: Money = Money()
+    hardware: HardwarePolicy = HardwarePolicy()
+    objective: Literal["cost", "power", "carbon"] = "cost"
+    redundancy: int = Field(default=0, ge=0)  # spare replicas per pool (N+k)
+
+
+class LoadedWorkload(Frozen):
+    """A workload with the place of each statement: path such as ``services.0.levels.tpot_ms`` -> place."""
+
+    model_config = {**Frozen.model_config, "arbitrary_types_allowed": True}
+
+    workload: Workload
+    places: dict[str, Place]
+    file: str
+    sha256: str
+
+    def place(self, path: str) -> Place:
+        """The place of ``path`` or of its nearest stated parent."""
+        while path and path not in self.places:
+            path = path.rpartition(".")[0]
+        return self.places.get(path, Place(self.file))
