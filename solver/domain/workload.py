@@ -116,8 +116,8 @@ class HardwarePolicy(Frozen):
     include: tuple[str, ...] = ()  # empty: all priced systems
     exclude: tuple[str, ...] = ()
     hypothetical: bool = False  # allow systems that cannot be bought yet
-    measured_profiles: bool = True  # take published operating points beside the physics
-    physics: bool = True  # False: only measured profiles
+    profiles: Literal["none", "measured", "all", "only"] = "measured"  # published operating points beside
+    # the physics: none, those that were measured, vendors' claims too, or these alone (no physics)
     kv_in_weight_memory: bool = False  # NVM systems: keep the KV cache in the non-volatile memory
     streamed_weights: bool = True  # allow weights streamed from external memory
     overrides: dict[str, dict[str, float]] = {}  # system id -> quantity name -> value

@@ -1,0 +1,120 @@
+"""The operating point: all that the integer program, the verifier and the replay know about a replica."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True)
+class CapacityLine:
+    """On pools of ``low`` to ``high`` replicas the safe load is at least slope * replicas - intercept."""
+
+    low: int
+    high: int
+    slope: float
+    intercept: float
+
+    def at(self, replicas: int) -> float:
+        """Safe load of a pool of ``replicas``, in replicas working at full capacity."""
+        return self.slope * replicas - self.intercept
+
+
+@dataclass(frozen=True)
+class StepLaw:
+    """Step time of a replica in seconds: fixed + b (sequence + c context) + q prefill + q^2-type term."""
+
+    fixed_s: float
+    sequence_s: float
+    context_s: float
+    prefill_s: float
+    prefill_quadratic_s: float
+    latency_floor_s: float
+    ttft_overhead_s: float
+    pipelined: bool
+
+
+@dataclass(frozen=True)
+class Wear:
+    """Write budget of non-volatile memory in one replica."""
+
+    weight_life_years: float  # from model updates and read-disturb refresh
+    kv_bytes_budget: float  # bytes of KV that may be written over the life (0: KV does not wear)
+    technology: str = ""
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A replica of one service's model on one system in one configuration, run so that TPOT <= tpot_s.
+
+    ``use[r][b]`` is the share of one replica's resource ``resources[r]`` taken by one request per second
+    of length bucket ``b`` (unit: replicas per request/s). ``ttft_s[b]`` is the time to first token
+    including the permitted wait; ``late[promise][b]`` tells whether bucket b would break that promise.
+    ``lines`` under-estimate the safe load of a pool of R replicas.
+    """
+
+    id: str
+    service: str
+    model: str
+    system: str
+    systems_per_replica: Fraction
+    layout: str
+    weight_precision: str
+    kv_precision: str
+    placement: str
+    batch: int
+    tpot_s: float
+    wait_s: float
+    resources: tuple[str, ...]
+    use: tuple[tuple[float, ...], ...]
+    ttft_s: tuple[float, ...]
+    end_to_end_s: tuple[float, ...]
+    late: dict[str, tuple[bool, ...]]
+    serves: tuple[bool, ...]
+    lines: tuple[CapacityLine, ...]
+    kv_bytes: tuple[float, ...]  # KV bytes written per request
+    kv_capacity_bytes: float
+    step: StepLaw | None
+    wear: Wear | None
+    evidence: str
+    spread: float  # 80 % half-width as a factor on throughput
+    profile: str = ""  # id of the measured profile, if it is one
+
+    @property
+    def tokens_per_s_per_user(self) -> float:
+        """Output speed that a user sees, tokens per second."""
+        return 1.0 / self.tpot_s
+
+    def replicas_for(self, bucket: int) -> float:
+        """Replicas that one request per second of ``bucket`` takes (largest resource)."""
+        return max(row[bucket] for row in self.use)
+
+
+@dataclass(frozen=True)
+class ApiPoint:
+    """A token API as a way to serve one service."""
+
+    id: str
+    service: str
+    api: str
+    provider: str
+    usd_per_request: tuple[float, ...]  # per bucket
+    tokens: tuple[float, ...]  # per bucket, prompt + output: counts against tokens per minute
+    serves: tuple[bool, ...]
+    late: dict[str, tuple[bool, ...]]
+    ttft_s: float
+    tpot_s: float
+    requests_per_s_limit: float | None
+    tokens_per_s_limit: float | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Screened:
+    """A candidate that was left out, and why (shown to the user on request)."""
+
+    service: str
+    system: str
+    configuration: str
+    reason: str
+    reached: float | None = None  # best value reached of the promise that failed

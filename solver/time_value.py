@@ -1,0 +1,27 @@
+"""Time value of money: what a dollar at a later time is worth at the start.
+
+Rates are yearly and effective: a payment at t years is worth (1 + rate)^-t. Running costs are paid at
+the end of each month. Source: any finance text; the closed forms are tested in tests/test_time_value.py.
+"""
+
+from __future__ import annotations
+
+MONTHS = 12
+
+
+def present_value_factor(rate: float, years: float) -> float:
+    """Value today of one dollar paid after ``years``: (1 + rate)^-years."""
+    return float((1.0 + rate) ** -years)
+
+
+def running_factor(rate: float, start_years: float, end_years: float) -> float:
+    """Value today of one dollar a year paid at each month's end from ``start_years`` to ``end_years``.
+
+    sum over months m of (1/12) (1 + rate)^-(m / 12); a last partial month counts by its length.
+    """
+    total, begin = 0.0, start_years
+    while begin < end_years - 1e-12:
+        end = min(begin + 1.0 / MONTHS, end_years)
+        total += (end - begin) * present_value_factor(rate, end)
+        begin = end
+    return total
