@@ -1,0 +1,1 @@
+"""Physics of a replica: roofline, memory, communication, latency, wear and queueing."""

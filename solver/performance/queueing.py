@@ -1,0 +1,199 @@
+"""How much load a pool of admission-capped replicas carries while waits stay within a promise.
+
+A replica admits at most ``slots`` sequences, the batch at which a step still meets the promised time
+per output token. A request holds one slot from admission to its last token (``hold_s`` on average:
+prefill plus output tokens times step time), so ``R`` replicas behind one queue are a many-server
+queue with ``c = R * slots`` servers and all waiting shows in the time to first token.
+
+    P(wait > t) ~ C(c / z, a / z) * exp(-2 c (1 - rho) t / (hold * (cv2_arrival + cv2_hold)))
+
+``C``: delay probability of Erlang (1917), continued to real server numbers by incomplete gamma
+functions (Jagerman, Bell System Technical Journal 53, 1974). ``z``: peakedness of the arrivals, by
+which servers and load are divided (equivalent random method of Hayward; Fredericks, Bell System
+Technical Journal 59, 1980), taken as ``max(1, cv2_arrival)``, its value for equal holding times, the
+largest one. Exponent: Allen and Cunneen's mean wait, (cv2_arrival + cv2_hold) / 2 times that of
+M/M/c, with an exponential tail (Kimura, Operations Research 34, 1986). For Poisson arrivals and
+exponential holding times the formula is exact. Its error against simulation is tabulated in
+docs/explanation/queueing.md.
+
+``cv2_arrival`` must describe the traffic over times of a mean hold, not only from one request to the
+next: use :func:`index_of_dispersion` on a trace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_BISECTIONS = 44  # 2^-44: below 1e-13 in utilisation
+_EXHAUSTIVE = 4096  # replicas up to which every integer is evaluated
+_EXACT = 4  # pools up to this many replicas get their exact value
+
+
+@dataclass(frozen=True)
+class Line:
+    """``slope * R + intercept`` never exceeds the capacity of R replicas for ``low <= R <= high``."""
+
+    low: int
+    high: int
+    slope: float
+    intercept: float
+
+    def at(self, replicas: float) -> float:
+        """The bound at ``replicas``, in fully used replicas."""
+        return self.slope * replicas + self.intercept
+
+
+def erlang_c(servers: Floats, load: Floats) -> Floats:
+    """Probability that a request must wait in M/M/c; real ``servers`` > ``load`` > 0 (both in erlangs)."""
+    from scipy.special import gammaincc, gammaln
+
+    log_term = servers * np.log(load) - load - gammaln(servers + 1)
+    blocked = np.exp(log_term) / gammaincc(servers + 1, load)
+    return np.asarray(blocked / (1 - load / servers * (1 - blocked)), dtype=np.float64)
+
+
+def wait_probability(
+    slots: Floats, utilisation: Floats, hold_s: float, wait_s: float, cv2_arrival: float, cv2_hold: float
+) -> Floats:
+    """P(wait before admission > ``wait_s``) with ``slots`` servers used to ``utilisation`` (0..1)."""
+    burst = max(cv2_arrival, 1.0)
+    servers = slots / burst
+    decay = 2 * (1 - utilisation) * slots * wait_s / (hold_s * (burst + cv2_hold))
+    return np.asarray(erlang_c(servers, servers * utilisation) * np.exp(-decay), dtype=np.float64)
+
+
+def safe_loads(
+    replicas: NDArray[np.int64],
+    slots_per_replica: int,
+    hold_s: float,
+    wait_s: float,
+    miss: float,
+    cv2_arrival: float = 1.0,
+    cv2_hold: float = 1.0,
+) -> Floats:
+    """Largest utilisation of each pool size with P(wait > ``wait_s``) <= ``miss``; 0 where none is.
+
+    ``miss`` is 1 minus the promised percentile. A ``wait_s`` below 0 (the promise is shorter than the
+    prefill alone) gives 0.
+    """
+    slots = np.asarray(replicas, dtype=np.float64) * slots_per_replica
+    low, high = np.zeros_like(slots), np.ones_like(slots)
+    if wait_s < 0 or miss <= 0:
+        return low
+    if miss >= 1:
+        return high * (1 - 1e-9)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        holds = wait_probability(slots, middle, hold_s, wait_s, cv2_arrival, cv2_hold) <= miss
+        low, high = np.where(holds, middle, low), np.where(holds, high, middle)
+    return low
+
+
+@lru_cache(maxsize=65536)
+def safe_load(
+    slots: int, hold_s: float, wait_s: float, miss: float, cv2_arrival: float = 1.0, cv2_hold: float = 1.0
+) -> float:
+    """Largest utilisation of one pool of ``slots`` servers with P(wait > ``wait_s``) <= ``miss``."""
+    one = np.ones(1, dtype=np.int64)
+    return float(safe_loads(one, slots, hold_s, wait_s, miss, cv2_arrival, cv2_hold)[0])
+
+
+def pool_capacity(
+    replicas: int,
+    slots_per_replica: int,
+    hold_s: float,
+    wait_s: float,
+    miss: float,
+    cv2_arrival: float = 1.0,
+    cv2_hold: float = 1.0,
+) -> float:
+    """Load that ``replicas`` replicas carry together, in fully used replicas; superadditive."""
+    slots = replicas * slots_per_replica
+    return replicas * safe_load(slots, hold_s, wait_s, miss, cv2_arrival, cv2_hold) if slots else 0.0
+
+
+@lru_cache(maxsize=4096)
+def capacity_lines(
+    max_replicas: int,
+    slots_per_replica: int,
+    hold_s: float,
+    wait_s: float,
+    miss: float,
+    cv2_arrival: float = 1.0,
+    cv2_hold: float = 1.0,
+) -> tuple[Line, ...]:
+    """At most 8 lines that under-estimate :func:`pool_capacity`, one for each range of pool sizes.
+
+    Ranges are disjoint and cover 1..``max_replicas``; pools of 1 to 4 replicas are exact. On every
+    other range the line is the edge of the lower convex hull of all its points with the smallest sum
+    of gaps. Beyond 4096 replicas, where not every integer is evaluated, the bound rests on the
+    utilisation never falling as a pool grows.
+    """
+    known = min(max_replicas, _EXHAUSTIVE)
+    sizes = np.arange(1, known + 1, dtype=np.int64)
+    loads = safe_loads(sizes, slots_per_replica, hold_s, wait_s, miss, cv2_arrival, cv2_hold)
+    capacity = sizes * loads
+    lines = [Line(r, r, float(loads[r - 1]), 0.0) for r in range(1, min(_EXACT, known) + 1)]
+    for low, high in _ranges(known):
+        lines.append(_support(low, capacity[low - 1 : high]))
+    if max_replicas > known:
+        lines.append(Line(known + 1, max_replicas, float(loads[-1]), 0.0))
+    return tuple(lines)
+
+
+def _ranges(largest: int) -> list[tuple[int, int]]:
+    """Up to three geometric ranges over ``_EXACT + 1``..``largest``."""
+    if largest <= _EXACT:
+        return []
+    edges = np.unique(np.round(np.geomspace(_EXACT, largest, 4)).astype(np.int64))
+    return [(a + 1, b) for a, b in pairwise(edges.tolist())]
+
+
+def _support(first: int, capacity: Floats) -> Line:
+    """The line under the points ``(first + i, capacity[i])`` that loses least in total."""
+    last = first + len(capacity) - 1
+    hull = _lower_hull(capacity)
+    if len(hull) == 1:
+        return Line(first, last, float(capacity[0]) / first, 0.0)
+    centre = (len(capacity) - 1) / 2  # the sum of a line over equidistant points is n times its middle
+    i, j = next((i, j) for i, j in pairwise(hull) if j >= centre)
+    slope = float(capacity[j] - capacity[i]) / (j - i)
+    intercept = float(capacity[i]) - slope * (first + i)
+    at_points = slope * np.arange(first, last + 1) + intercept
+    return Line(first, last, slope, intercept - max(0.0, float(np.max(at_points - capacity))))
+
+
+def _lower_hull(heights: Floats) -> list[int]:
+    """Indices of the lower convex hull of the points ``(i, heights[i])`` (Andrew's monotone chain)."""
+    hull: list[int] = []
+    for k in range(len(heights)):
+        while len(hull) >= 2:
+            i, j = hull[-2], hull[-1]
+            if (heights[j] - heights[i]) * (k - i) < (heights[k] - heights[i]) * (j - i):
+                break
+            hull.pop()
+        hull.append(k)
+    return hull
+
+
+def index_of_dispersion(arrival_s: Floats, window_s: float) -> float:
+    """Variance over mean of the request counts in windows of ``window_s``: the burstiness that a slot sees.
+
+    1 for Poisson traffic; for renewal traffic it tends to the squared coefficient of variation of the
+    gaps. Slow changes of the rate count too, so give one hour (or detrended) traffic at a time. At
+    least 10 windows are needed.
+    """
+    times = np.sort(np.asarray(arrival_s, dtype=np.float64))
+    windows = int((times[-1] - times[0]) / window_s) if len(times) else 0
+    if windows < 10:
+        raise ValueError(f"{windows} windows of {window_s:g} s in the trace; at least 10 are needed")
+    edges = times[0] + window_s * np.arange(windows + 1)
+    counts = np.diff(np.searchsorted(times, edges))
+    return float(counts.var(ddof=1) / counts.mean())
