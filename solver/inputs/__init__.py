@@ -1,0 +1,1 @@
+"""Text to domain objects; every complaint names file and line."""
