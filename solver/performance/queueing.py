@@ -139,12 +139,18 @@ def capacity_lines(
     known = min(max_replicas, _EXHAUSTIVE)
     sizes = np.arange(1, known + 1, dtype=np.int64)
     loads = safe_loads(sizes, slots_per_replica, hold_s, wait_s, miss, cv2_arrival, cv2_hold)
-    capacity = sizes * loads
-    lines = [Line(r, r, float(loads[r - 1]), 0.0) for r in range(1, min(_EXACT, known) + 1)]
-    for low, high in _ranges(known):
-        lines.append(_support(low, capacity[low - 1 : high]))
+    lines = list(lines_under(sizes * loads))
     if max_replicas > known:
         lines.append(Line(known + 1, max_replicas, float(loads[-1]), 0.0))
+    return tuple(lines)
+
+
+def lines_under(capacity: Floats) -> tuple[Line, ...]:
+    """Lines under ``capacity[R - 1]``, the load of pools of R = 1, 2, ... replicas (not concave)."""
+    known = len(capacity)
+    lines = [Line(r, r, float(capacity[r - 1]) / r, 0.0) for r in range(1, min(_EXACT, known) + 1)]
+    for low, high in _ranges(known):
+        lines.append(_support(low, capacity[low - 1 : high]))
     return tuple(lines)
 
 
