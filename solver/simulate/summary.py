@@ -1,0 +1,95 @@
+"""From per-request times and replica counters to the replay's result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solver.simulate.types import (
+    Floats,
+    PoolResult,
+    Promise,
+    ReplayResult,
+    ServiceResult,
+    ServiceSpec,
+    Traffic,
+)
+
+if TYPE_CHECKING:
+    from solver.simulate.engine import Pool
+
+PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+
+
+def summarise(
+    pools: Sequence[Pool],
+    services: Sequence[ServiceSpec],
+    traffic: Traffic,
+    times: tuple[Floats, Floats, Floats],
+    warm_up_s: float,
+    end_s: float,
+) -> ReplayResult:
+    """The frozen result; ``times`` are TTFT, TPOT and end-to-end seconds per request."""
+    counted = (traffic.arrival_s >= warm_up_s) & (traffic.pool >= 0)
+    span = float(traffic.arrival_s[-1] - warm_up_s) if len(traffic) else 0.0
+    results = tuple(
+        _service(spec, tuple(t[counted & (traffic.service == s)] for t in times), span)
+        for s, spec in enumerate(services)
+    )
+    done = tuple(_pool(pool, int((traffic.pool == p).sum()), end_s) for p, pool in enumerate(pools))
+    return ReplayResult(end_s, results, done, *times)
+
+
+def _service(spec: ServiceSpec, times: tuple[Floats, ...], span_s: float) -> ServiceResult:
+    served = np.isfinite(times[2])
+    kept = served.copy()
+    promises: list[Promise] = []
+    limits = (spec.ttft_s, spec.tpot_s, spec.end_to_end_s)
+    shares = (spec.ttft_percentile, spec.tpot_percentile, spec.end_to_end_percentile)
+    for name, limit, share, values in zip(("ttft", "tpot", "end_to_end"), limits, shares, times, strict=True):
+        if limit is None or not len(values):
+            continue
+        within = served & (values <= limit * (1 + 1e-9))
+        kept &= within
+        reached = _percentiles(values[served], (share * 100,))[0]
+        promises.append(Promise(name, share, limit, reached, float(within.mean())))
+    return ServiceResult(
+        spec.name,
+        len(served),
+        int((~served).sum()),
+        _percentiles(times[0][served], PERCENTILES),
+        _percentiles(times[1][served], PERCENTILES),
+        _percentiles(times[2][served], PERCENTILES),
+        float(kept.sum()) / span_s if span_s > 0 else 0.0,
+        tuple(promises),
+    )
+
+
+def _percentiles(values: Floats, levels: tuple[float, ...]) -> tuple[float, ...]:
+    """Percentiles as values that occur (the smallest with at least that share at or below it)."""
+    if not len(values):
+        return tuple(0.0 for _ in levels)
+    return tuple(float(v) for v in np.percentile(values, levels, method="inverted_cdf"))
+
+
+def _pool(pool: Pool, requests: int, end_s: float) -> PoolResult:
+    spec, replicas = pool.spec, pool.replicas
+    total = max(end_s * spec.replicas, 1e-300)
+    written = sum(r.tokens_written for r in replicas)
+    per_token = spec.kv_per_token_bytes + spec.kv_window_bytes_per_token
+    capacity = max(spec.kv_capacity_bytes, 1e-300)
+    return PoolResult(
+        name=spec.name,
+        requests=requests,
+        busy_share=sum(r.busy_s for r in replicas) / total,
+        batch_share=sum(r.batch_seconds for r in replicas) / total / spec.batch,
+        peak_batch=max(r.peak_batch for r in replicas),
+        kv_share=sum(r.kv_seconds for r in replicas) / total / capacity,
+        kv_peak_share=max(r.peak_kv for r in replicas) / capacity,
+        kv_written_bytes=written * per_token,
+        preemptions=sum(r.preemptions for r in replicas),
+        energy_kwh=spec.power_kw * spec.replicas * end_s / 3600,
+        longest_step_s=max(r.longest_step for r in replicas),
+    )
