@@ -1,0 +1,105 @@
+"""A workload file on its way into domain spelling: data, places, and every complaint so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from solver.errors import Complaint, InputError, Place
+from solver.inputs.keys import KEYS, Key
+from solver.inputs.units import parse_quantity
+from solver.inputs.validation import shorten, unknown_key
+
+
+@dataclass
+class Draft:
+    """Collects what is wrong instead of stopping at the first complaint."""
+
+    file: str
+    folder: Path
+    places: dict[str, Place]
+    complaints: list[Complaint] = field(default_factory=list)
+
+    def place(self, path: str) -> Place:
+        """The place of ``path`` or of its nearest stated parent."""
+        while path and path not in self.places:
+            path = path.rpartition(".")[0]
+        return self.places.get(path, Place(self.file))
+
+    def complain(self, path: str, problem: str, remedy: str = "") -> None:
+        """Note one complaint about the statement at ``path``."""
+        self.complaints.append(Complaint(self.place(path), problem, remedy))
+
+    def note(self, path: str, error: InputError) -> None:
+        """Note complaints of a file that ``path`` refers to."""
+        self.complaints.extend(error.complaints)
+
+    def alias(self, stated: str, target: str) -> None:
+        """The domain path ``target`` was stated at ``stated``."""
+        if stated in self.places:
+            self.places.setdefault(target, self.places[stated])
+
+    def quantity(self, path: str, value: Any, unit: str, bare: bool | None = None) -> float | None:
+        """``value`` in ``unit``, or None after a complaint."""
+        name = path.rpartition(".")[2]
+        try:
+            number = parse_quantity(value, unit, bare=bare)
+            if unit == "share" and abs(number) > 1 and "%" not in str(value):
+                raise ValueError(f"'{shorten(value)}' is more than 1; write a share such as 0.3 or 30 %")
+        except ValueError as error:
+            problem, _, remedy = str(error).partition("; ")
+            self.complain(path, f"{name}: {problem}", remedy)
+            return None
+        return number
+
+    def percentile(self, path: str, value: Any) -> float | None:
+        """95, 0.95, 95 % or p95 as the share 0.95, or None after a complaint."""
+        text = "" if value is None or isinstance(value, dict | list) else str(value).strip()
+        number = self.quantity(path, text.removeprefix("p"), "percentile")
+        if number is None:
+            return None
+        if 0 < number < 1 and "%" not in text:
+            return number
+        if 1 < number < 100:
+            return float(Fraction(repr(number)) / 100)
+        name = path.rpartition(".")[2]
+        self.complain(path, f"{name} is '{shorten(value)}'", "write a percentile such as 95 or 99.9")
+        return None
+
+
+def rewrite(draft: Draft, section: str, data: Any, path: str) -> Any:
+    """``data`` with the keys of ``section`` in domain spelling and canonical units."""
+    if not isinstance(data, dict):
+        return data
+    result: dict[str, Any] = {}
+    stated: dict[str, str] = {}
+    for name, value in data.items():
+        key = KEYS[section].get(name)
+        target = key.target if key else name
+        if target in stated:
+            words = f"'{stated[target]}' and '{name}' state the same thing"
+            draft.complain(f"{path}.{name}", words, "keep one of the two")
+            continue
+        stated[target] = name
+        converted = value if key is None else _convert(draft, key, f"{path}.{name}", value)
+        if converted is not None or key is None:
+            result[target] = converted
+            draft.alias(f"{path}.{name}", f"{path}.{target}")
+    return result
+
+
+def _convert(draft: Draft, key: Key, path: str, value: Any) -> Any:
+    if key.kind == "list":
+        return [value] if isinstance(value, str) else value
+    if key.kind == "percentile":
+        return draft.percentile(path, value)
+    return draft.quantity(path, value, key.unit, key.bare)
+
+
+def refuse_unknown(draft: Draft, data: dict[str, Any], known: tuple[str, ...], path: str) -> None:
+    """Complain about every key of ``data`` that is not in ``known``."""
+    for key in data:
+        if key not in known:
+            draft.complain(f"{path}.{key}", *unknown_key(key, known))

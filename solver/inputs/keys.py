@@ -1,0 +1,122 @@
+"""The keys of a workload file: which domain field each states, and in which unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Key:
+    """A spelling of a domain field.
+
+    ``unit`` is the canonical unit of the field; ``bare`` tells whether a number without unit is accepted
+    (yes where the key or the kind of number names it). ``kind`` "list" turns a single text into a list.
+    """
+
+    target: str
+    unit: str = ""
+    bare: bool = True
+    kind: Literal["number", "percentile", "list"] = "number"
+
+
+def _number(target: str, unit: str, *short: str) -> dict[str, Key]:
+    """The domain spelling (bare numbers allowed) and short spellings (the unit must be written)."""
+    return {target: Key(target, unit)} | {name: Key(target, unit, bare=False) for name in short}
+
+
+def _share(target: str, *short: str) -> dict[str, Key]:
+    return {name: Key(target, "share") for name in (target, *short)}
+
+
+def _percentile(target: str) -> dict[str, Key]:
+    return {target: Key(target, kind="percentile")}
+
+
+def _list(target: str) -> dict[str, Key]:
+    return {target: Key(target, kind="list")}
+
+
+#: section -> key -> what it states. Keys that are not listed are domain fields taken as they are.
+KEYS: dict[str, dict[str, Key]] = {
+    "workload": {},
+    "service": {
+        **_list("precisions"),
+        **_list("acquisitions"),
+        **_share("prefix_hit"),
+        "speculative_tokens": Key("speculative_tokens", "tokens"),
+        **_number("model_updates_per_day", "per day", "model_updates"),
+    },
+    "demand": {
+        **_share("growth_per_year", "growth"),
+        "cv2": Key("cv2", "count"),
+        "burstiness": Key("cv2", "count"),
+    },
+    "levels": {
+        **_number("ttft_ms", "ms", "ttft"),
+        **_number("tpot_ms", "ms", "tpot"),
+        **_number("end_to_end_s", "s", "end_to_end"),
+        **_number("deadline_hours", "h", "deadline"),
+        **_percentile("ttft_percentile"),
+        **_percentile("tpot_percentile"),
+        **_percentile("end_to_end_percentile"),
+    },
+    "horizon": _number("years", "years"),
+    "site": {
+        **_number("power_kw", "kW", "power"),
+        "rack_units": Key("rack_units", "U"),
+        "pue": Key("pue", "count"),
+        **_number("energy_usd_kwh", "USD/kWh", "energy"),
+        **_number("space_usd_per_rack_unit_month", "USD/U/month", "space"),
+        **_number("round_trip_ms", "ms", "round_trip"),
+        **_number("carbon_kg_kwh", "kg/kWh", "carbon"),
+    },
+    "money": {
+        **_share("discount_rate"),
+        **_share("support_share_per_year", "support"),
+        **_share("residual_share", "residual"),
+        **{name: Key("budget_capex_usd", "USD") for name in ("budget_capex_usd", "budget_capex")},
+        **{name: Key("budget_total_usd", "USD") for name in ("budget_total_usd", "budget_total")},
+    },
+    "hardware": _list("include") | _list("exclude"),
+}
+
+RATE_TIMES = {"s": 1, "min": 60, "hour": 3600, "day": 86400, "month": 2629800}
+
+#: scalar (or hourly list) spellings of a request rate: key -> (unit of the number, seconds)
+RATES: dict[str, tuple[str, int]] = {
+    f"{noun}_per_{time}": (noun, seconds)
+    for noun in ("requests", "output_tokens")
+    for time, seconds in RATE_TIMES.items()
+}
+PEAKS = {f"peak_{key}": value for key, value in RATES.items()}
+SHAPES = ("day", "week", "hourly", "curve")
+
+_SPECIAL: dict[str, tuple[str, ...]] = {
+    "demand": (*RATES, *PEAKS, *SHAPES),
+    "levels": ("percentile", "tokens_per_s_per_user"),
+    "lengths": ("prompt", "output", "histogram", "quantiles", "trace", "cells", "columns"),
+}
+
+_SECTION_OF = (
+    ("service", re.compile(r"services\.\d+")),
+    ("demand", re.compile(r"services\.\d+\.demand")),
+    ("levels", re.compile(r"services\.\d+\.levels")),
+    ("lengths", re.compile(r"services\.\d+\.lengths")),
+    ("horizon", re.compile("horizon")),
+    ("site", re.compile(r"sites\.\d+")),
+    ("money", re.compile("money")),
+    ("hardware", re.compile("hardware")),
+)
+
+
+def section_keys(section: str) -> tuple[str, ...]:
+    """The spellings of ``section`` beyond the domain fields."""
+    return (*KEYS.get(section, {}), *_SPECIAL.get(section, ()))
+
+
+def known_keys(path: str) -> Iterable[str]:
+    """The spellings that are allowed at ``path`` beyond the domain fields."""
+    return next((section_keys(name) for name, shape in _SECTION_OF if shape.fullmatch(path)), ())
