@@ -89,8 +89,6 @@ class CatalogReader:
         if not isinstance(document.data, dict):
             raise InputError.at(document.file, 1, "a list", f"write sections: {', '.join(SECTIONS)}")
         for section, content in document.data.items():
-            if section == "measurement_names":
-                continue
             if section == "terms":
                 self._take_terms(document, content)
             elif section not in SECTIONS:
