@@ -117,6 +117,11 @@ def section_keys(section: str) -> tuple[str, ...]:
     return (*KEYS.get(section, {}), *_SPECIAL.get(section, ()))
 
 
+def section_of(path: str) -> str:
+    """The section whose keys stand at ``path``; an empty text where it has none of its own."""
+    return next((name for name, shape in _SECTION_OF if shape.fullmatch(path)), "")
+
+
 def known_keys(path: str) -> Iterable[str]:
     """The spellings that are allowed at ``path`` beyond the domain fields."""
-    return next((section_keys(name) for name, shape in _SECTION_OF if shape.fullmatch(path)), ())
+    return section_keys(section_of(path))

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from solver.domain.catalog import SYSTEM_QUANTITIES
 from solver.domain.workload import LoadedWorkload, Workload
-from solver.errors import Complaint, InputError
-from solver.inputs.demand import demand_fields
-from solver.inputs.draft import Draft, rewrite
+from solver.errors import Complaint, InputError, Place
+from solver.inputs.consistency import check_consistency
+from solver.inputs.draft import Draft
 from solver.inputs.keys import known_keys
-from solver.inputs.lengths import Bucket, length_buckets
-from solver.inputs.units import UNITS
-from solver.inputs.validation import build_at, shorten, unknown_key
+from solver.inputs.overrides import Override, parse_override, set_value
+from solver.inputs.spelling import domain_spelling
+from solver.inputs.validation import build_at
+from solver.inputs.workload_text import to_data, workload_to_yaml
 from solver.inputs.yaml_text import Document, load_yaml
 
-_MONTH = re.compile(r"(?:19|20|21)[0-9]{2}-(?:0[1-9]|1[0-2])")
+__all__ = ["apply_overrides", "load_workload", "workload_from", "workload_to_yaml"]
+
 _HOURLY = re.compile(r"services\.\d+\.(?:demand\..*|lengths\.histogram)\.\d+")
-_PLACEHOLDER_LENGTHS: list[Bucket] = [{"prompt_tokens": 1.0, "output_tokens": 1.0, "share": 1.0}]
 
 
 def load_workload(path: Path) -> LoadedWorkload:
@@ -30,180 +32,44 @@ def load_workload(path: Path) -> LoadedWorkload:
 def workload_from(document: Document, folder: Path) -> LoadedWorkload:
     """The workload that ``document`` states; files it names lie in ``folder`` or below."""
     places = {path: place for path, place in document.places.items() if not _HOURLY.fullmatch(path)}
-    draft = Draft(document.file, folder, places)
     if not isinstance(document.data, dict):
         raise InputError.at(document.file, 1, "a list where keys belong", "write lines such as 'name: chat'")
-    data = domain_spelling(draft, document.data)
+    draft = Draft(document.file, folder, places)
+    return LoadedWorkload(
+        workload=_workload(draft, document.data), places=places, file=document.file, sha256=document.sha256
+    )
+
+
+def apply_overrides(loaded: LoadedWorkload, overrides: Iterable[str]) -> LoadedWorkload:
+    """``loaded`` with statements such as ``services.0.levels.tpot=30 ms`` put in place of its own.
+
+    Paths are those of the file format, in either spelling; services and sites go by index or name.
+    """
+    parsed: list[Override] = [parse_override(text) for text in overrides]
+    if not parsed:
+        return loaded
+    data, places = to_data(loaded.workload), dict(loaded.places)
+    for override in parsed:
+        path = set_value(data, override, places)
+        places[path] = override.place
+    draft = Draft(loaded.file, Path(loaded.file).parent, places)
+    digest = hashlib.sha256("\n".join([loaded.sha256, *(o.text for o in parsed)]).encode())
+    workload = _workload(draft, data)
+    return LoadedWorkload(workload=workload, places=places, file=loaded.file, sha256=digest.hexdigest())
+
+
+def _workload(draft: Draft, stated: dict[str, Any]) -> Workload:
+    data = domain_spelling(draft, stated)
     try:
         workload = build_at(Workload, data, draft.place, also_known=known_keys)
+        check_consistency(draft, workload)
     except InputError as error:
         draft.complaints.extend(error.complaints)
-    else:
-        check_consistency(draft, workload)
     if draft.complaints:
         raise InputError(*sorted(set(draft.complaints), key=_order))
-    return LoadedWorkload(workload=workload, places=places, file=document.file, sha256=document.sha256)
+    return workload
 
 
 def _order(complaint: Complaint) -> tuple[str, int, int]:
-    return complaint.place.file, complaint.place.line, complaint.place.column
-
-
-def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
-    """``data`` with the keys and units of the domain types; complaints go to ``draft``."""
-    result = dict(data)
-    result.setdefault("name", Path(draft.file).stem or "workload")
-    if isinstance(data.get("services"), list):
-        result["services"] = [
-            _service(draft, item, index, result) for index, item in enumerate(data["services"])
-        ]
-    if isinstance(data.get("sites"), list):
-        result["sites"] = [rewrite(draft, "site", item, f"sites.{i}") for i, item in enumerate(data["sites"])]
-    if isinstance(data.get("horizon"), str):
-        result["horizon"] = {"years": data["horizon"]}
-        draft.alias("horizon", "horizon.years")
-    for section in ("horizon", "money", "hardware"):
-        if section in result:
-            result[section] = rewrite(draft, section, result[section], section)
-    _check_start(draft, result.get("horizon"))
-    _overrides(draft, result.get("hardware"))
-    _objective(draft, result)
-    return result
-
-
-def _service(draft: Draft, data: Any, index: int, workload: dict[str, Any]) -> Any:
-    path = f"services.{index}"
-    if not isinstance(data, dict):
-        return data
-    fields = dict(rewrite(draft, "service", data, path))
-    if len(workload["services"]) == 1:
-        fields.setdefault("name", workload["name"])
-    lengths = None
-    if "lengths" in data:
-        lengths = length_buckets(draft, data["lengths"], f"{path}.lengths")
-        fields["lengths"] = lengths or _PLACEHOLDER_LENGTHS
-    if "demand" in data:
-        mean_output = sum(b["output_tokens"] * b.get("share", 0.0) for b in lengths or _PLACEHOLDER_LENGTHS)
-        demand = demand_fields(draft, data["demand"], f"{path}.demand", mean_output or 1.0)
-        fields["demand"] = demand or {"rate_rps": [1.0]}
-    if "levels" in data:
-        fields["levels"] = _levels(draft, data["levels"], f"{path}.levels")
-    return fields
-
-
-def _levels(draft: Draft, data: Any, path: str) -> Any:
-    if not isinstance(data, dict):
-        return data
-    own = {k: v for k, v in data.items() if k not in ("percentile", "tokens_per_s_per_user")}
-    fields = rewrite(draft, "levels", own, path)
-    if "percentile" in data:
-        share = draft.percentile(f"{path}.percentile", data["percentile"])
-        for name in ("ttft_percentile", "tpot_percentile", "end_to_end_percentile"):
-            if name not in fields and share is not None:
-                fields[name] = share
-                draft.alias(f"{path}.percentile", f"{path}.{name}")
-    if "tokens_per_s_per_user" in data:
-        _speed(draft, data["tokens_per_s_per_user"], fields, path)
-    return fields
-
-
-def _speed(draft: Draft, value: Any, fields: dict[str, Any], path: str) -> None:
-    """Tokens per second of each user are the reciprocal of the time per output token."""
-    place = f"{path}.tokens_per_s_per_user"
-    speed = draft.quantity(place, value, "tokens/s")
-    if "tpot_ms" in fields:
-        draft.complain(
-            place, "'tpot' and 'tokens_per_s_per_user' state the same thing", "keep one of the two"
-        )
-    elif speed is not None and not speed > 1e-9:
-        draft.complain(place, f"tokens_per_s_per_user is '{shorten(value)}'", "write more than 0")
-    elif speed is not None:
-        fields["tpot_ms"] = 1000.0 / speed
-        draft.alias(place, f"{path}.tpot_ms")
-
-
-def _check_start(draft: Draft, horizon: Any) -> None:
-    start = horizon.get("start") if isinstance(horizon, dict) else None
-    if start is not None and not _MONTH.fullmatch(str(start)):
-        draft.complain("horizon.start", f"start is '{shorten(start)}'", "write a month such as 2027-01")
-
-
-def _overrides(draft: Draft, hardware: Any) -> None:
-    """Changed catalog values in the unit of each quantity."""
-    overrides = hardware.get("overrides") if isinstance(hardware, dict) else None
-    if not isinstance(overrides, dict):
-        return
-    converted: dict[str, Any] = {}
-    for system, values in overrides.items():
-        path = f"hardware.overrides.{system}"
-        if not isinstance(values, dict):
-            draft.complain(path, f"the override of {system} is not a mapping", "write {price_usd: 1.0M}")
-            continue
-        converted[system] = {}
-        for name, value in values.items():
-            if name not in SYSTEM_QUANTITIES:
-                draft.complain(f"{path}.{name}", *unknown_key(name, SYSTEM_QUANTITIES))
-                continue
-            number = draft.quantity(f"{path}.{name}", value, _unit_of(name), True)
-            if number is not None and number < 0:
-                draft.complain(f"{path}.{name}", f"{name} is negative", "write 0 or more")
-            elif number is not None:
-                converted[system][name] = number
-    hardware["overrides"] = converted
-
-
-def _unit_of(quantity: str) -> str:
-    unit = SYSTEM_QUANTITIES[quantity][0]
-    return unit if unit in UNITS else "count"
-
-
-def _objective(draft: Draft, data: dict[str, Any]) -> None:
-    """Ratios are refused with the reason; anything else is left to the domain type."""
-    text = str(data.get("objective", "cost")).lower()
-    words = re.split(r"[^a-z0-9$]+|_", text)
-    ratios = words.count("per") + text.count("/") + ("perf" in text and words.count("w"))
-    if not ratios:
-        return
-    data["objective"] = "cost"
-    if ratios > 1:
-        problem = (
-            f"the objective '{shorten(text)}' is not scale invariant: two identical systems deliver 2 times "
-            "the performance for 2 times the watts and 2 times the dollars, so they score 2/(2*2), half of one"
-        )
-    else:
-        problem = (
-            f"the objective '{shorten(text)}' is a ratio: it prefers the smallest fleet with the best ratio "
-            "to one that serves the demand"
-        )
-    remedy = "write cost, power or carbon; the performance wanted belongs in demand and levels"
-    draft.complain("objective", problem, remedy)
-
-
-def check_consistency(draft: Draft, workload: Workload) -> None:
-    """What no single field can tell: empty lists, names used twice, systems both wanted and excluded."""
-    for key, items in (("services", workload.services), ("sites", workload.sites)):
-        if not items:
-            draft.complain(key, f"the list of {key} is empty", "write at least one")
-        names = [item.name for item in items]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                path = f"{key}.{index}.name"
-                draft.complain(path, f"the name '{shorten(name)}' is used twice", "rename one of the two")
-    for index, service in enumerate(workload.services):
-        _check_service(draft, f"services.{index}", service.precisions, service.acquisitions)
-    hardware = workload.hardware
-    for index, system in enumerate(hardware.exclude):
-        if system in hardware.include or system in hardware.minimum:
-            path = f"hardware.exclude.{index}"
-            draft.complain(path, f"'{shorten(system)}' is both wanted and excluded", "keep one of the two")
-    for key, counts in (("supply", hardware.supply), ("minimum", hardware.minimum)):
-        for system, count in counts.items():
-            if count < 0:
-                draft.complain(f"hardware.{key}.{system}", f"{count} systems", "write 0 or more")
-
-
-def _check_service(draft: Draft, path: str, *lists: tuple[str, ...]) -> None:
-    for name, items in zip(("precisions", "acquisitions"), lists, strict=True):
-        if not items or len(set(items)) < len(items):
-            problem = f"{name} is empty" if not items else f"{name} names the same thing twice"
-            draft.complain(f"{path}.{name}", problem, "write each choice once")
+    place: Place = complaint.place
+    return place.file, place.line, place.column

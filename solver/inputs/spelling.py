@@ -1,0 +1,147 @@
+"""The user's spelling of a workload to that of the domain types: keys, units, shorthands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from solver.domain.catalog import SYSTEM_QUANTITIES
+from solver.inputs.demand import demand_fields
+from solver.inputs.draft import Draft, rewrite
+from solver.inputs.lengths import Bucket, length_buckets
+from solver.inputs.units import UNITS
+from solver.inputs.validation import shorten, unknown_key
+
+_MONTH = re.compile(r"(?:19|20|21)[0-9]{2}-(?:0[1-9]|1[0-2])")
+_PLACEHOLDER_LENGTHS: list[Bucket] = [{"prompt_tokens": 1.0, "output_tokens": 1.0, "share": 1.0}]
+
+
+def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
+    """``data`` with the keys and units of the domain types; complaints go to ``draft``."""
+    result = dict(data)
+    result.setdefault("name", Path(draft.file).stem or "workload")
+    if isinstance(data.get("services"), list):
+        result["services"] = [
+            _service(draft, item, index, result) for index, item in enumerate(data["services"])
+        ]
+    if isinstance(data.get("sites"), list):
+        result["sites"] = [rewrite(draft, "site", item, f"sites.{i}") for i, item in enumerate(data["sites"])]
+    if isinstance(data.get("horizon"), str):
+        result["horizon"] = {"years": data["horizon"]}
+        draft.alias("horizon", "horizon.years")
+    for section in ("horizon", "money", "hardware"):
+        if section in result:
+            result[section] = rewrite(draft, section, result[section], section)
+    _check_start(draft, result.get("horizon"))
+    _overrides(draft, result.get("hardware"))
+    _objective(draft, result)
+    return result
+
+
+def _service(draft: Draft, data: Any, index: int, workload: dict[str, Any]) -> Any:
+    path = f"services.{index}"
+    if not isinstance(data, dict):
+        return data
+    fields = dict(rewrite(draft, "service", data, path))
+    if len(workload["services"]) == 1:
+        fields.setdefault("name", workload["name"])
+    lengths = None
+    if "lengths" in data:
+        lengths = length_buckets(draft, data["lengths"], f"{path}.lengths")
+        fields["lengths"] = lengths or _PLACEHOLDER_LENGTHS
+    if "demand" in data:
+        mean_output = sum(b["output_tokens"] * b.get("share", 0.0) for b in lengths or _PLACEHOLDER_LENGTHS)
+        demand = demand_fields(draft, data["demand"], f"{path}.demand", mean_output or 1.0)
+        fields["demand"] = demand or {"rate_rps": [1.0]}
+    if "levels" in data:
+        fields["levels"] = _levels(draft, data["levels"], f"{path}.levels")
+    return fields
+
+
+def _levels(draft: Draft, data: Any, path: str) -> Any:
+    if not isinstance(data, dict):
+        return data
+    own = {k: v for k, v in data.items() if k not in ("percentile", "tokens_per_s_per_user")}
+    fields = rewrite(draft, "levels", own, path)
+    if "percentile" in data:
+        share = draft.percentile(f"{path}.percentile", data["percentile"])
+        for name in ("ttft_percentile", "tpot_percentile", "end_to_end_percentile"):
+            if name not in fields and share is not None:
+                fields[name] = share
+                draft.alias(f"{path}.percentile", f"{path}.{name}")
+    if "tokens_per_s_per_user" in data:
+        _speed(draft, data["tokens_per_s_per_user"], fields, path)
+    return fields
+
+
+def _speed(draft: Draft, value: Any, fields: dict[str, Any], path: str) -> None:
+    """Tokens per second of each user are the reciprocal of the time per output token."""
+    place = f"{path}.tokens_per_s_per_user"
+    speed = draft.quantity(place, value, "tokens/s")
+    if "tpot_ms" in fields:
+        draft.complain(
+            place, "'tpot' and 'tokens_per_s_per_user' state the same thing", "keep one of the two"
+        )
+    elif speed is not None and not speed > 1e-9:
+        draft.complain(place, f"tokens_per_s_per_user is '{shorten(value)}'", "write more than 0")
+    elif speed is not None:
+        fields["tpot_ms"] = 1000.0 / speed
+        draft.alias(place, f"{path}.tpot_ms")
+
+
+def _check_start(draft: Draft, horizon: Any) -> None:
+    start = horizon.get("start") if isinstance(horizon, dict) else None
+    if start is not None and not _MONTH.fullmatch(str(start)):
+        draft.complain("horizon.start", f"start is '{shorten(start)}'", "write a month such as 2027-01")
+
+
+def _overrides(draft: Draft, hardware: Any) -> None:
+    """Changed catalog values in the unit of each quantity."""
+    overrides = hardware.get("overrides") if isinstance(hardware, dict) else None
+    if not isinstance(overrides, dict):
+        return
+    converted: dict[str, Any] = {}
+    for system, values in overrides.items():
+        path = f"hardware.overrides.{system}"
+        if not isinstance(values, dict):
+            draft.complain(path, f"the override of {system} is not a mapping", "write {price_usd: 1.0M}")
+            continue
+        converted[system] = {}
+        for name, value in values.items():
+            if name not in SYSTEM_QUANTITIES:
+                draft.complain(f"{path}.{name}", *unknown_key(name, SYSTEM_QUANTITIES))
+                continue
+            number = draft.quantity(f"{path}.{name}", value, _unit_of(name), True)
+            if number is not None and number < 0:
+                draft.complain(f"{path}.{name}", f"{name} is negative", "write 0 or more")
+            elif number is not None:
+                converted[system][name] = number
+    hardware["overrides"] = converted
+
+
+def _unit_of(quantity: str) -> str:
+    unit = SYSTEM_QUANTITIES[quantity][0]
+    return unit if unit in UNITS else "count"
+
+
+def _objective(draft: Draft, data: dict[str, Any]) -> None:
+    """Ratios are refused with the reason; anything else is left to the domain type."""
+    text = str(data.get("objective", "cost")).lower()
+    words = re.split(r"[^a-z0-9$]+|_", text)
+    ratios = words.count("per") + text.count("/") + ("perf" in text and words.count("w"))
+    if not ratios:
+        return
+    data["objective"] = "cost"
+    if ratios > 1:
+        problem = (
+            f"the objective '{shorten(text)}' is not scale invariant: two identical systems deliver 2 times "
+            "the performance for 2 times the watts and 2 times the dollars: 2/(2*2), half the score of one"
+        )
+    else:
+        problem = (
+            f"the objective '{shorten(text)}' is a ratio: it prefers the smallest fleet with the best ratio "
+            "to one that serves the demand"
+        )
+    remedy = "write cost, power or carbon; the performance wanted belongs in demand and levels"
+    draft.complain("objective", problem, remedy)
