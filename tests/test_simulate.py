@@ -129,7 +129,7 @@ def test_blocks_equal_single_steps(
 ) -> None:
     law = StepLaw(0.010, 0.001, context_s, 0.0001, 0.0, floor_s, 0.0, False)
     gaps, prompts, outputs = zip(*requests, strict=True)
-    arrival = np.cumsum(gaps) * 0.00137
+    arrival = np.cumsum(gaps) * 0.001371828  # no ties with step ends
     load = traffic(arrival.tolist(), list(prompts), list(outputs))
     first, last = reference(law, batch, 0.060, load)
     result = run(pool(law, batch=batch, tau=0.060), load)

@@ -63,8 +63,7 @@ class _Replay:
         """A request comes: to a replica at once if the queue is empty and one is free."""
         spec = pool.spec
         prompt, output = max(int(self.traffic.prompt[i]), 1), int(self.traffic.output[i])
-        window = spec.kv_window_bytes_per_token * min(prompt + output, spec.kv_window_tokens)
-        job = Job(i, prompt, math.ceil(output / spec.tokens_per_step), window)
+        job = Job(i, prompt, math.ceil(output / spec.tokens_per_step))
         r = -1 if pool.queue else pool.choose(job)
         if r < 0:
             pool.queue.append(job)

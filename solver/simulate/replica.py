@@ -25,13 +25,12 @@ _MAX_REPEAT = 16  # identical chunked-prefill steps taken at once
 class Job:
     """A request inside a pool. ``prompt`` and ``steps`` change if it is preempted and recomputed."""
 
-    __slots__ = ("chunk", "done", "finish", "index", "order", "prompt", "started", "steps", "window")
+    __slots__ = ("chunk", "done", "finish", "index", "order", "prompt", "started", "steps")
 
-    def __init__(self, index: int, prompt: int, steps: int, window: float) -> None:
+    def __init__(self, index: int, prompt: int, steps: int) -> None:
         self.index = index
         self.prompt = prompt  # tokens to prefill
         self.steps = steps  # steps left, the first at the end of the prefill
-        self.window = window  # bytes of windowed layers, charged from admission on
         self.started = False  # first token seen
         self.done = 0  # prompt tokens prefilled
         self.chunk = 0  # prompt tokens in the block under way
@@ -52,7 +51,7 @@ class Replica:
             law.latency_floor_s,
         )
         self.advance = spec.tokens_per_step
-        self.kv = spec.kv_per_token_bytes
+        self.kv, self.kv_fixed = spec.kv_per_token_bytes, spec.kv_fixed_bytes
         self.step_count = 0
         self.decoding = 0
         self.context_sum = 0.0  # tokens of all decoding sequences
@@ -80,7 +79,7 @@ class Replica:
         """Whether a slot and the memory for the prompt and one step are free (an empty replica takes all)."""
         if self.down or self.decoding + len(self.waiting) >= self.spec.batch:
             return False
-        need = self.kv * (job.prompt + self.advance) + job.window
+        need = self.kv * (job.prompt + self.advance) + self.kv_fixed
         return self.used + need <= self.spec.kv_capacity_bytes or self.sequences == 0
 
     def admit(self, job: Job, now: float) -> bool:
@@ -89,7 +88,7 @@ class Replica:
         self.order += 1
         job.order, job.done, job.finish = self.order, 0, -1
         self.backlog += job.prompt
-        self.used += self.kv * job.prompt + job.window
+        self.used += self.kv * job.prompt + self.kv_fixed
         if self.length == 0 or (self.length > 0 and now == self.start):
             self.plan(now)  # idle, or a block that began this instant
             return True
@@ -243,7 +242,7 @@ class Replica:
         self.tokens_written += tokens - job.prompt
         self.decoding -= 1
         self.context_sum -= tokens
-        self.used -= self.kv * tokens + job.window
+        self.used -= self.kv * tokens + self.kv_fixed
         job.finish = -1
         if self.sequences == 0:
             self.context_sum = self.used = 0.0  # no drift of rounding
@@ -263,7 +262,7 @@ class Replica:
     def fail(self) -> list[Job]:
         """Lose everything; returns the jobs to be queued again."""
         for job in self.waiting:
-            self.used -= self.kv * job.prompt + job.window
+            self.used -= self.kv * job.prompt + self.kv_fixed
             job.done = job.chunk = 0
         lost, before = list(self.waiting), self.preemptions
         self.waiting.clear()

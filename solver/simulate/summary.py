@@ -78,7 +78,9 @@ def _pool(pool: Pool, requests: int, end_s: float) -> PoolResult:
     spec, replicas = pool.spec, pool.replicas
     total = max(end_s * spec.replicas, 1e-300)
     written = sum(r.tokens_written for r in replicas)
-    per_token = spec.kv_per_token_bytes + spec.kv_window_bytes_per_token
+    per_token = spec.kv_written_per_token_bytes
+    if per_token is None:
+        per_token = spec.kv_per_token_bytes
     capacity = max(spec.kv_capacity_bytes, 1e-300)
     return PoolResult(
         name=spec.name,

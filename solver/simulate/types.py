@@ -21,7 +21,8 @@ class PoolSpec:
     A waiting request goes to the replica with the fewest prompt tokens still to prefill (then the
     fewest sequences) among those with a free slot and enough KV memory. ``step`` must hold at the
     batch cap; a step lasts max(latency floor, law), and prefill is chunked so that it stays within
-    ``tau_s``. KV bytes of a sequence with c tokens: per_token * c + window_per_token * min(c, window).
+    ``tau_s``. A sequence with c tokens holds kv_fixed + kv_per_token * c bytes; the fixed part stands for
+    layers whose window is full.
     """
 
     name: str
@@ -31,8 +32,8 @@ class PoolSpec:
     step: StepLaw
     kv_capacity_bytes: float  # per replica
     kv_per_token_bytes: float = 0.0
-    kv_window_tokens: int = 0
-    kv_window_bytes_per_token: float = 0.0
+    kv_fixed_bytes: float = 0.0  # per sequence
+    kv_written_per_token_bytes: float | None = None  # None: kv_per_token_bytes
     power_kw: float = 0.0  # per replica, while it is switched on
     tokens_per_step: float = 1.0  # accepted tokens per step with speculative decoding
 
