@@ -1,0 +1,117 @@
+"""Step laws of replicas that read weights and KV from main memory (HBM, GDDR, DDR, HBF, streamed)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.domain.catalog import Model
+from solver.performance import roofline
+from solver.performance.calibration import Entry
+from solver.performance.candidates import Candidate
+from solver.performance.roofline import Decode, Efficiency, Group, Machine, Prefill, Shape
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is common to all rows of a table."""
+
+    model: Model
+    context: float
+    prefix_hit: float = 0.0
+    speculative_tokens: float = 1.0
+
+
+def efficiency(entry: Entry, precision: str, hidden: float = 0.0) -> Efficiency:
+    """The constants of ``entry`` at a weight precision, in SI units."""
+    factor = {"fp8": entry["fp8_factor"], "fp4": entry["fp4_factor"]}.get(precision, 1.0)
+    return Efficiency(
+        memory=entry["memory_share"],
+        compute=entry["compute_share"] * factor,
+        compute_experts=entry["compute_share_moe"] * factor,
+        layer_s=entry["layer_us"] * 1e-6 + entry["layer_ns_per_hidden"] * 1e-9 * hidden,
+        moe_layer_s=entry["moe_layer_us"] * 1e-6,
+        sequence_s=entry["sequence_us"] * 1e-6,
+        collective_s=entry["collective_us"] * 1e-6,
+        link_share=entry["link_share"],
+        first_token_s=entry["ttft_ms"] * 1e-3,
+    )
+
+
+def stacked(cls: Any, values: Sequence[Any], rows: Integers) -> Any:
+    """A dataclass of columns from one instance per candidate."""
+    return cls(**{k: np.array([getattr(v, k) for v in values])[rows] for k in cls.__dataclass_fields__})
+
+
+def columns(
+    case: Case, chosen: Sequence[Candidate], rows: Integers, batch: Integers
+) -> dict[str, NDArray[Any]]:
+    """Step-law columns of :class:`solver.performance.steps.StepTable` for node-like candidates."""
+    hidden = float(case.model.hidden)
+    s: Shape = stacked(Shape, [roofline.shape(case.model, c.bytes_as, c.kv_precision) for c in chosen], rows)
+    m: Machine = stacked(Machine, [_machine(c) for c in chosen], rows)
+    g: Group = stacked(Group, [Group(c.layout.tensor, c.layout.data, c.layout.stages) for c in chosen], rows)
+    e: Efficiency = stacked(Efficiency, [efficiency(c.entry, c.precision, hidden) for c in chosen], rows)
+    e = replace(e, memory=np.array([c.memory_share for c in chosen])[rows])
+    access = np.array([c.access_s for c in chosen])[rows] * np.maximum(s.moe_layers, 1.0)
+    law = _law(case, s, m, g, e, batch)
+    single = _decode(case, s, m, g, e, np.ones_like(batch)).total / case.speculative_tokens
+    first = roofline.prefill(s, m, g, e)
+    bound = _decode(case, s, m, g, Efficiency.ideal(), batch).total
+    return {
+        "fixed_s": law["fixed_s"] + access,
+        "sequence_s": law["sequence_s"],
+        "context_s": law["context_s"],
+        "latency_floor_s": single + access,
+        **_prefill(case, first, law, e),
+        "pipelined": np.zeros(len(batch), dtype=np.bool_),
+        "bound_tpot_s": bound / case.speculative_tokens,
+    }
+
+
+def _machine(c: Candidate) -> Machine:
+    return Machine(c.bandwidth, c.flops, c.flops16, c.link, c.kv_bandwidth)
+
+
+def _decode(case: Case, s: Shape, m: Machine, g: Group, e: Efficiency, batch: Integers) -> Decode:
+    """A step that verifies ``2 a - 1`` tokens of each sequence; they share one reading of the KV."""
+    verified = 2 * case.speculative_tokens - 1
+    step = roofline.decode(s, m, g, e, np.asarray(batch * verified, dtype=np.float64), case.context)
+    return replace(step, kv_read=step.kv_read / verified, kv_local=step.kv_local / verified)
+
+
+def _law(case: Case, s: Shape, m: Machine, g: Group, e: Efficiency, batch: Integers) -> dict[str, Floats]:
+    """The step at ``batch`` split into fixed, per-sequence and per-context parts, per emitted token.
+
+    Chords: dense(b) = max(read, b comp) <= read + b (comp - read)+ / b; experts likewise with the reading at
+    the full batch. Windowed KV counts as fixed beyond the window and as linear below it. GPU pipelines: the
+    fixed part is the sum over stages, the marginal part is that of one stage.
+    """
+    step, emitted = _decode(case, s, m, g, e, batch), case.speculative_tokens
+    over = np.maximum(step.dense_compute - step.dense_read, 0.0)
+    over = over + np.maximum(step.expert_compute - step.expert_read, 0.0)
+    local_fixed = np.where(case.context >= s.window, step.kv_local, 0.0)
+    context = np.maximum(step.kv_read + step.kv_local - local_fixed, step.attention_compute) / case.context
+    sequence = (step.per_sequence + over + local_fixed) / batch
+    return {
+        "fixed_s": (step.dense_read + step.expert_read + step.overhead) / emitted,
+        "sequence_s": sequence / emitted,
+        "context_s": context / batch / emitted,
+    }
+
+
+def _prefill(case: Case, first: Prefill, law: dict[str, Floats], e: Efficiency) -> dict[str, Floats]:
+    """Prompt columns: cached tokens cost nothing, new ones attend to all."""
+    new = 1.0 - case.prefix_hit
+    return {
+        "prefill_s": first.token_s * new,
+        "prefill_quadratic_s": first.token_squared_s * (1.0 - case.prefix_hit**2),
+        "ttft_overhead_s": e.first_token_s + np.maximum(first.weights_s + first.overhead, law["fixed_s"]),
+    }

@@ -1,0 +1,68 @@
+"""Step laws of pipelines in which each layer owns its memory: SRAM wafers and chips, mask ROM, NVM chips.
+
+A token passes the layers in turn, so its time is the sum of the layers' latencies (fitted); weight bandwidth
+is hardly used. Sequences overlap: a layer is free for the next token when it has finished this one, so a
+replica emits at most one token per layer time.
+No published figure shows the aggregate of such a pipeline; one busy layer at a time per *system* would be the
+lower, all KV-resident sequences at full single-stream speed the upper bound. The layer time lies between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.performance import architecture, roofline
+from solver.performance.candidates import Candidate
+from solver.performance.node_steps import Case, efficiency, stacked
+from solver.performance.roofline import Efficiency, Shape
+
+Integers = NDArray[np.int64]
+
+
+def columns(
+    case: Case, chosen: Sequence[Candidate], rows: Integers, batch: Integers
+) -> dict[str, NDArray[Any]]:
+    """Step-law columns of :class:`solver.performance.steps.StepTable` for pipelined candidates."""
+    model, emitted = case.model, case.speculative_tokens
+    s: Shape = stacked(Shape, [roofline.shape(model, c.bytes_as, c.kv_precision) for c in chosen], rows)
+    hidden = float(model.hidden)
+    e: Efficiency = stacked(Efficiency, [efficiency(c.entry, c.precision, hidden) for c in chosen], rows)
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(c, name) for c in chosen], dtype=np.float64)[rows]
+
+    chips = np.array([c.layout.chips for c in chosen], dtype=np.float64)[rows]
+    rate = chips * np.where(column("bandwidth") > 0, column("bandwidth"), np.inf)
+    flops = chips * column("flops")
+    link = np.where(column("link") > 0, column("link"), np.inf) * e.link_share
+    active = s.dense_bytes + s.top_k * s.expert_bytes
+    width = np.minimum(s.layers, chips)  # a layer never spreads over less than its share of the chips
+    reading = active / (rate * e.memory)  # per token, all layers at work
+    computing = 2 * (s.dense_parameters / e.compute + s.expert_parameters / e.compute_experts) / flops
+    layer = e.layer_s + np.where(s.layers > 0, s.moe_layers / np.maximum(s.layers, 1), 0.0) * e.moe_layer_s
+    latency = s.layers * (layer + column("access_s")) + reading * width + e.sequence_s
+    busy = np.maximum(np.maximum(layer, reading), computing) + e.sequence_s
+    kv_rate = chips * np.where(column("kv_bandwidth") > 0, column("kv_bandwidth"), np.inf) * e.memory
+    local = np.minimum(case.context, s.window) * s.kv_local_bytes / kv_rate
+    token = np.maximum(computing, architecture.BYTES["fp16"] * s.hidden / link)
+    new = 1.0 - case.prefix_hit
+    return {
+        "fixed_s": np.zeros(len(batch)),
+        "sequence_s": (busy + local) / emitted,
+        "context_s": s.kv_bytes / kv_rate / emitted,
+        "latency_floor_s": (latency + local + case.context * s.kv_bytes / kv_rate) / emitted,
+        "prefill_s": token * new,
+        "prefill_quadratic_s": np.where(np.isfinite(flops), s.attention_values / (flops * e.compute), 0.0)
+        * (1.0 - case.prefix_hit**2),
+        "ttft_overhead_s": e.first_token_s + latency,
+        "pipelined": np.ones(len(batch), dtype=np.bool_),
+        "bound_tpot_s": np.maximum(
+            active / rate * width,
+            batch * np.maximum(active / rate, 2 * (s.dense_parameters + s.expert_parameters) / flops),
+        )
+        / emitted,
+    }

@@ -1,0 +1,219 @@
+"""Time of one decode step and of a prefill on a group of chips: the roofline with measured efficiencies.
+
+All fields are columns (numpy arrays of one length) or scalars that broadcast; all units are SI. Per
+component (dense matrices, routed experts, attention) time is the larger of reading and computing (Williams
+et al., Communications of the ACM 52, 2009); collectives follow the alpha-beta model of a ring (Thakur et
+al., IJHPCA 19, 2005). Reading the experts assumes independent routing of the tokens of a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.domain.catalog import Model
+from solver.performance import architecture
+from solver.performance.architecture import BYTES
+
+Floats = NDArray[np.float64]
+Column = Any  # an array of one length or a number; numpy broadcasts them
+
+_ACTIVATION_BYTES = 2.0  # activations travel between chips in bf16
+_DISPATCH_BYTES = (
+    3.0  # per value and expert: fp8 out, bf16 back (DeepSeek-V3 technical report 2024, section 3.2)
+)
+_HOP_S = 10e-6  # point-to-point latency between pipeline stages: aiconfigurator system files 2026
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model at a weight and a KV precision."""
+
+    layers: Column
+    moe_layers: Column
+    hidden: Column
+    dense_parameters: Column
+    dense_bytes: Column  # all dense weights
+    expert_parameters: Column  # of the experts that one token uses, all layers
+    expert_bytes: Column  # one expert in each of the MoE layers
+    experts: Column
+    top_k: Column
+    kv_bytes: Column  # per context token, global layers
+    kv_local_bytes: Column  # per context token inside the window, local layers
+    window: Column
+    kv_heads: Column  # tensor parallelism beyond this many chips stores KV twice; 1 for latent attention
+    attention_values: Column  # multiply-adds per token and context token, global layers, prefill form
+    attention_local: Column
+    latent_values: Column  # the same of latent attention in decode
+
+
+def shape(model: Model, weight_precision: str, kv_precision: str) -> Shape:
+    """The columns of one model (all scalars)."""
+    p = architecture.parameters(model)
+    dense, expert = architecture.bytes_per_parameter(model, weight_precision)
+    everywhere, local = architecture.kv_values_per_token(model)
+    attention, attention_local = architecture.attention_values(model)
+    moe_layers = model.n_moe_layers or (1 if p.experts else 0)
+    return Shape(
+        layers=float(model.layers),
+        moe_layers=float(moe_layers),
+        hidden=float(model.hidden),
+        dense_parameters=p.dense,
+        dense_bytes=p.dense * dense,
+        expert_parameters=p.active_experts,
+        expert_bytes=p.per_expert * moe_layers * expert,
+        experts=float(model.n_experts),
+        top_k=float(model.top_k),
+        kv_bytes=everywhere * BYTES[kv_precision],
+        kv_local_bytes=local * BYTES[kv_precision],
+        window=float(model.window),
+        kv_heads=float(1 if model.attention == "mla" else max(model.kv_heads, 1)),
+        attention_values=attention,
+        attention_local=attention_local,
+        latent_values=architecture.latent_attention_values(model),
+    )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One chip and its links, peak figures of the data sheet."""
+
+    bandwidth: Column  # byte/s of the memory that holds the weights
+    flops: Column  # FLOP/s at the weight precision
+    flops16: Column  # FLOP/s at 16 bit, for attention
+    link: Column  # byte/s to the other chips of the group, one direction
+    kv_bandwidth: Column  # byte/s of the memory that holds the KV
+
+
+@dataclass(frozen=True)
+class Group:
+    """How a replica spreads over chips: tensor x data (attention) x pipeline."""
+
+    tensor: Column
+    data: Column  # attention replicas; the experts spread over tensor x data chips
+    stages: Column
+
+    @property
+    def chips(self) -> Column:
+        """Chips of a replica."""
+        return self.tensor * self.data * self.stages
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """Fitted constants of a system family and an engine generation."""
+
+    memory: Column  # share of the peak bandwidth
+    compute: Column  # share of the peak FLOP/s, dense matrices
+    compute_experts: Column
+    layer_s: Column
+    moe_layer_s: Column
+    sequence_s: Column
+    collective_s: Column  # latency of an all-reduce of two chips
+    link_share: Column  # share of the link rate
+    first_token_s: Column  # HTTP, tokeniser, scheduler, first sampling
+
+    @classmethod
+    def ideal(cls) -> Efficiency:
+        """Nothing lost: the speed of light."""
+        return cls(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Components of a decode step; seconds for a whole replica, summed over its pipeline stages."""
+
+    dense_read: Column
+    dense_compute: Column
+    expert_read: Column
+    expert_compute: Column
+    overhead: Column  # per layer, launch and collective latency, hops
+    per_sequence: Column  # sampling, scheduler, activations on links; already times the sequences
+    kv_read: Column  # global layers
+    kv_local: Column
+    attention_compute: Column
+
+    @property
+    def total(self) -> Column:
+        """The step."""
+        attention = np.maximum(self.kv_read + self.kv_local, self.attention_compute)
+        dense = np.maximum(self.dense_read, self.dense_compute)
+        experts = np.maximum(self.expert_read, self.expert_compute)
+        return dense + experts + attention + self.overhead + self.per_sequence
+
+
+def collective_latency(group: Group, e: Efficiency) -> Column:
+    """Latency of one all-reduce: grows with the logarithm of the group, none on one chip."""
+    members = group.tensor * group.data
+    return np.where(members > 1, e.collective_s * (0.5 + 0.5 * np.log2(np.maximum(members, 2))), 0.0)
+
+
+def _traffic_s(s: Shape, m: Machine, group: Group, e: Efficiency) -> Column:
+    """Link time of one token's activations through all layers (two all-reduces or one exchange a layer)."""
+    rate = m.link * e.link_share
+    ring = 2 * (group.tensor - 1) / group.tensor * _ACTIVATION_BYTES * s.hidden / rate
+    reduces = np.where(group.tensor > 1, 2 * s.layers * ring, 0.0) / group.data
+    exchange = s.moe_layers * s.top_k * _DISPATCH_BYTES * s.hidden / rate / (group.tensor * group.data)
+    return reduces + np.where(group.data > 1, exchange, 0.0)
+
+
+def decode(s: Shape, m: Machine, group: Group, e: Efficiency, batch: Column, context: Column) -> Decode:
+    """A decode step of ``batch`` sequences with ``context`` tokens each, all pipeline stages in turn.
+
+    A replica with P stages keeps P microbatches of batch / P sequences going: a sequence passes P stages,
+    each of which reads 1/P of the weights for its microbatch.
+    """
+    micro = np.maximum(batch / group.stages, np.minimum(batch, 1.0))
+    mine = np.maximum(micro / group.data, np.minimum(micro, 1.0))
+    read, span = m.bandwidth * e.memory, group.tensor * group.data
+    hit = distinct_experts_column(s, micro)
+    copies = np.maximum(1.0 / group.tensor, 1.0 / s.kv_heads)
+    kv_rate = m.kv_bandwidth * e.memory / copies
+    macs = np.where(s.latent_values > 0, s.latent_values, s.attention_values)
+    reduces = np.where(group.tensor * group.data > 1, 2 * s.layers, 0.0) * collective_latency(group, e)
+    return Decode(
+        dense_read=s.dense_bytes / (group.tensor * read),
+        dense_compute=mine * 2 * s.dense_parameters / (group.tensor * m.flops * e.compute),
+        expert_read=hit * s.expert_bytes / (span * read),
+        expert_compute=micro * 2 * s.expert_parameters / (span * m.flops * e.compute_experts),
+        overhead=s.layers * e.layer_s + s.moe_layers * e.moe_layer_s + reduces + (group.stages - 1) * _HOP_S,
+        per_sequence=mine * e.sequence_s + micro * _traffic_s(s, m, group, e),
+        kv_read=mine * context * s.kv_bytes / kv_rate,
+        kv_local=mine * np.minimum(context, s.window) * s.kv_local_bytes / kv_rate,
+        attention_compute=mine * context * 2 * macs / (group.tensor * m.flops16 * e.compute),
+    )
+
+
+def distinct_experts_column(s: Shape, tokens: Column) -> Column:
+    """:func:`architecture.distinct_experts` over columns of models."""
+    share = np.minimum(s.top_k / np.maximum(s.experts, 1.0), 1 - 1e-12)
+    return s.experts * -np.expm1(tokens * np.log1p(-share))
+
+
+@dataclass(frozen=True)
+class Prefill:
+    """Prefill of prompts, seconds per replica, pipeline stages filled: linear and quadratic parts."""
+
+    token_s: Column  # per prompt token
+    token_squared_s: Column  # per prompt token squared
+    weights_s: Column  # reading all weights once
+    overhead: Column
+
+
+def prefill(s: Shape, m: Machine, group: Group, e: Efficiency) -> Prefill:
+    """Coefficients of a prompt's time; a prompt of n tokens takes max(n a, weights) + n^2 b + overhead."""
+    span, read = group.tensor * group.data, m.bandwidth * e.memory
+    compute = 2 * s.dense_parameters / (m.flops * e.compute) + 2 * s.expert_parameters / (
+        m.flops * e.compute_experts
+    )
+    weights = s.dense_bytes / (group.tensor * read) + s.experts * s.expert_bytes / (span * read)
+    reduces = np.where(span > 1, 2 * s.layers, 0.0) * collective_latency(group, e)
+    return Prefill(
+        token_s=(compute / span + _traffic_s(s, m, group, e)) / group.stages,
+        token_squared_s=s.attention_values / (m.flops16 * e.compute * group.chips),
+        weights_s=weights,
+        overhead=s.layers * e.layer_s + s.moe_layers * e.moe_layer_s + reduces + (group.stages - 1) * _HOP_S,
+    )

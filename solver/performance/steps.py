@@ -1,0 +1,165 @@
+"""Step laws of every way to run a model: the table that operating points are made from.
+
+A step of a replica with ``b`` decode sequences of ``c`` context tokens that also takes in ``q`` prompt
+tokens lasts ``fixed_s + b (sequence_s + c context_s) + q prefill_s``, plus ``prefill_quadratic_s`` times the
+square of a prompt's length. At the row's batch and the mean context this is the roofline of
+:mod:`solver.performance.roofline`; for smaller batches it is never below it, because experts are counted at
+the full batch and the convex ``max(read, compute)`` is replaced by its chord. First token without waiting:
+``ttft_overhead_s + I prefill_s + I^2 prefill_quadratic_s``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.domain.catalog import Model, System, Technology
+from solver.performance import architecture, node_steps, pipeline_steps
+from solver.performance.calibration import Calibration
+from solver.performance.candidates import Candidate, Refusal, candidates
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Objects = NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class StepTable:
+    """One row per (system, layout, precision, placement, batch); arrays of equal length, times in seconds."""
+
+    system: Objects
+    layout: Objects
+    chips: Integers  # per replica
+    tensor_parallel: Integers
+    pipeline_parallel: Integers
+    expert_parallel: Integers
+    systems_numerator: Integers  # systems per replica as a fraction
+    systems_denominator: Integers
+    weight_precision: Objects
+    kv_precision: Objects
+    placement: Objects
+    batch: Integers  # admission cap: decode sequences in flight per replica for which fixed_s holds
+    fixed_s: Floats
+    latency_floor_s: Floats  # smallest possible time per output token
+    sequence_s: Floats
+    context_s: Floats  # per sequence and context token
+    prefill_s: Floats
+    prefill_quadratic_s: Floats
+    ttft_overhead_s: Floats
+    pipelined: NDArray[np.bool_]  # stages overlap: fixed_s blocks nobody, and time per token >= the floor
+    kv_capacity_bytes: Floats
+    weight_bytes: Floats
+    spread: Floats  # factor: the true throughput lies within [x / spread, x spread] with 80 %
+    bound_tpot_s: Floats  # speed of light at this batch
+    evidence: Objects
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def step_s(self, context_tokens: float) -> Floats:
+        """Step time at the full batch."""
+        marginal = self.sequence_s + context_tokens * self.context_s
+        return np.maximum(self.fixed_s + self.batch * marginal, self.latency_floor_s)
+
+    def take(self, rows: NDArray[Any]) -> StepTable:
+        """The rows selected by an index or mask."""
+        return StepTable(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+
+def step_table(
+    model: Model,
+    systems: Sequence[System],
+    *,
+    precisions: Sequence[str] = ("fp16", "fp8", "fp4"),
+    batches: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+    mean_context_tokens: float,
+    calibration: Calibration,
+    technologies: Mapping[str, Technology] | None = None,
+    prefix_hit: float = 0.0,
+    speculative_tokens: float = 1.0,
+    kv_in_weight_memory: bool = False,
+    streamed: bool = True,
+) -> tuple[StepTable, tuple[Refusal, ...]]:
+    """All step laws of ``model``, and by name what cannot be represented.
+
+    ``prefix_hit``: share of the prompt tokens whose KV is cached. ``speculative_tokens``: tokens that a step
+    yields per sequence on average (1: no speculation); a step then verifies ``2 a - 1`` tokens.
+    ``kv_in_weight_memory``: non-volatile weight memory also holds the KV.
+    """
+    found, refused = candidates(
+        model,
+        systems,
+        precisions,
+        mean_context_tokens=mean_context_tokens,
+        calibration=calibration,
+        technologies=technologies or {},
+        kv_in_weight_memory=kv_in_weight_memory,
+        streamed=streamed,
+    )
+    case = node_steps.Case(model, mean_context_tokens, prefix_hit, speculative_tokens)
+    parts = []
+    for pipelined, module in ((False, node_steps.columns), (True, pipeline_steps.columns)):
+        chosen = [c for c in found if c.layout.pipelined is pipelined]
+        if chosen:
+            rows, batch = _cross(chosen, batches)
+            parts.append({**_labels(chosen, rows, batch), **module(case, chosen, rows, batch)})
+    if not parts:
+        return _empty(), refused
+    table = StepTable(**{f.name: np.concatenate([p[f.name] for p in parts]) for f in fields(StepTable)})
+    return table.take(_useful(table, model, mean_context_tokens)), refused
+
+
+def _cross(chosen: Sequence[Candidate], batches: Sequence[int]) -> tuple[Integers, Integers]:
+    """Candidate index and batch of every row."""
+    sizes = np.array(sorted(set(batches)), dtype=np.int64)
+    return np.repeat(np.arange(len(chosen)), len(sizes)), np.tile(sizes, len(chosen))
+
+
+def _labels(chosen: Sequence[Candidate], rows: Integers, batch: Integers) -> dict[str, NDArray[Any]]:
+    """The columns that do not depend on physics."""
+
+    def objects(values: list[str]) -> Objects:
+        return np.array(values, dtype=object)[rows]
+
+    def numbers(values: list[int]) -> Integers:
+        return np.array(values, dtype=np.int64)[rows]
+
+    return {
+        "system": objects([c.system.id for c in chosen]),
+        "layout": objects([c.layout.name for c in chosen]),
+        "chips": numbers([c.layout.chips for c in chosen]),
+        "tensor_parallel": numbers([c.layout.tensor for c in chosen]),
+        "pipeline_parallel": numbers([c.layout.stages for c in chosen]),
+        "expert_parallel": numbers([c.layout.experts for c in chosen]),
+        "systems_numerator": numbers([c.layout.systems.numerator for c in chosen]),
+        "systems_denominator": numbers([c.layout.systems.denominator for c in chosen]),
+        "weight_precision": objects([c.precision for c in chosen]),
+        "kv_precision": objects([c.kv_precision for c in chosen]),
+        "placement": objects([c.layout.placement for c in chosen]),
+        "batch": batch,
+        "kv_capacity_bytes": np.array([c.kv_capacity for c in chosen])[rows],
+        "weight_bytes": np.array([c.weights for c in chosen])[rows],
+        "spread": np.array([c.entry.spread for c in chosen])[rows],
+        "evidence": objects([c.entry.evidence for c in chosen]),
+    }
+
+
+def _useful(table: StepTable, model: Model, context: float) -> NDArray[np.bool_]:
+    """Rows whose batch fits memory at the mean context, and each candidate's first that does not."""
+    fp16 = architecture.kv_bytes(model, context, "fp16")
+    size = np.where(table.kv_precision == "fp16", fp16, fp16 / 2)
+    fits = table.batch * size <= table.kv_capacity_bytes
+    first_too_large = np.concatenate([[False], fits[:-1]]) & ~fits & (np.diff(table.batch, prepend=0) > 0)
+    return np.asarray(fits | first_too_large, dtype=np.bool_)
+
+
+def _empty() -> StepTable:
+    """A table without rows."""
+    kinds = {"Integers": np.int64, "Floats": np.float64, "Objects": object}
+    return StepTable(
+        **{f.name: np.empty(0, dtype=kinds.get(str(f.type), np.bool_)) for f in fields(StepTable)}
+    )
