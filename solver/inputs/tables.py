@@ -61,23 +61,34 @@ def plain_number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def beside(folder: Path, name: object, place: Place) -> Path:
-    """The file ``name`` in ``folder`` or below it; anything else is refused."""
-    remedy = "name a file in the folder of the workload or below it, such as lengths/chat.csv"
+_REMEDY = "name a file in the folder of the workload or below it, such as lengths/chat.csv"
+
+
+def inside(folder: Path, name: object, place: Place) -> Path:
+    """The path ``name`` in ``folder`` or below it; anything that leaves the folder is refused."""
     if not isinstance(name, str) or not name.strip():
-        raise InputError(Complaint(place, "no file is named", remedy))
+        raise InputError(Complaint(place, "no file is named", _REMEDY))
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in Path(name).parts:
-        raise InputError(Complaint(place, f"the path '{shorten(name)}' leaves the folder", remedy))
+        raise InputError(Complaint(place, f"the path '{shorten(name)}' leaves the folder", _REMEDY))
+    path = folder / name
     try:
-        path = folder / name
-        inside = path.resolve().is_relative_to(folder.resolve())
-        exists = path.is_file()
+        below = path.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError):
-        inside, exists = True, False
-    if not inside:
-        raise InputError(Complaint(place, f"the path '{shorten(name)}' leaves the folder", remedy))
+        raise InputError(Complaint(place, f"'{shorten(name)}' is not a path", _REMEDY)) from None
+    if not below:
+        raise InputError(Complaint(place, f"the path '{shorten(name)}' leaves the folder", _REMEDY))
+    return path
+
+
+def beside(folder: Path, name: object, place: Place) -> Path:
+    """The existing file ``name`` in ``folder`` or below it."""
+    path = inside(folder, name, place)
+    try:
+        exists = path.is_file()
+    except (OSError, ValueError):
+        exists = False
     if not exists:
-        raise InputError(Complaint(place, f"there is no file '{shorten(name)}'", remedy))
+        raise InputError(Complaint(place, f"there is no file '{shorten(name)}'", _REMEDY))
     return path
 
 

@@ -85,22 +85,52 @@ def _best_split(
     return best
 
 
-def rate_curve(trace: Trace) -> tuple[float, ...]:
-    """Mean requests per second by hour: 168 values from a week on, 24 from a day on, else one.
+def rate_curve(trace: Trace, busiest_s: float = 0.0) -> tuple[float, ...]:
+    """Requests per second by hour: 168 values from a week on, 24 from a day on, else one.
 
-    Hour 0 is midnight (168 values: of Monday) where the trace tells wall-clock time, else its start.
+    Hour 0 is midnight (168 values: of Monday) where the trace tells wall-clock time, else its start. The
+    value is the mean rate, or with ``busiest_s`` that of the busiest window of so many seconds.
     """
     span = trace.duration_s
     hours = 168 if span >= 168 * HOUR_S else 24 if span >= 24 * HOUR_S else 1
-    if hours == 1:
-        return ((len(trace) - 1) / span if span > 0 else float(len(trace)),)
     offset = 0.0
-    if trace.start is not None:
+    if trace.start is not None and hours > 1:
         offset = trace.start.hour * HOUR_S + trace.start.minute * 60 + trace.start.second
         offset += trace.start.weekday() * 24 * HOUR_S if hours == 168 else 0.0
     clock = trace.arrival_s + offset
+    if busiest_s > 0:
+        return _busiest(clock, busiest_s, hours)
+    if hours == 1:
+        return ((len(trace) - 1) / span if span > 0 else float(len(trace)),)
     counts = np.bincount((clock // HOUR_S).astype(np.int64) % hours, minlength=hours)
     return tuple(float(n) for n in counts / _seconds_covered(float(clock[0]), float(clock[-1]), hours))
+
+
+def _busiest(clock: NDArray[np.float64], window_s: float, hours: int) -> tuple[float, ...]:
+    """The most arrivals in any window that begins with an arrival in that hour, per second."""
+    rates = np.zeros(hours)
+    hour = (clock // HOUR_S).astype(np.int64) % hours
+    np.maximum.at(rates, hour, _following(clock, window_s) / window_s)
+    return tuple(float(rate) for rate in rates)
+
+
+def _following(clock: NDArray[np.float64], window_s: float) -> NDArray[np.int64]:
+    """For each arrival, how many there are in the window that begins with it."""
+    counts: NDArray[np.int64] = np.searchsorted(clock, clock + window_s, side="left") - np.arange(len(clock))
+    return counts
+
+
+def busiest_arrivals(trace: Trace, window_s: float) -> NDArray[np.float64]:
+    """The arrivals of the busiest window of the whole trace."""
+    counts = _following(trace.arrival_s, window_s)
+    first = int(counts.argmax())
+    return trace.arrival_s[first : first + int(counts[first])]
+
+
+def busiest_ratio(trace: Trace, window_s: float) -> float:
+    """Rate of the busiest window over the mean rate."""
+    busiest = len(busiest_arrivals(trace, window_s)) / window_s
+    return busiest * max(trace.duration_s, window_s) / len(trace)
 
 
 def _seconds_covered(start: float, end: float, hours: int) -> NDArray[np.float64]:

@@ -69,8 +69,8 @@ def unknown_key(key: str, known: Iterable[str]) -> tuple[str, str]:
     if key.isdecimal():
         return f"unknown key '{shorten(key)}'", "write numbers without commas, such as 30000"
     names = sorted(set(known))
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
-    remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(names)}"
+    near = nearest(key, names)
+    remedy = f"did you mean '{near}'?" if near else f"known keys: {', '.join(names)}"
     return f"unknown key '{shorten(key)}'", remedy
 
 
@@ -111,8 +111,13 @@ def _words(
 
 def _choices(found: str, expected: str) -> str:
     options = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-    near = difflib.get_close_matches(found, options, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else f"write {', '.join(options)}"
+    near = nearest(found, options)
+    return f"did you mean '{near}'?" if near else f"write {', '.join(options)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The entry of ``known`` that looks most like ``word``, or an empty text."""
+    return next(iter(difflib.get_close_matches(word[:100], sorted(known), n=1, cutoff=0.6)), "")
 
 
 def fields_at(model_type: type[BaseModel], loc: Loc) -> list[str]:

@@ -1,0 +1,1 @@
+"""Commands: words, exit codes, nothing else."""

@@ -1,0 +1,43 @@
+"""Names in a workload against the catalogs: models (also by alias) and systems must exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from solver.domain.catalog import Catalog
+from solver.domain.workload import HardwarePolicy, LoadedWorkload, Service
+from solver.errors import Complaint, InputError
+from solver.inputs.validation import nearest, shorten
+
+
+def resolve_references(loaded: LoadedWorkload, catalog: Catalog) -> LoadedWorkload:
+    """``loaded`` with every model by its catalog id, or all names that the catalogs do not know."""
+    ids = {alias.lower(): name for name, model in catalog.models.items() for alias in (name, *model.aliases)}
+    complaints, services = [], []
+    for index, service in enumerate(loaded.workload.services):
+        name = ids.get(service.model.lower())
+        if name is None:
+            near = nearest(service.model.lower(), ids)
+            remedy = f"did you mean '{ids[near]}'?" if near else "see 'solver catalog list models'"
+            place = loaded.place(f"services.{index}.model")
+            complaints.append(Complaint(place, f"unknown model '{shorten(service.model)}'", remedy))
+        services.append(Service.model_copy(service, update={"model": name or service.model}))
+    for path, system in _systems(loaded.workload.hardware):
+        if system not in catalog.systems:
+            near = nearest(system, catalog.systems)
+            remedy = f"did you mean '{near}'?" if near else "see 'solver catalog list systems'"
+            complaints.append(Complaint(loaded.place(path), f"unknown system '{shorten(system)}'", remedy))
+    if complaints:
+        raise InputError(*complaints)
+    workload = loaded.workload.model_copy(update={"services": tuple(services)})
+    return loaded.model_copy(update={"workload": workload})
+
+
+def _systems(hardware: HardwarePolicy) -> Iterator[tuple[str, str]]:
+    """Every system that is named, with the path of the statement."""
+    for key in ("include", "exclude"):
+        for index, system in enumerate(getattr(hardware, key)):
+            yield f"hardware.{key}.{index}", system
+    for key in ("overrides", "supply", "minimum"):
+        for system in getattr(hardware, key):
+            yield f"hardware.{key}.{system}", system

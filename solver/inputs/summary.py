@@ -1,0 +1,60 @@
+"""A workload in sentences, so that a reader sees what was understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from solver.domain.workload import Demand, Service, ServiceLevels, Site, Workload
+
+
+def sentences(workload: Workload) -> Iterator[str]:
+    """One line for the whole, one per service and one per site."""
+    horizon = workload.horizon
+    yield (
+        f"{workload.name}: least {workload.objective} over {horizon.years:g} years from {horizon.start}, "
+        f"discount rate {workload.money.discount_rate:.3g}"
+    )
+    for service in workload.services:
+        yield f"- {_service(service)}"
+    for site in workload.sites:
+        yield f"- {_site(site)}"
+
+
+def _service(service: Service) -> str:
+    prompt = sum(bucket.share * bucket.prompt_tokens for bucket in service.lengths)
+    output = sum(bucket.share * bucket.output_tokens for bucket in service.lengths)
+    precisions = "/".join(service.precisions)
+    return (
+        f"service {service.name}: {service.model} at {precisions}, {_demand(service.demand)}, "
+        f"mean {prompt:.5g} prompt and {output:.5g} output tokens in {len(service.lengths)} length cells, "
+        f"{_levels(service.levels)}; may {', '.join(service.acquisitions)}"
+    )
+
+
+def _demand(demand: Demand) -> str:
+    rates = demand.rate_rps
+    words = f"{rates[0]:.5g} requests/s"
+    if len(rates) > 1:
+        mean, peak = sum(rates) / len(rates), max(rates)
+        words = f"{mean:.5g} requests/s on average and {peak:.5g} at the peak of {len(rates)} hours"
+    growth = f", growing {demand.growth_per_year:.3g} per year" if demand.growth_per_year else ""
+    return f"{words} (cv2 {demand.cv2:.3g}){growth}"
+
+
+def _levels(levels: ServiceLevels) -> str:
+    parts = []
+    if levels.ttft_ms is not None:
+        parts.append(f"TTFT {levels.ttft_ms:g} ms at p{levels.ttft_percentile * 100:g}")
+    if levels.tpot_ms is not None:
+        parts.append(f"TPOT {levels.tpot_ms:g} ms at p{levels.tpot_percentile * 100:g}")
+    if levels.end_to_end_s is not None:
+        parts.append(f"end to end {levels.end_to_end_s:g} s at p{levels.end_to_end_percentile * 100:g}")
+    if levels.deadline_hours is not None:
+        parts.append(f"done within {levels.deadline_hours:g} h")
+    return ", ".join(parts) or "no promise on latency"
+
+
+def _site(site: Site) -> str:
+    power = "no power limit" if site.power_kw is None else f"{site.power_kw:g} kW"
+    racks = "no space limit" if site.rack_units is None else f"{site.rack_units:g} rack units"
+    return f"site {site.name}: {power}, {racks}, PUE {site.pue:g}, {site.energy_usd_kwh:g} USD/kWh"
