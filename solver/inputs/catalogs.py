@@ -10,9 +10,9 @@ from pathlib import Path
 from solver.domain.catalog import SYSTEM_QUANTITIES, Catalog, System
 from solver.domain.quantity import Quantity
 from solver.errors import InputError
-from solver.inputs.catalog_checks import complaints_about
+from solver.inputs.catalog_checks import PlaceOf, complaints_about
 from solver.inputs.catalog_reader import CatalogReader
-from solver.inputs.derived_offers import TERMS, derived_offers, is_derived
+from solver.inputs.derived_offers import OVERRIDE, TERMS, derived_offers, is_derived
 from solver.inputs.yaml_text import load_yaml
 from solver.paths import catalog_dir
 
@@ -24,6 +24,11 @@ OTHER_FILES = ("calibration.yaml", MEASUREMENT_NAMES)
 
 def load_catalog(directory: Path | None = None) -> Catalog:
     """All catalogs below ``directory`` (default: the shipped ones); raises InputError with file:line."""
+    return catalog_with_places(directory)[0]
+
+
+def catalog_with_places(directory: Path | None = None) -> tuple[Catalog, PlaceOf]:
+    """The catalog, and a function ``place(section, id, path)`` that tells where an entry stands."""
     root = catalog_dir() if directory is None else directory
     files = tuple(sorted(path for path in root.rglob("*") if _is_catalog(path)))
     if not files:
@@ -36,7 +41,9 @@ def _is_catalog(path: Path) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _load(root: Path, files: tuple[Path, ...], _stamps: tuple[tuple[int, int], ...]) -> Catalog:
+def _load(
+    root: Path, files: tuple[Path, ...], _stamps: tuple[tuple[int, int], ...]
+) -> tuple[Catalog, PlaceOf]:
     reader = CatalogReader(root)
     for path in files:
         reader.read(path)
@@ -45,7 +52,7 @@ def _load(root: Path, files: tuple[Path, ...], _stamps: tuple[tuple[int, int], .
     complaints = complaints_about(catalog, reader.place)
     if complaints:
         raise InputError(*complaints)
-    return catalog
+    return catalog, reader.place
 
 
 def systems_without_price(catalog: Catalog) -> list[str]:
@@ -95,7 +102,7 @@ def _overridden(catalog: Catalog, name: str, changes: Mapping[str, float]) -> Sy
         if key not in SYSTEM_QUANTITIES:
             raise _unknown("quantity", key, list(SYSTEM_QUANTITIES))
         unit = SYSTEM_QUANTITIES[key][0]
-        values[key] = Quantity(value=value, unit=unit, source="override", date="as given", evidence="assumed")
+        values[key] = Quantity(value=value, unit=unit, source=OVERRIDE, date="as given", evidence="assumed")
     return system.model_copy(update={"values": values})
 
 

@@ -10,9 +10,12 @@ from solver.domain.quantity import Quantity
 #: Offer terms that the ``terms`` section of the catalog may set for all derived offers.
 TERMS = ("life_years", "support_share_per_year", "residual_share")
 
+#: Source of a value that the user set for one run.
+OVERRIDE = "override"
+
 
 def derived_offers(systems: Mapping[str, System], terms: Mapping[str, Quantity]) -> dict[str, Offer]:
-    """A buy offer for each system with ``price_usd`` and a rent offer for each with ``cloud_usd_hr``."""
+    """A buy offer for each system that is sold, a rent offer for each that has ``cloud_usd_hr``."""
     offers = (offer for system in systems.values() for offer in _of(system, terms))
     return {offer.id: offer for offer in offers}
 
@@ -24,7 +27,7 @@ def is_derived(offer: Offer) -> bool:
 
 def _of(system: System, terms: Mapping[str, Quantity]) -> list[Offer]:
     offers = []
-    if "price_usd" in system.values:
+    if can_be_bought(system):
         offers.append(_buy(system, terms))
     if "cloud_usd_hr" in system.values:
         rent = Offer(
@@ -37,6 +40,16 @@ def _of(system: System, terms: Mapping[str, Quantity]) -> list[Offer]:
         )
         offers.append(rent)
     return offers
+
+
+def can_be_bought(system: System) -> bool:
+    """Whether a purchase price is an offer: not for systems that are only rented out or no longer made.
+
+    A price that the user states (an override) is an offer in any case.
+    """
+    price = system.values.get("price_usd")
+    gone = system.status.startswith(("eol", "cloud-only", "discontinued"))
+    return price is not None and (not gone or price.source == OVERRIDE)
 
 
 def _buy(system: System, terms: Mapping[str, Quantity]) -> Offer:
