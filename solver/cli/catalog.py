@@ -33,17 +33,7 @@ PIPE_WIDTH = 160
 
 #: Columns of `list`: section -> (heading, attribute or quantity).
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "systems": (
-        "kind",
-        "vendor",
-        "year",
-        "status",
-        "chips",
-        "dram_gb",
-        "dram_bw_tbs",
-        "sram_gb",
-        "price_usd",
-    ),
+    "systems": ("kind", "year", "status", "chips", "dram_gb", "dram_bw_tbs", "sram_gb", "price_usd"),
     "models": ("status", "total_params_b", "active_params_b", "attention", "max_context"),
     "technologies": ("node_nm", "form", "density_mb_mm2", "write_endurance_cycles", "read_energy_pj_bit"),
     "nodes": ("kind", "year", "sram_macro_mb_mm2", "logic_mtr_mm2", "wafer_usd"),
