@@ -94,9 +94,13 @@ def parse_quantity(value: object, unit: str, *, bare: bool | None = None) -> flo
         raise ValueError(f"is not a number; write for example {example(unit)}")
     dollar, number, suffix = _split(text, unit)
     factor = _factor(text, suffix, unit, bare, dollar)
-    result = float(Fraction(number) * factor)
-    if result in (float("inf"), float("-inf")):
-        raise ValueError(f"'{text[:40]}' is beyond double precision; write a smaller number")
+    exact = Fraction(number) * factor
+    try:
+        result = float(exact)
+    except OverflowError:
+        result = 0.0
+    if result == 0 and exact != 0:
+        raise ValueError(f"'{text[:40]}' is beyond double precision; write another unit or exponent")
     return result
 
 
