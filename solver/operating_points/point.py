@@ -5,19 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-
-@dataclass(frozen=True)
-class CapacityLine:
-    """On pools of ``low`` to ``high`` replicas the safe load is at least slope * replicas - intercept."""
-
-    low: int
-    high: int
-    slope: float
-    intercept: float
-
-    def at(self, replicas: int) -> float:
-        """Safe load of a pool of ``replicas``, in replicas working at full capacity."""
-        return self.slope * replicas - self.intercept
+from solver.performance.queueing import Line
 
 
 @dataclass(frozen=True)
@@ -71,7 +59,7 @@ class OperatingPoint:
     end_to_end_s: tuple[float, ...]
     late: dict[str, tuple[bool, ...]]
     serves: tuple[bool, ...]
-    lines: tuple[CapacityLine, ...]
+    lines: tuple[Line, ...]
     kv_bytes: tuple[float, ...]  # KV bytes written per request
     kv_capacity_bytes: float
     step: StepLaw | None

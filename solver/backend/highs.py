@@ -1,0 +1,220 @@
+"""The program as a PuLP problem, handed to HiGHS and kept there for re-solves with other costs.
+
+PuLP writes the model; status, bound and gap are read from HiGHS itself. After the hand-over the model in
+HiGHS is compared with the program, because PuLP does not check the solver's return codes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+import highspy
+import numpy as np
+import pulp
+from numpy.typing import NDArray
+
+from solver.backend.outcome import ENDINGS, Ending, Outcome
+from solver.errors import NumericalRefusal
+from solver.formulation.model import Program
+
+#: Coefficients outside this range are refused before the solver sees them.
+SMALLEST, LARGEST = 9e-7, 1e7
+OPTIONS: dict[str, object] = {
+    "output_flag": False,
+    "threads": 1,
+    "random_seed": 0,
+    "mip_feasibility_tolerance": 1e-7,
+    "primal_feasibility_tolerance": 1e-9,
+    "dual_feasibility_tolerance": 1e-9,
+}
+
+
+def to_pulp(program: Program, objective: Mapping[int, float] | None = None) -> pulp.LpProblem:
+    """The program as a PuLP problem (also for writing LP and MPS files or using another solver)."""
+    problem = pulp.LpProblem("fleet", pulp.LpMinimize)
+    variables = [
+        problem.add_variable(
+            f"v{n:06d}",
+            column.low,
+            None if np.isinf(column.high) else column.high,
+            pulp.LpInteger if column.integer else pulp.LpContinuous,
+        )
+        for n, column in enumerate(program.columns)
+    ]
+    costs = program.objective() if objective is None else objective
+    problem.setObjective(pulp.LpAffineExpression([(variables[c], a) for c, a in sorted(costs.items())]))
+    sense = {"<=": pulp.LpConstraintLE, ">=": pulp.LpConstraintGE, "==": pulp.LpConstraintEQ}
+    for n, row in enumerate(program.rows):
+        terms = pulp.LpAffineExpression([(variables[c], a) for c, a in row.terms])
+        problem.addConstraint(pulp.LpConstraint(terms, sense[row.sense], rhs=row.rhs), f"r{n:06d}")
+    return problem
+
+
+@functools.cache
+def _swallow_banner() -> None:
+    """HiGHS prints a banner on standard output once per process, before any option can forbid it."""
+    sys.stdout.flush()
+    kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 1)
+        highspy.Highs()
+        ctypes.CDLL(None).fflush(None)
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(sink)
+
+
+def check_range(program: Program) -> None:
+    """Refuse coefficients a solver would drop or drown in; the message names the rows responsible."""
+    extremes = [
+        (abs(a), row, c) for row in program.rows for c, a in row.terms if not SMALLEST <= abs(a) <= LARGEST
+    ]
+    extremes += [(abs(r.rhs), r, -1) for r in program.rows if abs(r.rhs) > LARGEST]
+    if extremes:
+        size, row, column = max(extremes, key=lambda item: abs(np.log(max(item[0], 1e-300))))
+        what = "the limit" if column < 0 else program.columns[column].name
+        raise NumericalRefusal(
+            f"{row.name}: {what} enters with {size:.3g} {row.unit}, outside {SMALLEST:g} to {LARGEST:g}; "
+            f"{row.sentence}. Check the units of the numbers behind it ({row.statement or 'catalog values'})."
+        )
+
+
+class HighsModel:
+    """A program inside HiGHS: solve it, change its costs, solve again."""
+
+    def __init__(self, program: Program, objective: Mapping[int, float] | None = None) -> None:
+        check_range(program)
+        self.program = program
+        self._costs = dict(program.objective() if objective is None else objective)
+        _swallow_banner()
+        started = time.perf_counter()
+        carrier = to_pulp(program, self._costs)
+        hand = pulp.HiGHS(msg=False)
+        hand.createAndConfigureSolver(carrier)
+        hand.buildSolverModel(carrier)
+        self._highs: highspy.Highs = carrier.solverModel
+        order = {variable.name: variable.index for variable in carrier.variables()}
+        self._column = np.array([order[f"v{n:06d}"] for n in range(len(program.columns))], dtype=np.int64)
+        for name, value in OPTIONS.items():
+            self._option(name, value)
+        self._check_transfer()
+        self.build_seconds = time.perf_counter() - started
+
+    def _option(self, name: str, value: object) -> None:
+        if self._highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
+            raise RuntimeError(f"HiGHS does not accept option {name} = {value!r}")
+
+    def _check_transfer(self) -> None:
+        lp = self._highs.getLp()
+        columns, rows = len(self.program.columns), len(self.program.rows)
+        nonzeros = sum(len(row.terms) for row in self.program.rows)
+        found = (self._highs.getNumCol(), self._highs.getNumRow(), self._highs.getNumNz())
+        if found != (columns, rows, nonzeros):
+            raise NumericalRefusal(
+                f"the solver holds {found} columns, rows and nonzeros of {(columns, rows, nonzeros)}: "
+                "it dropped a part of the model"
+            )
+        matrix = np.asarray(lp.a_matrix_.value_)
+        if not np.all(np.isfinite(matrix)):
+            raise NumericalRefusal("a coefficient is not finite")
+
+    def set_costs(self, objective: Mapping[int, float]) -> None:
+        """Replace the objective (k$ per unit of each column)."""
+        self._costs = dict(objective)
+        costs = np.zeros(len(self.program.columns))
+        for column, kusd in objective.items():
+            costs[self._column[column]] = kusd
+        indices = np.arange(len(costs), dtype=np.int32)
+        if self._highs.changeColsCost(len(costs), indices, costs) != highspy.HighsStatus.kOk:
+            raise NumericalRefusal("the solver does not accept the changed costs")
+
+    def set_bounds(self, bounds: Mapping[int, tuple[float, float]]) -> None:
+        """Replace the bounds of columns."""
+        for column, (low, high) in bounds.items():
+            status = self._highs.changeColBounds(int(self._column[column]), low, high)
+            if status != highspy.HighsStatus.kOk:
+                raise NumericalRefusal(f"the solver refuses bounds {low:g}..{high:g}")
+
+    def start_from(self, values: NDArray[np.float64]) -> None:
+        """Offer a known plan as the first incumbent."""
+        solution = highspy.HighsSolution()
+        ordered = np.empty(len(values))
+        ordered[self._column] = values
+        solution.col_value = ordered.tolist()
+        self._highs.setSolution(solution)
+
+    def solve(self, gap: float = 0.0, time_limit_s: float | None = None, linear: bool = False) -> Outcome:
+        """Run HiGHS; Ctrl-C stops it and keeps the incumbent."""
+        self._option("mip_rel_gap", max(gap, 0.0))
+        self._option("mip_abs_gap", 1e-9)
+        spent = float(self._highs.getRunTime())  # HiGHS counts all runs of one instance
+        self._option("time_limit", float("inf") if time_limit_s is None else spent + float(time_limit_s))
+        started = time.perf_counter()
+        interrupted = self._run()
+        return self._outcome(time.perf_counter() - started, interrupted, linear)
+
+    def solve_lp(self, fixed: Mapping[int, float]) -> Outcome:
+        """The linear program with integer columns fixed at ``fixed``; bounds are restored afterwards."""
+        kinds = {c: self.program.columns[c] for c in fixed}
+        self.set_bounds({c: (value, value) for c, value in fixed.items()})
+        for column in fixed:
+            self._highs.changeColIntegrality(int(self._column[column]), highspy.HighsVarType.kContinuous)
+        outcome = self.solve(linear=True)
+        for column, kind in kinds.items():
+            self._highs.changeColIntegrality(int(self._column[column]), highspy.HighsVarType.kInteger)
+            self.set_bounds({column: (kind.low, kind.high)})
+        return outcome
+
+    def duals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Row duals (k$ per unit of the right-hand side) and reduced costs of the last linear program."""
+        solution = self._highs.getSolution()
+        return np.asarray(solution.row_dual), np.asarray(solution.col_dual)[self._column]
+
+    def _run(self) -> bool:
+        self._highs.HandleUserInterrupt = True
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self._highs.run()
+            except BaseException as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        interrupted = False
+        while thread.is_alive():
+            try:
+                thread.join(0.2)
+            except KeyboardInterrupt:
+                if interrupted:
+                    raise
+                interrupted = True
+                self._highs.cancelSolve()
+        if failure:
+            raise failure[0]
+        return interrupted
+
+    def _outcome(self, seconds: float, interrupted: bool, linear: bool) -> Outcome:
+        status = self._highs.getModelStatus().name
+        info = self._highs.getInfo()
+        has_point = info.primal_solution_status == 2  # kSolutionStatusFeasible
+        ending = ENDINGS[status][has_point]
+        integer = not linear and any(c.integer for c in self.program.columns)
+        values = None
+        if has_point:
+            values = np.asarray(self._highs.getSolution().col_value)[self._column]
+            if integer and ending is Ending.OPTIMAL and info.max_integrality_violation > 1e-5:
+                ending = Ending.REFUSED
+        objective = float(info.objective_function_value)
+        bound = float(info.mip_dual_bound) if integer and status != "kInfeasible" else objective
+        if not integer or not np.isfinite(bound):
+            bound = objective if ending is Ending.OPTIMAL else float("-inf")
+        return Outcome(ending, status, values, objective, bound, seconds, interrupted)

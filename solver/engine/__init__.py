@@ -1,0 +1,1 @@
+"""One solve from workload to verified plan; above verify and finance, below sensitivity and reports."""

@@ -1,0 +1,250 @@
+"""Assemble the plan from the parts of a solve: money, promises, power, assumptions, provenance."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+from solver import __version__
+from solver.backend.highs import HighsModel
+from solver.backend.outcome import Ending, Outcome
+from solver.domain.catalog import Catalog
+from solver.domain.workload import LoadedWorkload, Service
+from solver.engine.assumptions import assumptions
+from solver.formulation.model import Program
+from solver.formulation.prepare import Prepared
+from solver.formulation.problem import Period, Problem
+from solver.plan.extract import pools, purchases, routes
+from solver.plan.plan import Binding, CostLine, Plan, Route, ServiceLevel
+from solver.plan.routing import Routing
+from solver.plan.serialise import api_to_dict, point_to_dict
+
+
+def assemble(
+    loaded: LoadedWorkload,
+    catalog: Catalog,
+    prepared: Prepared,
+    program: Program,
+    outcome: Outcome,
+    routing: Routing,
+) -> Plan:
+    """The plan of an outcome, not yet verified and not yet compared."""
+    problem = prepared.problem
+    assert outcome.values is not None
+    bought = purchases(problem, program, outcome.values)
+    standing = pools(problem, program, outcome.values)
+    paths = routes(problem, program, routing)
+    costs = cost_lines(program, outcome, routing)
+    total = sum(line.usd for line in costs)
+    tokens, output = discounted_tokens(prepared)
+    ended = {Ending.OPTIMAL: "optimal", Ending.FEASIBLE: "limit reached"}[outcome.ending]
+    return Plan(
+        outcome="interrupted" if outcome.interrupted else ended,
+        workload=loaded.workload.name,
+        objective=loaded.workload.objective,
+        objective_usd=total,
+        bound_usd=min(outcome.bound * 1e3, total),
+        gap=outcome.gap if outcome.gap > 1e-9 else 0.0,
+        verified=False,
+        horizon_years=loaded.workload.horizon.years,
+        epochs=tuple((e.start_years, e.end_years) for e in problem.epochs),
+        periods=tuple(_period(p) for p in problem.periods),
+        systems=bought,
+        pools=standing,
+        routes=paths,
+        service_levels=service_levels(problem, paths),
+        costs=costs,
+        usd_per_m_output_tokens=total / output * 1e6 if output else 0.0,
+        usd_per_m_tokens=total / tokens * 1e6 if tokens else 0.0,
+        power_kw=_power(problem, bought),
+        notes=prepared.notes,
+        assumptions=assumptions(catalog, prepared, bought, paths, total),
+        provenance={
+            "solver": __version__,
+            "catalog": catalog.version,
+            "workload_sha256": loaded.sha256,
+            "highs": outcome.status,
+            "python": platform.python_version(),
+            "points": str(len(problem.points)),
+            "dominated_points": str(prepared.menu.dominated),
+            "periods": f"{len(problem.periods)} of {len(prepared.all_periods)}",
+        },
+        points={
+            p.id: point_to_dict(p)
+            for p in problem.points
+            if any(r.target == p.id for r in paths) or any(s.point == p.id for s in standing)
+        },
+        inputs=_inputs(problem, loaded, paths),
+    )
+
+
+def _inputs(problem: Problem, loaded: LoadedWorkload, paths: tuple[Route, ...]) -> dict[str, Any]:
+    used = {r.target for r in paths}
+    return {
+        "file": loaded.file,
+        "workload": problem.workload.model_dump(mode="json"),
+        "offers": {o.id: asdict(o) for o in problem.offers},
+        "systems": {s: asdict(facts) for s, facts in problem.systems.items()},
+        "apis": {a.id: api_to_dict(a) for a in problem.apis if a.id in used},
+    }
+
+
+def _period(period: Period) -> dict[str, Any]:
+    return {
+        "index": period.index,
+        "epoch": period.epoch,
+        "hours": period.hours,
+        "rate_rps": list(period.rate_rps),
+        "label": period.label,
+    }
+
+
+def cost_lines(program: Program, outcome: Outcome, routing: Routing) -> tuple[CostLine, ...]:
+    """Each cost term of the plan in dollars, from whole numbers and exact traffic."""
+    assert outcome.values is not None
+    lines = []
+    for term, entries in program.costs.items():
+        total = Fraction(0)
+        for column, kusd in entries.items():
+            amount = routing.traffic.get(column)
+            if amount is None:
+                amount = Fraction(round(outcome.values[column]))
+            total += Fraction(kusd) * amount
+        if total:
+            lines.append(CostLine(term=term, usd=float(total * 1000)))
+    return tuple(lines)
+
+
+def discounted_tokens(prepared: Prepared) -> tuple[float, float]:
+    """All tokens and output tokens served over the horizon, discounted like the money."""
+    problem, tokens, output = prepared.problem, 0.0, 0.0
+    for period in prepared.all_periods:
+        seconds = 3600 * problem.hours_factor(period)
+        for rate, service in zip(period.rate_rps, problem.services, strict=True):
+            out = sum(b.share * b.output_tokens for b in service.lengths)
+            tokens += rate * seconds * (out + sum(b.share * b.prompt_tokens for b in service.lengths))
+            output += rate * seconds * out
+    return tokens, output
+
+
+def _power(problem: Problem, bought: tuple[Any, ...]) -> dict[str, float]:
+    power = {site.name: 0.0 for site in problem.sites}
+    for line in bought:
+        if line.acquisition == "buy":
+            power[line.site] += line.count * problem.systems[line.system].power_max_kw
+    return power
+
+
+def service_levels(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceLevel, ...]:
+    """Promised against reached by the plan's own model: percentiles over all requests of the horizon."""
+    points = {p.id: p for p in problem.points}
+    apis = {a.id: a for a in problem.apis}
+    trips = {site.name: site.round_trip_ms / 1e3 for site in problem.sites}
+    found: list[ServiceLevel] = []
+    for k, service in enumerate(problem.services):
+        weighted: list[tuple[float, float, float, float]] = []  # weight, ttft, tpot, end to end
+        for route in paths:
+            if route.service != service.name:
+                continue
+            period, bucket = problem.periods[route.period], service.lengths[route.bucket]
+            weight = float(Fraction(route.share)) * bucket.share * period.rate_rps[k] * period.hours
+            if route.mode == "api":
+                api = apis[route.target]
+                weighted.append((weight, api.ttft_s, api.tpot_s, api.ttft_s + bucket.output_max * api.tpot_s))
+            else:
+                point, trip = points[route.target], trips[route.site]
+                weighted.append(
+                    (
+                        weight,
+                        point.ttft_s[route.bucket] + trip,
+                        point.tpot_s,
+                        point.end_to_end_s[route.bucket] + trip,
+                    )
+                )
+        found += _levels(service, weighted)
+    return tuple(found)
+
+
+def _levels(service: Service, weighted: list[tuple[float, float, float, float]]) -> list[ServiceLevel]:
+    levels = service.levels
+    promises = (
+        ("TTFT", "ms", levels.ttft_ms, levels.ttft_percentile, 1, 1e3),
+        ("TPOT", "ms", levels.tpot_ms, levels.tpot_percentile, 2, 1e3),
+        ("end to end", "s", levels.end_to_end_s, levels.end_to_end_percentile, 3, 1.0),
+    )
+    found = []
+    for name, unit, promised, percentile, column, factor in promises:
+        if promised is None or not weighted:
+            continue
+        values = sorted((row[column] * factor, row[0]) for row in weighted)
+        total = sum(w for _, w in values)
+        length_share = (1 + percentile) / 2 if column != 2 else percentile
+        found.append(
+            ServiceLevel(
+                service=service.name,
+                promise=name,
+                unit=unit,
+                promised=promised,
+                reached=_quantile(values, total, length_share),
+                percentile=percentile,
+                share_in_time=sum(w for v, w in values if v <= promised * (1 + 1e-12)) / total
+                if total
+                else 1.0,
+            )
+        )
+    if levels.tpot_ms is not None and weighted:
+        slowest = max(row[2] for row in weighted)
+        found.append(
+            ServiceLevel(
+                service=service.name,
+                promise="speed per user",
+                unit="tok/s",
+                promised=1e3 / levels.tpot_ms,
+                reached=1 / slowest,
+                percentile=levels.tpot_percentile,
+                share_in_time=1.0,
+            )
+        )
+    return found
+
+
+def _quantile(values: list[tuple[float, float]], total: float, share: float) -> float:
+    passed = 0.0
+    for value, weight in values:
+        passed += weight
+        if passed >= share * total * (1 - 1e-12):
+            return value
+    return values[-1][0]
+
+
+def bindings(
+    loaded: LoadedWorkload, prepared: Prepared, program: Program, model: HighsModel, outcome: Outcome
+) -> tuple[Binding, ...]:
+    """Rows with no slack at the plan that come from a statement of the user or a limit of supply.
+
+    Shadow prices are those of the linear program with the whole numbers fixed.
+    """
+    from solver.engine.infeasible import _original_path
+
+    assert outcome.values is not None
+    found: dict[str, Binding] = {}
+    for row in program.rows:
+        if not row.statement or row.family == "demand":
+            continue
+        left = sum(a * outcome.values[c] for c, a in row.terms)
+        slack = (row.rhs - left) if row.sense == "<=" else (left - row.rhs)
+        step = max((abs(a) for c, a in row.terms if program.columns[c].integer), default=0.0)
+        if slack > max(step, 1e-6 * max(1.0, abs(row.rhs))) - 1e-9 or row.statement in found:
+            continue
+        path = _original_path(loaded, prepared, row.statement)
+        found[row.statement] = Binding(
+            sentence=row.sentence,
+            family=row.family,
+            statement=path,
+            place=str(loaded.place(path)),
+            slack=max(slack, 0.0),
+            unit=row.unit,
+        )
+    return tuple(found.values())

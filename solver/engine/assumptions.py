@@ -1,0 +1,79 @@
+"""Which catalog values the answer rests on, with their evidence, the dearest first."""
+
+from __future__ import annotations
+
+from solver.domain.catalog import Catalog
+from solver.domain.quantity import Quantity
+from solver.formulation.prepare import Prepared
+from solver.plan.plan import Assumption, Route, SystemPurchase
+
+#: Values of a system that decide capacity and money, besides its price.
+TOLD = ("dram_bw_tbs", "sram_gb", "fp8_tflops", "fp16_tflops", "power_typ_kw")
+
+
+def assumptions(
+    catalog: Catalog,
+    prepared: Prepared,
+    bought: tuple[SystemPurchase, ...],
+    paths: tuple[Route, ...],
+    total_usd: float,
+) -> tuple[Assumption, ...]:
+    """Prices with their share of the cost, and the physics behind the pools in use."""
+    found: list[Assumption] = []
+    share: dict[str, float] = {}
+    for line in bought:
+        share[line.offer] = share.get(line.offer, 0.0) + line.cost_usd / total_usd if total_usd else 0.0
+    for offer_id, part in sorted(share.items(), key=lambda item: -item[1]):
+        offer = catalog.offers.get(offer_id)
+        if offer is not None:
+            found.append(_from(f"{offer.system}", f"{offer.kind} price", offer.price, part))
+    for system_id in sorted({line.system for line in bought}):
+        system = catalog.systems[system_id]
+        for name in TOLD:
+            quantity = system.values.get(name)
+            if quantity is not None and (quantity.evidence == "assumed" or quantity.low is not None):
+                found.append(_from(system_id, name, quantity, 0.0))
+    used = {r.target for r in paths}
+    for point in prepared.problem.points:
+        if point.id in used:
+            found.append(
+                Assumption(
+                    subject=point.system,
+                    quantity=f"throughput of {point.model} ({point.layout}, {point.weight_precision})",
+                    value=1.0,
+                    unit="x prediction",
+                    low=1 / point.spread,
+                    high=point.spread,
+                    evidence="measured" if point.profile else "derived",
+                    source=point.evidence,
+                    date="",
+                    cost_share=0.0,
+                )
+            )
+    for api in prepared.problem.apis:
+        if api.id in used:
+            entry = catalog.apis[api.api]
+            found.append(_from(api.provider, "output price per million tokens", entry.output_usd_per_m, 0.0))
+    return tuple(_unique(found))
+
+
+def _from(subject: str, name: str, quantity: Quantity, share: float) -> Assumption:
+    return Assumption(
+        subject=subject,
+        quantity=name,
+        value=quantity.value,
+        unit=quantity.unit,
+        low=quantity.low,
+        high=quantity.high,
+        evidence=quantity.evidence,
+        source=quantity.source,
+        date=quantity.date,
+        cost_share=share,
+    )
+
+
+def _unique(found: list[Assumption]) -> list[Assumption]:
+    seen: dict[tuple[str, str], Assumption] = {}
+    for item in found:
+        seen.setdefault((item.subject, item.quantity), item)
+    return list(seen.values())

@@ -1,0 +1,146 @@
+"""What else could be bought: the best fleet of each single system, and prices at which losers enter.
+
+Both re-solve the same model in HiGHS with other bounds or costs; nothing is rebuilt.
+"""
+
+from __future__ import annotations
+
+import math
+
+from solver.backend.highs import HighsModel
+from solver.backend.outcome import Outcome
+from solver.formulation.model import Program
+from solver.formulation.prepare import Prepared
+from solver.formulation.problem import Problem
+from solver.plan.plan import Alternative, BreakEven, Plan
+
+#: Relative gap and time for each comparison (the plan itself is solved to the gap asked for).
+COMPARE_GAP, COMPARE_SECONDS = 1e-4, 5.0
+
+
+def acquisition_columns(problem: Problem, program: Program) -> dict[str, list[int]]:
+    """Columns by which each system (or "API") enters the fleet."""
+    found: dict[str, list[int]] = {}
+    for prefix in ("buy", "hold", "rent"):
+        for key, column in program.family(prefix):
+            found.setdefault(problem.offers[int(str(key[1]))].system, []).append(column)
+    for _key, column in program.family("a"):
+        found.setdefault("API", []).append(column)
+    return found
+
+
+def fleet_words(problem: Problem, program: Program, outcome: Outcome) -> str:
+    """The fleet of an outcome in words: "3 x dgx-b200 (buy), API tokens"."""
+    assert outcome.values is not None
+    counts: dict[tuple[str, str], int] = {}
+    for prefix, word in (("buy", "buy"), ("hold", "rent"), ("rent", "rent by the hour")):
+        for key, column in program.family(prefix):
+            count = round(outcome.values[column])
+            if count:
+                label = (problem.offers[int(str(key[1]))].system, word)
+                counts[label] = (
+                    max(counts.get(label, 0), count) if prefix == "rent" else counts.get(label, 0) + count
+                )
+    parts = [f"{count} x {system} ({word})" for (system, word), count in sorted(counts.items())]
+    if any(outcome.values[c] > 1e-9 for _, c in program.family("a")):
+        parts.append("API tokens")
+    return ", ".join(parts) or "nothing"
+
+
+def alternatives(
+    prepared: Prepared, program: Program, model: HighsModel, best: Outcome
+) -> tuple[Alternative, ...]:
+    """The best fleet of each single system, cheapest first; infeasible ones with the reason."""
+    problem, columns = prepared.problem, acquisition_columns(prepared.problem, program)
+    found: list[Alternative] = []
+    for system in sorted(columns):
+        others = {c: (0.0, 0.0) for s, group in columns.items() if s != system for c in group}
+        model.set_bounds(others)
+        outcome = model.solve(COMPARE_GAP, COMPARE_SECONDS)
+        model.set_bounds({c: (program.columns[c].low, program.columns[c].high) for c in others})
+        found.append(_alternative(problem, program, system, outcome, best))
+    return tuple(sorted(found, key=lambda a: (not a.feasible, a.objective_usd or 0.0, a.name)))
+
+
+def _alternative(
+    problem: Problem, program: Program, system: str, outcome: Outcome, best: Outcome
+) -> Alternative:
+    name = "only API tokens" if system == "API" else f"only {system}"
+    if outcome.values is None:
+        served = {p.service for p in problem.points if p.system == system}
+        missing = [s.name for s in problem.services if s.name not in served]
+        reason = f"cannot serve {', '.join(missing)}" if missing else "cannot meet all statements"
+        return Alternative(
+            name=name,
+            feasible=False,
+            objective_usd=None,
+            extra_usd=None,
+            extra_share=None,
+            fleet="",
+            reason=reason,
+        )
+    extra = outcome.objective - best.objective
+    return Alternative(
+        name=name,
+        feasible=True,
+        objective_usd=outcome.objective * 1e3,
+        extra_usd=extra * 1e3,
+        extra_share=extra / best.objective if best.objective > 0 else None,
+        fleet=fleet_words(problem, program, outcome),
+    )
+
+
+def break_evens(
+    prepared: Prepared, program: Program, model: HighsModel, best: Outcome, plan: Plan
+) -> tuple[BreakEven, ...]:
+    """For the cheapest systems that are not in the fleet: the purchase price at which they would enter."""
+    problem = prepared.problem
+    used = {s.system for s in plan.systems}
+    losers = sorted({o.system for o in problem.buy_offers()} - used)
+    found = [_break_even(problem, program, model, best, system) for system in losers]
+    return tuple(sorted(found, key=lambda b: -((b.price_enters_usd or 0.0) / b.price_now_usd)))
+
+
+def _break_even(
+    problem: Problem, program: Program, model: HighsModel, best: Outcome, system: str
+) -> BreakEven:
+    """The optimal cost is concave and piecewise linear in a price, so Newton's steps on cost lines end.
+
+    Start at a price of nothing; each optimal plan found is a line base + price x weight that meets the
+    present optimum at some price; solve there; stop when no plan with the system is cheaper.
+    """
+    weights = price_weights(problem, program, system)
+    now = max(o.price_usd for o in problem.buy_offers(system))
+    costs = program.objective()
+    base = {c: costs.get(c, 0.0) - w * now for c, w in weights.items()}
+    price, enters = 0.0, None
+    for _ in range(12):
+        model.set_costs(costs | {c: base[c] + w * price for c, w in weights.items()})
+        outcome = model.solve(1e-6, COMPARE_SECONDS)
+        if outcome.values is None:
+            break
+        weight = sum(w * round(outcome.values[c]) for c, w in weights.items())
+        if weight <= 0 or outcome.objective >= best.objective * (1 - 1e-9):
+            enters = price if price > 0 else None
+            break
+        step = (best.objective - outcome.objective) / weight
+        price += step
+        if step <= 1e-6 * max(price, 1.0):
+            enters = price
+            break
+    model.set_costs(costs)
+    note = "" if enters is not None else "not even for free: energy, space or service levels keep it out"
+    return BreakEven(system=system, price_now_usd=now, price_enters_usd=_cents(enters), note=note)
+
+
+def price_weights(problem: Problem, program: Program, system: str) -> dict[int, float]:
+    """k$ of objective per dollar of purchase price, for each purchase column of a system."""
+    return {
+        column: problem.purchase_factor(problem.offers[int(str(key[1]))], int(str(key[3]))) / 1e3
+        for key, column in program.family("buy")
+        if problem.offers[int(str(key[1]))].system == system
+    }
+
+
+def _cents(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 2)

@@ -1,0 +1,1 @@
+"""The integer program: sets and data (problem), constraint families, cost terms, and their registry."""

@@ -1,0 +1,24 @@
+"""Assemble the program: variables, cost terms, then every registered family in order."""
+
+from __future__ import annotations
+
+from solver.formulation import costs, families
+from solver.formulation.model import Program
+from solver.formulation.problem import Problem
+from solver.formulation.registry import COSTS, FAMILIES
+from solver.formulation.variables import add_variables
+
+__all__ = ["build_program", "costs", "families"]
+
+
+def build_program(problem: Problem, without: frozenset[str] = frozenset()) -> Program:
+    """The whole program of a problem; ``without`` leaves out families or cost terms (tests, relaxations)."""
+    program = Program()
+    add_variables(problem, program)
+    for name, entry in COSTS.items():
+        if name not in without:
+            entry.add(problem, program)
+    for name, entry in FAMILIES.items():
+        if name not in without:
+            entry.add(problem, program)
+    return program

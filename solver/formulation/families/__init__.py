@@ -1,0 +1,5 @@
+"""Constraint families; importing this package registers them all."""
+
+from solver.formulation.families import acquisition, money, places, serving, wear
+
+__all__ = ["acquisition", "money", "places", "serving", "wear"]

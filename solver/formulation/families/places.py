@@ -1,0 +1,73 @@
+"""Families about sites: power and rack space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from solver.formulation.families.acquisition import installed_terms
+from solver.formulation.model import Program
+from solver.formulation.problem import Problem, SystemFacts
+from solver.formulation.registry import family
+
+
+@family("power", "sum_s P_s installed[s,i,e] <= power_i")
+def power(problem: Problem, program: Program) -> None:
+    """The maximum power of all bought systems fits the site: sum_s P_s installed[s,i,e] <= power_i (kW).
+
+    P_s is the maximum power of the system; the site's limit counts power at the racks (PUE is paid for
+    in the energy cost). Systems rented by the hour stand elsewhere.
+    """
+    _site_limit(
+        problem,
+        program,
+        "power",
+        "kW",
+        lambda s: s.power_max_kw,
+        [site.power_kw for site in problem.sites],
+        "power_kw",
+    )
+
+
+@family("racks", "sum_s U_s installed[s,i,e] <= rack_units_i")
+def racks(problem: Problem, program: Program) -> None:
+    """Bought systems fit the racks of the site: sum_s U_s installed[s,i,e] <= rack_units_i (U)."""
+    _site_limit(
+        problem,
+        program,
+        "racks",
+        "U",
+        lambda s: s.rack_units,
+        [site.rack_units for site in problem.sites],
+        "rack_units",
+    )
+
+
+def _site_limit(
+    problem: Problem,
+    program: Program,
+    name: str,
+    unit: str,
+    per: Callable[[SystemFacts], float],
+    limits: list[float | None],
+    field: str,
+) -> None:
+    for i, limit in enumerate(limits):
+        if limit is None:
+            continue
+        for e in range(len(problem.epochs)):
+            terms: dict[int, float] = {}
+            for system, facts in problem.systems.items():
+                for column, count in installed_terms(problem, program, system, i, e).items():
+                    if program.columns[column].name.startswith("buy"):
+                        terms[column] = count * per(facts)
+            site = problem.sites[i].name
+            program.row(
+                f"{name}[{site},{e}]",
+                name,
+                terms,
+                "<=",
+                limit,
+                unit=unit,
+                statement=f"sites.{i}.{field}",
+                sentence=f"systems at {site} need at most {limit:g} {unit}",
+            )

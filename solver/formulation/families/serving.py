@@ -1,0 +1,224 @@
+"""Families about serving the traffic: demand, capacity, pool size, promises, API limits."""
+
+from __future__ import annotations
+
+from solver.formulation.model import Program
+from solver.formulation.problem import Problem
+from solver.formulation.registry import family
+from solver.formulation.variables import allowed_offers, lines_of, selects, traffic
+
+#: Smallest coefficient handed to a solver; smaller loads are rounded up to it (the safe side).
+LEAST_LOAD = 1e-6
+
+
+@family("demand", "sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[b,t]")
+def demand(problem: Problem, program: Program) -> None:
+    """All traffic is served: sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[k,b,t] for each k, b, t.
+
+    d is the share of bucket b times the rate of period t over the service's peak rate (unit: peaks).
+    """
+    terms: dict[tuple[int, int, int], dict[int, float]] = {}
+    for (_, p, _i, _m, b, t), column in program.family("x"):
+        k = problem.service_index(problem.points[int(str(p))].service)
+        terms.setdefault((k, int(str(b)), int(str(t))), {})[column] = 1.0
+    for (_, j, b, t), column in program.family("a"):
+        k = problem.service_index(problem.apis[int(str(j))].service)
+        terms.setdefault((k, int(str(b)), int(str(t))), {})[column] = 1.0
+    for k, service in enumerate(problem.services):
+        for t, period in enumerate(problem.periods):
+            for b in range(len(service.lengths)):
+                load = traffic(problem, k, b, t)
+                if load <= 0:
+                    continue
+                program.row(
+                    f"demand[{service.name},{b},{period.label}]",
+                    "demand",
+                    terms.get((k, b, t), {}),
+                    "==",
+                    load,
+                    unit="peaks of the service",
+                    statement=f"services.{k}.demand",
+                    sentence=f"{service.name}: all requests of length bucket {b} are served in {period.label}",
+                )
+
+
+@family("capacity", "sum_b u[p,r,b] peak x[p,i,m,b,t] <= sum_l (slope_l R[p,i,e,l] + intercept_l z[p,i,e,l])")
+def capacity(problem: Problem, program: Program) -> None:
+    """Two budgets per replica: time and KV memory (and batch slots), each within the pool's safe load.
+
+    sum_b u[p,r,b] lambda_k x[p,i,s,b,t] <= sum_l (slope_l R[p,i,e,l] + intercept_l z[p,i,e,l])   standing
+    sum_b u[p,r,b] lambda_k x[p,i,e,b,t] <= slope_0 Q[p,i,t]                                      elastic
+    for each resource r; u in replicas per request/s, lambda_k the service's peak rate (request/s).
+    Source: design, section 3 (two budgets) and 4 (safe load of a pool).
+    """
+    routed: dict[tuple[int, int, str, int], dict[int, int]] = {}
+    for (_, p, i, mode, b, t), column in program.family("x"):
+        key = (int(str(p)), int(str(i)), str(mode), int(str(t)))
+        routed.setdefault(key, {})[int(str(b))] = column
+    for (p, i, mode, t), columns in routed.items():
+        point = problem.points[p]
+        k = problem.service_index(point.service)
+        peak = problem.peak_rps(k)
+        supply = _pool_capacity(problem, program, p, i, mode, t)
+        for r, resource in enumerate(point.resources):
+            terms = {c: max(point.use[r][b] * peak, LEAST_LOAD) for b, c in columns.items()}
+            program.row(
+                f"capacity[{point.id},{problem.sites[i].name},{resource},{problem.periods[t].label}]",
+                "capacity",
+                terms | {c: -a for c, a in supply.items()},
+                "<=",
+                0.0,
+                unit="replicas",
+                sentence=f"{point.service}: {resource} of the replicas on {point.system} ({point.layout})",
+            )
+
+
+def _pool_capacity(problem: Problem, program: Program, p: int, i: int, mode: str, t: int) -> dict[int, float]:
+    point = problem.points[p]
+    if mode == "e":
+        return {program.index[("Q", p, i, t)]: point.lines[0].slope}
+    epoch, supply = problem.periods[t].epoch, {}
+    for n, line in enumerate(lines_of(problem, point)):
+        supply[program.index[("R", p, i, epoch, n)]] = line.slope
+        if line.intercept:
+            supply[program.index[("z", p, i, epoch, n)]] = line.intercept
+    return supply
+
+
+@family("pool_size", "low_l z[p,i,e,l] <= R[p,i,e,l] <= high_l z[p,i,e,l];  sum_l z[p,i,e,l] <= 1")
+def pool_size(problem: Problem, program: Program) -> None:
+    """A pool's replicas lie in the range of the one capacity line in force.
+
+    low_l z[p,i,e,l] <= R[p,i,e,l] <= high_l z[p,i,e,l];   sum_l z[p,i,e,l] <= 1.
+    high_l is the line's own end, cut to the replicas the whole service could need.
+    """
+    pools: dict[tuple[object, ...], dict[int, float]] = {}
+    for (_, p, i, e, n), z in program.family("z"):
+        point = problem.points[int(str(p))]
+        line = lines_of(problem, point)[int(str(n))]
+        replicas = program.index[("R", p, i, e, n)]
+        pools.setdefault((p, i, e), {})[z] = 1.0
+        words = {"unit": "replicas", "sentence": f"{point.id}: pool size within its capacity line"}
+        program.row(
+            f"pool_high[{point.id},{i},{e},{n}]",
+            "pool_size",
+            {replicas: 1.0, z: -float(line.high)},
+            "<=",
+            0.0,
+            **words,
+        )
+        if line.low > 0:
+            program.row(
+                f"pool_low[{point.id},{i},{e},{n}]",
+                "pool_size",
+                {replicas: -1.0, z: float(line.low)},
+                "<=",
+                0.0,
+                **words,
+            )
+    for (p, i, e), terms in pools.items():
+        point = problem.points[int(str(p))]
+        program.row(
+            f"pool_line[{point.id},{i},{e}]",
+            "pool_size",
+            terms,
+            "<=",
+            1.0,
+            unit="lines",
+            sentence=f"{point.id}: one capacity line in force",
+        )
+
+
+@family("promise", "sum_{late} x[p,i,m,b,t] + sum_{late} a[j,b,t] <= (1 - q) sum_b d[k,b,t]")
+def promise(problem: Problem, program: Program) -> None:
+    """Each latency promise holds for a share q of the requests in every period.
+
+    sum over (p,i,m,b) late x[p,i,m,b,t] + sum over (j,b) late a[j,b,t] <= (1 - q') sum_b d[k,b,t].
+    A pair (point, bucket) is late if prefill, permitted wait and network round trip exceed the promise;
+    q' = (1 + q) / 2 where a wait can exceed its permitted value too (the union bound splits the misses
+    between lengths and waits), else q.
+    """
+    for k, service in enumerate(problem.services):
+        for name, field, share in promises(problem, k):
+            for t, period in enumerate(problem.periods):
+                terms = late_terms(problem, program, k, name, t)
+                total = sum(traffic(problem, k, b, t) for b in range(len(service.lengths)))
+                if terms:
+                    program.row(
+                        f"promise[{service.name},{name},{period.label}]",
+                        "promise",
+                        terms,
+                        "<=",
+                        share * total,
+                        unit="peaks of the service",
+                        statement=f"services.{k}.levels.{field}",
+                        sentence=f"{service.name}: at most {share:.3%} of the requests may be late ({name})",
+                    )
+
+
+def promises(problem: Problem, k: int) -> list[tuple[str, str, float]]:
+    """(promise, field of the workload, share of requests whose length may make them late)."""
+    levels, found = problem.services[k].levels, []
+    if levels.ttft_ms is not None:
+        found.append(("ttft", "ttft_ms", (1 - levels.ttft_percentile) / 2))
+    if levels.end_to_end_s is not None:
+        found.append(("end_to_end", "end_to_end_s", (1 - levels.end_to_end_percentile) / 2))
+    return found
+
+
+def late_terms(problem: Problem, program: Program, k: int, name: str, t: int) -> dict[int, float]:
+    """Columns of late traffic of service k in period t."""
+    service, terms = problem.services[k], {}
+    limit = {"ttft": (service.levels.ttft_ms or 0) / 1e3, "end_to_end": service.levels.end_to_end_s or 0.0}
+    for p, point in enumerate(problem.points):
+        if point.service != service.name:
+            continue
+        seconds = point.ttft_s if name == "ttft" else point.end_to_end_s
+        for i, site in enumerate(problem.sites):
+            for mode in ("s", "e"):
+                for b, value in enumerate(seconds):
+                    column = program.find("x", p, i, mode, b, t)
+                    if column is not None and value + site.round_trip_ms / 1e3 > limit[name]:
+                        terms[column] = 1.0
+    for j, api in enumerate(problem.apis):
+        if api.service == service.name:
+            for b, late in enumerate(api.late.get(name, ())):
+                column = program.find("a", j, b, t)
+                if column is not None and late:
+                    terms[column] = 1.0
+    return terms
+
+
+@family("api_limits", "sum_b w[b] lambda_k a[j,b,t] <= limit_j   (requests/s and tokens/s)")
+def api_limits(problem: Problem, program: Program) -> None:
+    """A provider's rate limits, in requests/s and in ktok/s.
+
+    sum_b lambda_k a[j,b,t] <= requests_per_s_j;  sum_b tokens[b] lambda_k a[j,b,t] / 1000 <= ktok_per_s_j.
+    """
+    for j, api in enumerate(problem.apis):
+        k = problem.service_index(api.service)
+        peak = problem.peak_rps(k)
+        for t, period in enumerate(problem.periods):
+            columns = {b: c for b in range(len(api.serves)) if (c := program.find("a", j, b, t)) is not None}
+            limits = (
+                ("requests/s", api.requests_per_s_limit, dict.fromkeys(columns.values(), peak)),
+                (
+                    "ktok/s",
+                    None if api.tokens_per_s_limit is None else api.tokens_per_s_limit / 1e3,
+                    {c: api.tokens[b] * peak / 1e3 for b, c in columns.items()},
+                ),
+            )
+            for unit, limit, terms in limits:
+                if limit is not None and terms:
+                    program.row(
+                        f"api[{api.id},{unit},{period.label}]",
+                        "api_limits",
+                        terms,
+                        "<=",
+                        limit,
+                        unit=unit,
+                        sentence=f"rate limit of {api.provider} in {unit}",
+                    )
+
+
+__all__ = ["allowed_offers", "api_limits", "capacity", "demand", "pool_size", "promise", "selects"]

@@ -1,0 +1,97 @@
+"""A small container for columns and rows; carries the words that explain each row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Sense = Literal["<=", ">=", "=="]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A decision variable; integer columns have integer bounds."""
+
+    name: str
+    low: float
+    high: float
+    integer: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """sum of coefficient x column  <sense>  rhs, in ``unit``, with the statement of the user behind it."""
+
+    name: str
+    family: str
+    terms: tuple[tuple[int, float], ...]
+    sense: Sense
+    rhs: float
+    unit: str
+    sentence: str
+    statement: str  # path in the workload file, "" if the row is a law rather than a wish
+
+
+@dataclass
+class Program:
+    """Columns, rows and cost terms under construction (the only mutable value of this floor)."""
+
+    columns: list[Column] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    costs: dict[str, dict[int, float]] = field(default_factory=dict)  # term -> column -> k$ per unit
+    index: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    def add(
+        self, key: tuple[object, ...], low: float = 0.0, high: float = math.inf, integer: bool = False
+    ) -> int:
+        """A new column called by ``key``; fractional bounds of integers are rounded inwards."""
+        if integer:
+            low, high = math.ceil(low - 1e-9), high if math.isinf(high) else math.floor(high + 1e-9)
+        self.index[key] = len(self.columns)
+        self.columns.append(Column("_".join(str(part) for part in key), low, high, integer))
+        return self.index[key]
+
+    def find(self, *key: object) -> int | None:
+        """The column called ``key`` or None."""
+        return self.index.get(key)
+
+    def family(self, prefix: str) -> list[tuple[tuple[object, ...], int]]:
+        """All columns whose key starts with ``prefix``."""
+        return [(key, column) for key, column in self.index.items() if key[0] == prefix]
+
+    def row(
+        self,
+        name: str,
+        family: str,
+        terms: Mapping[int, float],
+        sense: Sense,
+        rhs: float,
+        *,
+        unit: str,
+        sentence: str,
+        statement: str = "",
+    ) -> None:
+        """Add a row; zero coefficients are dropped, an empty satisfied row is not added."""
+        kept = tuple((c, a) for c, a in terms.items() if a != 0.0)
+        if not kept and _holds(0.0, sense, rhs):
+            return
+        self.rows.append(Row(name, family, kept, sense, rhs, unit, sentence, statement))
+
+    def cost(self, term: str, column: int, kusd: float) -> None:
+        """Add ``kusd`` (thousand dollars, net present) per unit of the column to a cost term."""
+        entries = self.costs.setdefault(term, {})
+        entries[column] = entries.get(column, 0.0) + kusd
+
+    def objective(self) -> dict[int, float]:
+        """Total cost per unit of each column, k$."""
+        total: dict[int, float] = {}
+        for entries in self.costs.values():
+            for column, kusd in entries.items():
+                total[column] = total.get(column, 0.0) + kusd
+        return total
+
+
+def _holds(left: float, sense: Sense, right: float) -> bool:
+    return left <= right if sense == "<=" else left >= right if sense == ">=" else left == right

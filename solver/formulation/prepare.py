@@ -1,0 +1,186 @@
+"""From workload and catalogs to a Problem: overrides applied, offers chosen, menu built, hours reduced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from solver.domain.catalog import Catalog, Offer, System
+from solver.domain.quantity import Quantity
+from solver.domain.workload import Workload
+from solver.errors import UsageError
+from solver.formulation.problem import (
+    Period,
+    Problem,
+    SystemFacts,
+    SystemOffer,
+    make_epochs,
+    make_periods,
+    undominated,
+)
+from solver.operating_points.build import Menu, build_menu
+from solver.performance.calibration import Calibration
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A problem with what led to it: all periods before reduction, the menu, notes for the reader."""
+
+    problem: Problem
+    all_periods: tuple[Period, ...]
+    menu: Menu
+    notes: tuple[str, ...]
+
+
+def prepare(
+    workload: Workload, catalog: Catalog, calibration: Calibration, prune: bool = True, reduce: bool = True
+) -> Prepared:
+    """Everything the program needs, or an error that names what the workload asks of the catalogs in vain."""
+    workload = in_order(workload)
+    offers, systems, notes = choose_offers(workload, catalog)
+    menu = build_menu(workload, catalog, systems, calibration, prune)
+    used = {p.system for p in menu.points} | set(workload.hardware.minimum)
+    epochs = make_epochs(workload)
+    everything = make_periods(workload, epochs)
+    chosen = tuple(o for o in offers if o.system in used)
+    hourly = (
+        menu.apis
+        or any(o.kind == "rent" for o in chosen)
+        or any(p.wear and p.wear.kv_bytes_budget > 0 for p in menu.points)
+    )
+    periods = everything if hourly or not reduce else renumbered(undominated(everything))
+    facts = {s: system_facts(systems[s]) for s in sorted(used) if s in systems}
+    problem = Problem(workload, epochs, periods, menu.points, menu.apis, chosen, facts)
+    return Prepared(problem, everything, menu, tuple(notes))
+
+
+def in_order(workload: Workload) -> Workload:
+    """The workload with services, buckets and sites in canonical order: permuted inputs give one plan."""
+    services = tuple(
+        s.model_copy(
+            update={
+                "lengths": tuple(sorted(s.lengths, key=lambda b: (b.prompt_tokens, b.output_tokens, b.share)))
+            }
+        )
+        for s in sorted(workload.services, key=lambda s: s.name)
+    )
+    sites = tuple(sorted(workload.sites, key=lambda s: s.name))
+    return workload.model_copy(update={"services": services, "sites": sites})
+
+
+def renumbered(periods: tuple[Period, ...]) -> tuple[Period, ...]:
+    """Periods with indices 0, 1, 2, ..."""
+    return tuple(replace(p, index=n) for n, p in enumerate(periods))
+
+
+def choose_offers(
+    workload: Workload, catalog: Catalog
+) -> tuple[list[SystemOffer], dict[str, System], list[str]]:
+    """Offers the policy allows, the systems they deliver (overrides applied), and notes on what is left out."""
+    policy, notes = workload.hardware, []
+    for wanted in (*policy.include, *policy.exclude, *policy.overrides, *policy.supply, *policy.minimum):
+        if wanted not in catalog.systems:
+            raise UsageError(f"hardware: no system is called {wanted!r}{_nearest(wanted, catalog)}")
+    kinds = {kind for service in workload.services for kind in service.acquisitions}
+    offers: list[SystemOffer] = []
+    systems: dict[str, System] = {}
+    for system_id, system in sorted(catalog.systems.items()):
+        hypothetical = system_id.startswith("hyp-")
+        named = system_id in policy.include
+        if (policy.include and not named) or system_id in policy.exclude:
+            continue
+        if hypothetical and not (policy.hypothetical or named):
+            continue
+        changed = with_overrides(system, policy.overrides.get(system_id, {}))
+        found = [
+            made
+            for offer in catalog.offers.values()
+            if offer.system == system_id
+            and offer.kind in kinds
+            and offer.id.rsplit("/", 1)[-1] in ("buy", "rent")
+            and (made := system_offer(offer, changed, workload)) is not None
+        ]
+        for kind, name in (("buy", "price_usd"), ("rent", "cloud_usd_hr")):
+            overridden = policy.overrides.get(system_id, {}).get(name)
+            if overridden is not None and kind in kinds and not any(o.kind == kind for o in found):
+                found.append(
+                    SystemOffer(
+                        f"{system_id}/{kind}",
+                        system_id,
+                        kind,
+                        overridden,
+                        workload.money.support_share_per_year,
+                        workload.money.residual_share,
+                        4.0,
+                        None,
+                        1,
+                        system.vendor,
+                    )
+                )
+        if not found:
+            notes.append(f"{system_id} has no price in the catalog and is left out")
+            continue
+        systems[system_id] = changed
+        offers.extend(found)
+    return sorted(offers, key=lambda o: o.id), systems, notes
+
+
+def system_offer(offer: Offer, system: System, workload: Workload) -> SystemOffer | None:
+    """The numbers of an offer; a price override of the workload replaces the catalog's price."""
+    money = workload.money
+    field = "price_usd" if offer.kind == "buy" else "cloud_usd_hr"
+    override = workload.hardware.overrides.get(system.id, {}).get(field)
+    residual = offer.residual_share.value if offer.residual_share else money.residual_share
+    support = (
+        offer.support_share_per_year.value if offer.support_share_per_year else money.support_share_per_year
+    )
+    return SystemOffer(
+        id=offer.id,
+        system=system.id,
+        kind=offer.kind,
+        price_usd=offer.price.value if override is None else override,
+        support_share_per_year=support,
+        residual_share=residual,
+        life_years=max(offer.life_years.value if offer.life_years else 4.0, 0.0),
+        supply_per_year=offer.supply_per_year.value if offer.supply_per_year else None,
+        minimum_lot=offer.minimum_lot,
+        supplier=offer.supplier,
+    )
+
+
+def with_overrides(system: System, changes: dict[str, float]) -> System:
+    """The system with some quantities replaced (evidence: assumed, source: the workload)."""
+    if not changes:
+        return system
+    from solver.domain.catalog import SYSTEM_QUANTITIES
+
+    values = dict(system.values)
+    for name, value in changes.items():
+        if name not in SYSTEM_QUANTITIES:
+            raise UsageError(
+                f"hardware.overrides.{system.id}: no quantity is called {name!r}; "
+                f"write one of {', '.join(SYSTEM_QUANTITIES)}"
+            )
+        values[name] = Quantity(
+            value=value,
+            unit=SYSTEM_QUANTITIES[name][0],
+            source="workload override",
+            date="workload",
+            evidence="assumed",
+        )
+    return system.model_copy(update={"values": values})
+
+
+def system_facts(system: System) -> SystemFacts:
+    """Power and space; an unknown typical power is taken as the maximum and the other way round."""
+    most = system.get("power_max_kw") or system.get("power_typ_kw") or 0.0
+    typical = system.get("power_typ_kw") or most
+    return SystemFacts(
+        system.id, system.name, system.kind, system.vendor, typical, most, system.get("rack_units") or 0.0
+    )
+
+
+def _nearest(word: str, catalog: Catalog) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, list(catalog.systems), 1)
+    return f"; did you mean {close[0]!r}?" if close else "; see `solver catalog list`"

@@ -1,0 +1,180 @@
+"""Sets and data of the integer program, free of any solver and of any variable.
+
+The verifier does not read this module's matrices; it shares only these value types' inputs (the domain
+and the operating points).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.domain.workload import HOURS_PER_YEAR, Service, Site, Workload
+from solver.operating_points.point import ApiPoint, OperatingPoint
+from solver.time_value import present_value_factor, running_factor
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A stretch of the horizon in which the fleet does not change (a year, or the whole horizon)."""
+
+    index: int
+    start_years: float
+    end_years: float
+
+    @property
+    def years(self) -> float:
+        return self.end_years - self.start_years
+
+
+@dataclass(frozen=True)
+class Period:
+    """Hours of one epoch that share one demand vector: ``hours`` of them over the epoch."""
+
+    index: int
+    epoch: int
+    hours: float
+    rate_rps: tuple[float, ...]  # per service
+    label: str
+
+
+@dataclass(frozen=True)
+class SystemOffer:
+    """A way to get a system, with the numbers the program needs."""
+
+    id: str
+    system: str
+    kind: str  # buy | rent
+    price_usd: float  # per system (buy) or per system and hour (rent)
+    support_share_per_year: float
+    residual_share: float
+    life_years: float
+    supply_per_year: float | None
+    minimum_lot: int
+    supplier: str
+
+
+@dataclass(frozen=True)
+class SystemFacts:
+    """What places and money need to know of a system."""
+
+    id: str
+    name: str
+    kind: str
+    vendor: str
+    power_typ_kw: float
+    power_max_kw: float
+    rack_units: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything the families and cost terms read."""
+
+    workload: Workload
+    epochs: tuple[Epoch, ...]
+    periods: tuple[Period, ...]
+    points: tuple[OperatingPoint, ...]
+    apis: tuple[ApiPoint, ...]
+    offers: tuple[SystemOffer, ...]
+    systems: dict[str, SystemFacts]
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return self.workload.services
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        return self.workload.sites
+
+    def buy_offers(self, system: str | None = None) -> list[SystemOffer]:
+        return [o for o in self.offers if o.kind == "buy" and system in (None, o.system)]
+
+    def rent_offers(self, system: str | None = None) -> list[SystemOffer]:
+        return [o for o in self.offers if o.kind == "rent" and system in (None, o.system)]
+
+    def peak_rps(self, service: int) -> float:
+        """Largest request rate of a service over all periods (at least 1e-9, so that it can divide)."""
+        return max(max(period.rate_rps[service] for period in self.periods), 1e-9)
+
+    def service_index(self, name: str) -> int:
+        return next(i for i, s in enumerate(self.services) if s.name == name)
+
+    def hours_factor(self, period: Period) -> float:
+        """Discounted hours of a period: its share of the epoch's hours times the epoch's running factor."""
+        epoch = self.epochs[period.epoch]
+        return period.hours / epoch.years * self.running(period.epoch)
+
+    def running(self, epoch: int) -> float:
+        """Value at the start of one dollar a year paid monthly during the epoch."""
+        e = self.epochs[epoch]
+        return running_factor(self.workload.money.discount_rate, e.start_years, e.end_years)
+
+    def purchase_factor(self, offer: SystemOffer, epoch: int) -> float:
+        """Net present cost of one dollar of purchase price paid at the epoch's start.
+
+        1 now, less the residual value at the horizon's end (only if the system still lives then), plus
+        yearly support while it lives.
+        """
+        rate = self.workload.money.discount_rate
+        begin = self.epochs[epoch].start_years
+        horizon = self.epochs[-1].end_years
+        end = min(horizon, begin + offer.life_years)
+        factor = present_value_factor(rate, begin)
+        if begin + offer.life_years >= horizon:
+            factor -= offer.residual_share * present_value_factor(rate, horizon)
+        return factor + offer.support_share_per_year * running_factor(rate, begin, end)
+
+    def alive(self, offer: SystemOffer, bought: int, epoch: int) -> bool:
+        """Whether a system bought at the start of one epoch still serves through another."""
+        begin = self.epochs[bought].start_years
+        return bought <= epoch and begin + offer.life_years >= self.epochs[epoch].end_years - 1e-9
+
+
+def make_epochs(workload: Workload) -> tuple[Epoch, ...]:
+    """One epoch, or one a year where demand grows or a system's life may end within the horizon."""
+    years = workload.horizon.years
+    if all(s.demand.growth_per_year == 0 for s in workload.services):
+        return (Epoch(0, 0.0, years),)
+    count = int(-(-years // 1))
+    return tuple(Epoch(e, float(e), min(float(e + 1), years)) for e in range(count))
+
+
+def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period, ...]:
+    """Representative hours with their durations; hours of equal demand are one period."""
+    curves = [s.demand.rate_rps for s in workload.services]
+    length = max(len(c) for c in curves)
+    if length == 8760 and any(len(c) == 168 for c in curves):
+        curves = [tuple(c[h % 168] for h in range(8760)) if len(c) == 168 else c for c in curves]
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for hour in range(length):
+        groups.setdefault(tuple(c[hour % len(c)] for c in curves), []).append(hour)
+    periods: list[Period] = []
+    for epoch in epochs:
+        for base, hours in groups.items():
+            rates = tuple(
+                rate * (1 + s.demand.growth_per_year) ** epoch.index
+                for rate, s in zip(base, workload.services, strict=True)
+            )
+            duration = HOURS_PER_YEAR * epoch.years * len(hours) / length
+            label = f"year {epoch.index + 1}, " if len(epochs) > 1 else ""
+            label += f"hour {hours[0]}" if len(hours) == 1 else f"{len(hours)} hours of {length}"
+            periods.append(Period(len(periods), epoch.index, duration, rates, label))
+    return tuple(periods)
+
+
+def undominated(periods: tuple[Period, ...]) -> tuple[Period, ...]:
+    """Periods whose demand vector is not <= another's of the same epoch.
+
+    A fleet and routing that carries the larger hour carries the smaller one with the same shares, so a
+    dominated hour adds no row (design, section 5). Valid while no cost depends on the hour's routing.
+    """
+    keep: list[Period] = []
+    for p in periods:
+        rivals = [q for q in periods if q.epoch == p.epoch and q is not p]
+        if not any(
+            all(a <= b for a, b in zip(p.rate_rps, q.rate_rps, strict=True))
+            and (p.rate_rps != q.rate_rps or q.index < p.index)
+            for q in rivals
+        ):
+            keep.append(p)
+    return tuple(keep)

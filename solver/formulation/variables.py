@@ -1,0 +1,134 @@
+"""The decision variables. Units: systems and replicas are counts; traffic is in peaks of its service.
+
+x[p,i,m,b,t]   traffic of bucket b routed to point p at site i in period t (m: standing or elastic)
+a[j,b,t]       traffic of bucket b bought as tokens from API j in period t
+R[p,i,e,l]     replicas of point p standing at site i in epoch e, on capacity line l   (integer)
+z[p,i,e,l]     1 if that line is in force                                              (binary)
+Q[p,i,t]       replicas of point p rented for the hours of period t                    (integer)
+buy[o,i,e]     systems bought under offer o for site i at the start of epoch e         (integer)
+hold[o,i,e]    systems rented under offer o through all hours of epoch e               (integer)
+rent[o,i,t]    systems rented under offer o for the hours of period t                  (integer)
+"""
+
+from __future__ import annotations
+
+import math
+
+from solver.formulation.model import Program
+from solver.formulation.problem import Problem, SystemOffer
+from solver.operating_points.point import OperatingPoint
+from solver.performance.queueing import Line
+
+
+def add_variables(problem: Problem, program: Program) -> None:
+    """Create every column, with integer bounds that come from the demand."""
+    limits = _system_limits(problem)
+    for p, point in enumerate(problem.points):
+        for i in range(len(problem.sites)):
+            if can_stand(problem, point):
+                _standing(problem, program, p, i)
+            if can_flex(problem, point):
+                _elastic(problem, program, p, i)
+    for j, api in enumerate(problem.apis):
+        k = problem.service_index(api.service)
+        for t in range(len(problem.periods)):
+            for b, served in enumerate(api.serves):
+                if served and traffic(problem, k, b, t) > 0:
+                    program.add(("a", j, b, t))
+    for o, offer in enumerate(problem.offers):
+        high = limits.get(offer.system, 0)
+        for i in range(len(problem.sites)):
+            for e in range(len(problem.epochs)):
+                program.add(("buy" if offer.kind == "buy" else "hold", o, i, e), 0, high, integer=True)
+            if offer.kind == "rent" and len(problem.periods) > len(problem.epochs):
+                for t in range(len(problem.periods)):
+                    program.add(("rent", o, i, t), 0, high, integer=True)
+
+
+def can_stand(problem: Problem, point: OperatingPoint) -> bool:
+    """Whether a point may stand on bought systems or on systems rented for a whole epoch."""
+    return any(o.system == point.system for o in allowed_offers(problem, point))
+
+
+def can_flex(problem: Problem, point: OperatingPoint) -> bool:
+    """Whether a point may run on systems rented by the hour (pointless if all hours are alike)."""
+    several = len(problem.periods) > len(problem.epochs)
+    return several and any(
+        o.kind == "rent" and o.system == point.system for o in allowed_offers(problem, point)
+    )
+
+
+def allowed_offers(problem: Problem, point: OperatingPoint) -> list[SystemOffer]:
+    """Offers of the point's system under which its service may be served."""
+    service = problem.services[problem.service_index(point.service)]
+    return [o for o in problem.offers if o.system == point.system and o.kind in service.acquisitions]
+
+
+def traffic(problem: Problem, k: int, b: int, t: int) -> float:
+    """Traffic of bucket b of service k in period t, in peaks of the service."""
+    share = problem.services[k].lengths[b].share
+    return share * problem.periods[t].rate_rps[k] / problem.peak_rps(k)
+
+
+def lines_of(problem: Problem, point: OperatingPoint) -> tuple[Line, ...]:
+    """Capacity lines cut to the largest pool the demand can need."""
+    most = most_replicas(problem, point)
+    kept = tuple(
+        Line(line.low, min(line.high, most), line.slope, line.intercept)
+        for line in point.lines
+        if line.low <= most
+    )
+    return kept or point.lines[:1]
+
+
+def most_replicas(problem: Problem, point: OperatingPoint) -> int:
+    """Replicas that would carry the whole service at its peak on this point alone."""
+    k = problem.service_index(point.service)
+    buckets = problem.services[k].lengths
+    worst = max(sum(b.share * use for b, use in zip(buckets, row, strict=True)) for row in point.use)
+    slope = min(line.slope for line in point.lines)
+    return max(1, math.ceil(worst * problem.peak_rps(k) / slope) + 1)
+
+
+def selects(problem: Problem, point: OperatingPoint) -> bool:
+    """Whether the pool needs binaries: several lines, or spare replicas that depend on its being open."""
+    lines = lines_of(problem, point)
+    return len(lines) > 1 or lines[0].intercept != 0 or problem.workload.redundancy > 0
+
+
+def _standing(problem: Problem, program: Program, p: int, i: int) -> None:
+    point = problem.points[p]
+    for e in range(len(problem.epochs)):
+        for n, line in enumerate(lines_of(problem, point)):
+            program.add(("R", p, i, e, n), 0, line.high, integer=True)
+            if selects(problem, point):
+                program.add(("z", p, i, e, n), 0, 1, integer=True)
+    _routing(problem, program, p, i, "s")
+
+
+def _elastic(problem: Problem, program: Program, p: int, i: int) -> None:
+    high = most_replicas(problem, problem.points[p])
+    for t in range(len(problem.periods)):
+        program.add(("Q", p, i, t), 0, high, integer=True)
+    _routing(problem, program, p, i, "e")
+
+
+def _routing(problem: Problem, program: Program, p: int, i: int, mode: str) -> None:
+    point = problem.points[p]
+    k = problem.service_index(point.service)
+    for t in range(len(problem.periods)):
+        for b, served in enumerate(point.serves):
+            if served and traffic(problem, k, b, t) > 0:
+                program.add(("x", p, i, mode, b, t))
+
+
+def _system_limits(problem: Problem) -> dict[str, int]:
+    """Largest useful number of each system: all services' peaks on it alone, spares included."""
+    limits: dict[str, float] = {}
+    for point in problem.points:
+        replicas = most_replicas(problem, point) + problem.workload.redundancy
+        need = float(point.systems_per_replica) * replicas
+        limits[point.system] = limits.get(point.system, 0.0) + need
+    for system, least in problem.workload.hardware.minimum.items():
+        limits[system] = limits.get(system, 0.0) + least
+    return {system: math.ceil(need) + 1 for system, need in limits.items()}

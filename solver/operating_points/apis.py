@@ -1,0 +1,88 @@
+"""Token APIs as a way to serve a service."""
+
+from __future__ import annotations
+
+from solver.domain.catalog import TokenApi
+from solver.domain.workload import Service
+from solver.operating_points.point import ApiPoint, Screened
+from solver.operating_points.requests import mix_of
+
+#: What is assumed of a provider that publishes no speed (evidence: assumed, 2026-11; typical hosted
+#: endpoints answer in about a second and stream 50 tokens/s). Range 20..100 tok/s.
+ASSUMED_TOK_S, ASSUMED_TTFT_S = 50.0, 1.0
+
+
+def api_points(service: Service, apis: list[TokenApi]) -> tuple[list[ApiPoint], list[Screened]]:
+    """All offers of the service's model; where snapshots differ the newest listed one counts."""
+    points: list[ApiPoint] = []
+    screened: list[Screened] = []
+    for api in _newest([a for a in apis if a.model == service.model and a.status == "list"]):
+        made = _point(service, api)
+        if isinstance(made, ApiPoint):
+            points.append(made)
+        else:
+            screened.append(made)
+    return points, screened
+
+
+def _newest(apis: list[TokenApi]) -> list[TokenApi]:
+    latest: dict[tuple[str, str], TokenApi] = {}
+    for api in sorted(apis, key=lambda a: (a.snapshot, a.id)):
+        latest[(api.provider, api.provider_model_id)] = api
+    return sorted(latest.values(), key=lambda a: a.id)
+
+
+def _point(service: Service, api: TokenApi) -> ApiPoint | Screened:
+    mix = mix_of(service)
+    speed = api.output_tok_s_per_user.value if api.output_tok_s_per_user else ASSUMED_TOK_S
+    first = api.ttft_ms.value / 1e3 if api.ttft_ms else ASSUMED_TTFT_S
+    tau, levels = 1.0 / speed, service.levels
+    if levels.tpot_ms is not None and tau > levels.tpot_ms / 1e3 * (1 + 1e-9):
+        return Screened(
+            service.name,
+            api.id,
+            "API",
+            f"streams {speed:g} tok/s of the {1e3 / levels.tpot_ms:g} promised",
+            speed,
+        )
+    if levels.ttft_ms is not None and first > levels.ttft_ms / 1e3:
+        return Screened(
+            service.name,
+            api.id,
+            "API",
+            f"first token after {first:g} s of {levels.ttft_ms / 1e3:g} s promised",
+        )
+    context = api.context_tokens or float("inf")
+    longest_output = api.max_output_tokens or float("inf")
+    serves = tuple(
+        bool(t <= context and o <= longest_output) for t, o in zip(mix.longest, mix.output_max, strict=True)
+    )
+    if not any(serves):
+        return Screened(service.name, api.id, "API", f"its context of {context:g} tokens is too short")
+    fresh, cached = api.input_usd_per_m.value, api.input_usd_per_m.value
+    if api.cached_input_usd_per_m is not None:
+        cached = api.cached_input_usd_per_m.value
+    price = fresh * (1 - service.prefix_hit) + cached * service.prefix_hit
+    usd = (mix.prompt * price + mix.output * api.output_usd_per_m.value) / 1e6
+    ends = first + mix.output_max * tau
+    late = (
+        {}
+        if levels.end_to_end_s is None
+        else {"end_to_end": tuple(bool(e > levels.end_to_end_s) for e in ends)}
+    )
+    return ApiPoint(
+        id=f"{service.name}/{api.id}",
+        service=service.name,
+        api=api.id,
+        provider=api.provider,
+        usd_per_request=tuple(float(v) for v in usd),
+        tokens=tuple(float(v) for v in mix.prompt + mix.output),
+        serves=serves,
+        late=late,
+        ttft_s=first,
+        tpot_s=tau,
+        requests_per_s_limit=api.requests_per_minute.value / 60 if api.requests_per_minute else None,
+        tokens_per_s_limit=api.tokens_per_minute.value / 60 if api.tokens_per_minute else None,
+        evidence=f"list price, snapshot {api.snapshot}; speed "
+        + ("published" if api.output_tok_s_per_user else f"assumed {ASSUMED_TOK_S:g} tok/s"),
+    )

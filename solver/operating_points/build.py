@@ -1,0 +1,107 @@
+"""From a workload and the catalogs to the menu the integer program chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from solver.domain.catalog import Catalog, MeasuredProfile, System
+from solver.domain.workload import Service, Workload
+from solver.operating_points.apis import api_points
+from solver.operating_points.dominance import undominated
+from solver.operating_points.physics import BATCHES, Setting, points_of
+from solver.operating_points.point import ApiPoint, OperatingPoint, Screened
+from solver.operating_points.profiles import profile_points
+from solver.operating_points.requests import mix_of
+from solver.performance.calibration import Calibration
+from solver.performance.steps import step_table
+
+
+@dataclass(frozen=True)
+class Menu:
+    """All ways to serve each service, and what was left out with the reason."""
+
+    points: tuple[OperatingPoint, ...]
+    apis: tuple[ApiPoint, ...]
+    screened: tuple[Screened, ...]
+    dominated: int
+
+
+def build_menu(
+    workload: Workload,
+    catalog: Catalog,
+    systems: Mapping[str, System],
+    calibration: Calibration,
+    prune: bool = True,
+) -> Menu:
+    """The menu of a workload; ``systems`` are those that have an offer, with overrides applied."""
+    points: list[OperatingPoint] = []
+    apis: list[ApiPoint] = []
+    screened: list[Screened] = []
+    for service in workload.services:
+        found, left_out = _service_points(workload, catalog, systems, calibration, service)
+        points += found
+        screened += left_out
+        if "api" in service.acquisitions:
+            offers, refused = api_points(service, list(catalog.apis.values()))
+            apis += offers
+            screened += refused
+    kept = undominated(points, workload) if prune else sorted(points, key=lambda p: p.id)
+    return Menu(tuple(kept), tuple(apis), tuple(screened), len(points) - len(kept))
+
+
+def _service_points(
+    workload: Workload,
+    catalog: Catalog,
+    systems: Mapping[str, System],
+    calibration: Calibration,
+    service: Service,
+) -> tuple[list[OperatingPoint], list[Screened]]:
+    policy, model = workload.hardware, catalog.models[service.model]
+    setting = Setting(
+        service=service,
+        model=model,
+        systems=dict(systems),
+        technologies=catalog.technologies,
+        policy=policy,
+        horizon=workload.horizon,
+        round_trip_s=min(site.round_trip_ms for site in workload.sites) / 1e3,
+    )
+    points: list[OperatingPoint] = []
+    screened: list[Screened] = []
+    if policy.profiles != "none":
+        points, screened = profile_points(setting, _profiles(workload, catalog))
+    if policy.profiles == "only":
+        return points, screened
+    if model.layers == 0:
+        reason = (
+            f"{model.name} is {model.status}: {', '.join(model.missing) or 'its architecture is unknown'}"
+        )
+        return points, [*screened, Screened(service.name, "all systems", "physics", reason)]
+    table, refusals = step_table(
+        model,
+        sorted(systems.values(), key=lambda s: s.id),
+        precisions=service.precisions,
+        batches=BATCHES,
+        mean_context_tokens=mix_of(service).mean_context,
+        calibration=calibration,
+        technologies=catalog.technologies,
+        prefix_hit=service.prefix_hit,
+        speculative_tokens=service.speculative_tokens,
+        kv_in_weight_memory=policy.kv_in_weight_memory,
+        streamed=policy.streamed_weights,
+    )
+    screened += [Screened(service.name, r.system, r.configuration, r.reason) for r in refusals]
+    if len(table.system):
+        physical, left_out = points_of(setting, table)
+        points, screened = points + physical, screened + left_out
+    return points, screened
+
+
+def _profiles(workload: Workload, catalog: Catalog) -> list[MeasuredProfile]:
+    everything = workload.hardware.profiles in ("all", "only")
+    return [
+        p
+        for _, p in sorted(catalog.profiles.items())
+        if everything or p.output_tok_s_total.evidence == "measured"
+    ]

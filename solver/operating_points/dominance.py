@@ -1,0 +1,105 @@
+"""Leave out operating points that another one replaces in every plan, at no higher cost.
+
+Point A replaces B (same service, same system) if n_B = m n_A for a whole number m (m replicas of A fit
+where one of B stood) and, with m replicas of A for each of B, every resource row holds whatever the mix:
+
+    for all b:  max_r use_A[r][b] <= kappa min over resources that bound B ...
+
+which is checked in its simplest sufficient form: for every resource r of A there is one resource r' of B
+with use_A[r][b] x cap_B(R) <= use_B[r'][b] x cap_A(m R) for all buckets b and all pool sizes R the demand
+can need; A serves every bucket that B serves and is late only where B is late; A writes no more KV.
+Proof: multiply B's row r' by cap_A / cap_B; the plan with m R replicas of A satisfies row r of A.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.domain.workload import Service, Workload
+from solver.operating_points.point import OperatingPoint
+from solver.operating_points.requests import Floats
+
+_SIZES = np.unique(np.concatenate([np.arange(1, 65), np.geomspace(65, 4096, 40).astype(int)]))
+
+
+def undominated(points: list[OperatingPoint], workload: Workload) -> list[OperatingPoint]:
+    """The points that no other replaces in this workload; ties keep the first by id."""
+    services = {s.name: s for s in workload.services}
+    trips = sorted({site.round_trip_ms / 1e3 for site in workload.sites})
+    lateness = {p.id: late_sets(p, services[p.service], trips) for p in points}
+    ordered = sorted(points, key=lambda p: (p.systems_per_replica, p.id))
+    kept: list[OperatingPoint] = []
+    for group in _groups(ordered):
+        alive: list[OperatingPoint] = []
+        for point in group:
+            if any(replaces(a, point, lateness) for a in alive):
+                continue
+            alive = [a for a in alive if not replaces(point, a, lateness)] + [point]
+        kept.extend(alive)
+    return kept
+
+
+def _groups(points: list[OperatingPoint]) -> list[list[OperatingPoint]]:
+    groups: dict[tuple[str, str], list[OperatingPoint]] = {}
+    for point in points:
+        groups.setdefault((point.service, point.system), []).append(point)
+    return list(groups.values())
+
+
+Lateness = dict[str, tuple[tuple[bool, ...], ...]]
+
+
+def late_sets(point: OperatingPoint, service: Service, round_trips_s: list[float]) -> tuple[tuple[bool, ...], ...]:
+    """For each promise and round trip, which buckets would be late on the point."""
+    levels, found = service.levels, []
+    for limit, seconds in ((levels.ttft_ms and levels.ttft_ms / 1e3, point.ttft_s),
+                           (levels.end_to_end_s, point.end_to_end_s)):
+        if limit is not None:
+            found += [tuple(value + trip > limit for value in seconds) for trip in round_trips_s]
+    return tuple(found)
+
+
+def replaces(a: OperatingPoint, b: OperatingPoint, lateness: Lateness) -> bool:
+    """Whether ``a`` can stand in for ``b`` in any plan at no higher cost."""
+    times = b.systems_per_replica / a.systems_per_replica
+    if times.denominator != 1:
+        return False
+    if any(sb and not sa for sa, sb in zip(a.serves, b.serves, strict=True)):
+        return False
+    later = any(x and not y for late_a, late_b in zip(lateness[a.id], lateness[b.id], strict=True)
+                for x, y in zip(late_a, late_b, strict=True))
+    if later or _wears_more(a, b):
+        return False
+    ratio = _capacity_ratio(a, b, int(times))
+    use_a, use_b = np.array(a.use), np.array(b.use)
+    served = np.array(b.serves)
+    return all(
+        any(bool(np.all((row * ratio <= other * (1 + 1e-12))[served])) for other in use_b) for row in use_a
+    )
+
+
+def _wears_more(a: OperatingPoint, b: OperatingPoint) -> bool:
+    if a.wear is None or a.wear.kv_bytes_budget <= 0:
+        return False
+    return b.wear is None or b.wear.kv_bytes_budget <= 0 or a.systems_per_replica != b.systems_per_replica
+
+
+def _capacity_ratio(a: OperatingPoint, b: OperatingPoint, times: int) -> float:
+    """Largest cap_B(R) / cap_A(times R) over pool sizes R."""
+    cap_b, cap_a = capacity_at(b, _SIZES), capacity_at(a, _SIZES * times)
+    inside = cap_b > 0
+    if np.any(cap_a[inside] <= 0):
+        return float("inf")
+    return float(np.max(cap_b[inside] / cap_a[inside])) if inside.any() else 0.0
+
+
+def capacity_at(point: OperatingPoint, sizes: np.ndarray) -> Floats:
+    """Safe load of pools of the given sizes; beyond the last line its utilisation goes on."""
+    capacity = np.zeros(len(sizes))
+    for line in point.lines:
+        inside = (sizes >= line.low) & (sizes <= line.high)
+        capacity[inside] = np.maximum(capacity[inside], line.slope * sizes[inside] + line.intercept)
+    last = point.lines[-1]
+    beyond = sizes > last.high
+    capacity[beyond] = sizes[beyond] * (last.slope + last.intercept / last.high)
+    return capacity

@@ -1,0 +1,71 @@
+"""Arithmetic on a service's length buckets, shared by all kinds of operating points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.domain.workload import Service
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Buckets of a service as arrays (length: buckets); tokens, shares."""
+
+    prompt: Floats
+    output: Floats
+    prompt_max: Floats
+    output_max: Floats
+    share: Floats
+
+    @property
+    def context(self) -> Floats:
+        """Mean context while a request of the bucket decodes: prompt + output / 2."""
+        return self.prompt + self.output / 2
+
+    @property
+    def longest(self) -> Floats:
+        """Largest context of the bucket."""
+        return self.prompt_max + self.output_max
+
+    @property
+    def mean_output(self) -> float:
+        return float(self.share @ self.output)
+
+    @property
+    def mean_context(self) -> float:
+        """Mean context over decode steps (long outputs count for more steps)."""
+        return float(self.share @ (self.output * self.context)) / max(self.mean_output, 1e-9)
+
+
+def mix_of(service: Service) -> Mix:
+    """The buckets of a service as arrays."""
+    columns = zip(
+        *((b.prompt_tokens, b.output_tokens, b.prompt_max, b.output_max, b.share) for b in service.lengths),
+        strict=True,
+    )
+    return Mix(*(np.array(column, dtype=np.float64) for column in columns))
+
+
+def squared_variation(values: Floats, share: Floats) -> float:
+    """Squared coefficient of variation of ``values`` under ``share``."""
+    mean = float(share @ values)
+    return float(share @ (values - mean) ** 2) / mean**2 if mean > 0 else 0.0
+
+
+def wait_budget(limit_s: float, base_s: Floats, share: Floats, allowed_late: float) -> float:
+    """Seconds left to wait if all but ``allowed_late`` of the requests are to be in time.
+
+    ``base_s`` is each bucket's time without waiting. Negative: even without waiting too many are late.
+    """
+    order = np.argsort(-base_s)
+    late = 0.0
+    for b in order:
+        late += share[b]
+        if late > allowed_late + 1e-12:
+            return float(limit_s - base_s[b])
+    return float(limit_s - base_s.min())

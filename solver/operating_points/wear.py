@@ -1,0 +1,71 @@
+"""Three ways to wear non-volatile memory: weight images, refresh against read disturb, KV writes.
+
+    (a) years_updates = E / (updates per day x 365.25)
+    (c) years_refresh = E N_read / (reads per second x 31,557,600), a cell is rewritten every N_read reads
+    weights: 1 / years = 1 / years_updates + 1 / years_refresh
+    (b) KV bytes over the life = E x capacity x levelling; a constraint of the program
+Source: facts on non-volatile memory, section "Endurance lifetimes". Levelling is taken as perfect.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from solver.domain.catalog import System, Technology
+from solver.operating_points.point import Wear
+
+if TYPE_CHECKING:
+    from solver.operating_points.physics import Setting
+    from solver.performance.steps import StepTable
+
+DAYS_PER_YEAR = 365.25
+SECONDS_PER_YEAR = 31_557_600.0
+
+
+def update_years(endurance_cycles: float, updates_per_day: float) -> float:
+    """Years until the weight memory wears out from writing images (inf if it is never rewritten)."""
+    return endurance_cycles / (updates_per_day * DAYS_PER_YEAR) if updates_per_day > 0 else float("inf")
+
+
+def refresh_years(endurance_cycles: float, reads_before_refresh: float, reads_per_s: float) -> float:
+    """Years until refresh against read disturb wears the memory out."""
+    return endurance_cycles * reads_before_refresh / (reads_per_s * SECONDS_PER_YEAR)
+
+
+def weight_years(technology: Technology, updates_per_day: float, reads_per_s: float) -> float:
+    """Life of the weight memory from updates and refresh together, years."""
+    cycles = technology.values.get("write_endurance_cycles")
+    if cycles is None:
+        return float("inf")
+    rate = 0.0
+    if updates_per_day > 0:
+        rate += 1.0 / update_years(cycles.value, updates_per_day) if cycles.value > 0 else float("inf")
+    limit = technology.values.get("read_limit_reads")
+    if limit is not None and cycles.value > 0:
+        rate += 1.0 / refresh_years(cycles.value, limit.value, reads_per_s)
+    return 1.0 / rate if rate > 0 else float("inf")
+
+
+def wear_of(
+    setting: Setting, system: System, table: StepTable, n: int
+) -> tuple[Wear | None, str]:
+    """The wear of a replica, and why it is impossible (empty if it is not)."""
+    technology = setting.technologies.get(system.weight_technology)
+    if technology is None:
+        return None, ""
+    updates = setting.service.model_updates_per_day
+    if system.kind == "rom-weight" and updates > 0:
+        return None, "mask ROM cannot be rewritten: a model update means new chips"
+    steps_per_s = 1.0 / max(float(table.fixed_s[n]) + float(table.sequence_s[n]), 1e-9)
+    years = weight_years(technology, updates, steps_per_s)
+    horizon = setting.horizon.years
+    if years < horizon:
+        return None, (
+            f"its weight memory ({technology.name}) wears out after {years:.3g} of {horizon:g} years "
+            f"at {updates:g} model updates a day"
+        )
+    budget = 0.0
+    cycles = technology.values.get("write_endurance_cycles")
+    if setting.policy.kv_in_weight_memory and cycles is not None:
+        budget = cycles.value * float(table.kv_capacity_bytes[n])
+    return Wear(weight_life_years=years, kv_bytes_budget=budget, technology=technology.id), ""

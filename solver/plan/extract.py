@@ -1,0 +1,150 @@
+"""From the values of the columns to a plan."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.formulation.model import Program
+from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.variables import lines_of, selects, traffic
+from solver.plan.plan import Pool, Route, SystemPurchase
+from solver.plan.routing import Routing
+
+
+def purchases(problem: Problem, program: Program, values: NDArray[np.float64]) -> tuple[SystemPurchase, ...]:
+    """Systems bought, rented for an epoch, rented by the hour."""
+    found: list[SystemPurchase] = []
+    costs = program.objective()
+    for prefix, word in (("buy", "buy"), ("hold", "rent"), ("rent", "rent-hourly")):
+        for key, column in program.family(prefix):
+            count = round(values[column])
+            if count <= 0:
+                continue
+            o, i, n = int(str(key[1])), int(str(key[2])), int(str(key[3]))
+            offer: SystemOffer = problem.offers[o]
+            period = problem.periods[n] if prefix == "rent" else None
+            epoch = period.epoch if period else n
+            hours = 0.0
+            if prefix == "hold":
+                hours = sum(p.hours for p in problem.periods if p.epoch == epoch)
+            elif period:
+                hours = period.hours
+            found.append(
+                SystemPurchase(
+                    system=offer.system,
+                    name=problem.systems[offer.system].name,
+                    site=problem.sites[i].name,
+                    acquisition=word,
+                    offer=offer.id,
+                    epoch=epoch,
+                    count=count,
+                    unit_price_usd=offer.price_usd,
+                    cost_usd=costs.get(column, 0.0) * 1e3 * count,
+                    hours=hours,
+                    period=period.index if period else None,
+                )
+            )
+    return tuple(found)
+
+
+def pools(problem: Problem, program: Program, values: NDArray[np.float64]) -> tuple[Pool, ...]:
+    """Open pools with their replicas."""
+    found: list[Pool] = []
+    for p, point in enumerate(problem.points):
+        for i in range(len(problem.sites)):
+            for e in range(len(problem.epochs)):
+                for n in range(len(lines_of(problem, point))):
+                    column = program.find("R", p, i, e, n)
+                    if column is not None and round(values[column]) > 0:
+                        spare = problem.workload.redundancy if selects(problem, point) else 0
+                        found.append(
+                            _pool(problem, p, i, "standing", round(values[column]), n, spare, e, None)
+                        )
+            for t, period in enumerate(problem.periods):
+                column = program.find("Q", p, i, t)
+                if column is not None and round(values[column]) > 0:
+                    found.append(
+                        _pool(problem, p, i, "elastic", round(values[column]), 0, 0, period.epoch, t)
+                    )
+    return tuple(found)
+
+
+def _pool(
+    problem: Problem,
+    p: int,
+    i: int,
+    mode: str,
+    replicas: int,
+    line: int,
+    spare: int,
+    epoch: int,
+    period: int | None,
+) -> Pool:
+    point = problem.points[p]
+    return Pool(
+        point=point.id,
+        service=point.service,
+        model=point.model,
+        system=point.system,
+        site=problem.sites[i].name,
+        mode=mode,
+        epoch=epoch,
+        period=period,
+        replicas=replicas,
+        spare_replicas=spare,
+        systems_per_replica=str(point.systems_per_replica),
+        layout=point.layout,
+        weight_precision=point.weight_precision,
+        batch=point.batch,
+        tpot_ms=point.tpot_s * 1e3,
+        line=line,
+        evidence=point.evidence,
+    )
+
+
+def routes(problem: Problem, program: Program, routing: Routing) -> tuple[Route, ...]:
+    """Exact shares of every bucket and period."""
+    names = {"s": "standing", "e": "elastic"}
+    found: list[Route] = []
+    for key, column in program.family("x"):
+        p, i, mode, b, t = (key[1], key[2], str(key[3]), int(str(key[4])), int(str(key[5])))
+        point = problem.points[int(str(p))]
+        share = _share(problem, routing, column, point.service, b, t)
+        if share > 0:
+            found.append(
+                Route(
+                    service=point.service,
+                    bucket=b,
+                    period=t,
+                    target=point.id,
+                    site=problem.sites[int(str(i))].name,
+                    mode=names[mode],
+                    share=str(share),
+                )
+            )
+    for key, column in program.family("a"):
+        api, b, t = problem.apis[int(str(key[1]))], int(str(key[2])), int(str(key[3]))
+        share = _share(problem, routing, column, api.service, b, t)
+        if share > 0:
+            found.append(
+                Route(
+                    service=api.service,
+                    bucket=b,
+                    period=t,
+                    target=api.id,
+                    site="",
+                    mode="api",
+                    share=str(share),
+                )
+            )
+    return tuple(sorted(found, key=lambda r: (r.service, r.period, r.bucket, r.target, r.site, r.mode)))
+
+
+def _share(problem: Problem, routing: Routing, column: int, service: str, b: int, t: int) -> Fraction:
+    amount = routing.traffic.get(column, Fraction(0))
+    if amount == 0:
+        return amount
+    return amount / Fraction(traffic(problem, problem.service_index(service), b, t))

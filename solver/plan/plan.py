@@ -1,0 +1,167 @@
+"""A plan as data. Its JSON form is a contract; names are only added, never changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from solver.domain.quantity import Frozen
+
+FORMAT = "fleet-plan/1"
+
+
+class SystemPurchase(Frozen):
+    """Systems of one kind got in one way for one site at one time."""
+
+    system: str
+    name: str
+    site: str
+    acquisition: str  # buy | rent (all hours of the epoch) | rent-hourly
+    offer: str
+    epoch: int
+    count: int
+    unit_price_usd: float  # per system, or per system and hour for rent
+    cost_usd: float  # net present, this line, including support, energy and space
+    hours: float = 0.0  # rent: hours paid per system over the horizon
+    period: int | None = None  # rent-hourly: the period
+
+
+class Pool(Frozen):
+    """Replicas of one operating point at one site."""
+
+    point: str
+    service: str
+    model: str
+    system: str
+    site: str
+    mode: str  # standing | elastic
+    epoch: int | None
+    period: int | None  # elastic pools: the period they are rented for
+    replicas: int
+    spare_replicas: int
+    systems_per_replica: str  # rational, e.g. "1/8"
+    layout: str
+    weight_precision: str
+    batch: int
+    tpot_ms: float
+    line: int  # capacity line in force
+    evidence: str
+
+
+class Route(Frozen):
+    """Share of a service's bucket that goes to a pool or API in a period, as a rational number."""
+
+    service: str
+    bucket: int
+    period: int
+    target: str  # operating point id or API point id
+    site: str
+    mode: str  # standing | elastic | api
+    share: str  # rational "p/q" of the bucket's demand in that period
+
+
+class ServiceLevel(Frozen):
+    """A promise and what the plan reaches by its own model."""
+
+    service: str
+    promise: str
+    unit: str
+    promised: float
+    reached: float
+    percentile: float
+    share_in_time: float
+
+
+class CostLine(Frozen):
+    """One cost term, net present dollars."""
+
+    term: str
+    usd: float
+
+
+class Binding(Frozen):
+    """A row that holds with equality: what would have to change for the plan to get cheaper."""
+
+    sentence: str
+    family: str
+    statement: str
+    place: str
+    slack: float
+    unit: str
+    shadow_price_usd: float | None = None
+
+
+class Alternative(Frozen):
+    """The best fleet under a restriction, for comparison."""
+
+    name: str
+    feasible: bool
+    objective_usd: float | None
+    extra_usd: float | None
+    extra_share: float | None
+    fleet: str
+    reason: str = ""
+
+
+class BreakEven(Frozen):
+    """The price at which a system that is not in the fleet would enter it."""
+
+    system: str
+    price_now_usd: float
+    price_enters_usd: float | None
+    note: str = ""
+
+
+class Assumption(Frozen):
+    """A catalog value that the answer rests on, with its evidence."""
+
+    subject: str
+    quantity: str
+    value: float
+    unit: str
+    low: float | None
+    high: float | None
+    evidence: str
+    source: str
+    date: str
+    cost_share: float = 0.0
+
+
+class Plan(Frozen):
+    """The answer. Money in net present US dollars over the horizon unless a name says otherwise."""
+
+    format: str = FORMAT
+    outcome: str
+    workload: str
+    objective: str
+    objective_usd: float
+    bound_usd: float
+    gap: float
+    certified_bound_usd: float | None = None
+    verified: bool
+    verified_residual: str = ""
+    horizon_years: float
+    epochs: tuple[tuple[float, float], ...]
+    periods: tuple[dict[str, Any], ...]  # index, epoch, hours, rate_rps per service, label
+    systems: tuple[SystemPurchase, ...]
+    pools: tuple[Pool, ...]
+    routes: tuple[Route, ...]
+    service_levels: tuple[ServiceLevel, ...]
+    costs: tuple[CostLine, ...]
+    usd_per_m_output_tokens: float
+    usd_per_m_tokens: float
+    power_kw: dict[str, float]  # per site, maximum power of bought systems in the last epoch
+    binding: tuple[Binding, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    break_even: tuple[BreakEven, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    notes: tuple[str, ...] = ()
+    answer: str = ""
+    provenance: dict[str, str] = Field(default_factory=dict)
+    points: dict[str, Any] = Field(default_factory=dict)  # id -> the operating point's numbers
+    inputs: dict[str, Any] = Field(default_factory=dict)  # the workload as solved
+
+    def count(self, system: str) -> int:
+        """How many of a system are bought or rented for all hours (largest epoch)."""
+        return sum(s.count for s in self.systems if s.system == system and s.acquisition != "rent-hourly")

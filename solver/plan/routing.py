@@ -1,0 +1,136 @@
+"""Repair of the routing: given whole numbers of systems and replicas, exact shares for every bucket.
+
+The solver's shares are floats that may break a row by 1e-9. With the integers fixed, each period is a
+small linear program: buy as few API dollars as possible, then spread the load so that the fullest
+resource is as empty as possible. Its shares are rounded to rationals with an exact sum of 1; the slack
+found this way carries the rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.formulation.model import Program, Row
+
+DENOMINATOR = 10**9
+COUPLED = ("endurance", "budget")
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Exact traffic of each continuous column, and the largest use of any resource found."""
+
+    traffic: dict[int, Fraction]
+    fullest: float
+
+
+class RepairFailed(Exception):
+    """No shares satisfy the rows exactly for these whole numbers."""
+
+
+def repair(program: Program, values: NDArray[np.float64]) -> Routing:
+    """Exact routing for the whole numbers in ``values`` (column order)."""
+    whole = {n: float(round(values[n])) for n, c in enumerate(program.columns) if c.integer}
+    rows = [r for r in program.rows if any(c not in whole for c, _ in r.terms)]
+    traffic: dict[int, Fraction] = {}
+    fullest = 0.0
+    for block in _blocks(program, rows):
+        shares, used = _solve_block(program, block, whole)
+        traffic.update(shares)
+        fullest = max(fullest, used)
+    return Routing(traffic, fullest)
+
+
+def _blocks(program: Program, rows: list[Row]) -> list[list[Row]]:
+    """Rows that share no continuous column are solved apart (hours, mostly)."""
+    parent: dict[int, int] = {}
+
+    def find(c: int) -> int:
+        while parent.setdefault(c, c) != c:
+            parent[c] = parent[parent[c]]
+            c = parent[c]
+        return c
+
+    for row in rows:
+        columns = [c for c, _ in row.terms if not program.columns[c].integer]
+        for c in columns[1:]:
+            parent[find(c)] = find(columns[0])
+    blocks: dict[int, list[Row]] = {}
+    for row in rows:
+        first = next(c for c, _ in row.terms if not program.columns[c].integer)
+        blocks.setdefault(find(first), []).append(row)
+    return list(blocks.values())
+
+
+def _solve_block(
+    program: Program, rows: list[Row], whole: dict[int, float]
+) -> tuple[dict[int, Fraction], float]:
+    from scipy.optimize import linprog
+    from scipy.sparse import coo_array
+
+    columns = sorted({c for row in rows for c, _ in row.terms if c not in whole})
+    position = {c: n for n, c in enumerate(columns)}
+    slack = len(columns)
+    entries: dict[str, tuple[list[int], list[int], list[float], list[float]]] = {
+        "<=": ([], [], [], []),
+        "==": ([], [], [], []),
+    }
+    for row in rows:
+        kind = "==" if row.sense == "==" else "<="
+        sign = -1.0 if row.sense == ">=" else 1.0
+        at, where, what, right = entries[kind]
+        rest = sign * (row.rhs - sum(a * whole[c] for c, a in row.terms if c in whole))
+        for c, a in row.terms:
+            if c not in whole:
+                at.append(len(right))
+                where.append(position[c])
+                what.append(sign * a)
+        if row.family == "capacity":
+            at.append(len(right))
+            where.append(slack)
+            what.append(-max(rest, 0.0))
+            rest = min(rest, 0.0)
+        right.append(rest)
+
+    def matrix(kind: str) -> tuple[object, NDArray[np.float64]]:
+        at, where, what, right = entries[kind]
+        return coo_array((what, (at, where)), shape=(len(right), slack + 1)).tocsr(), np.array(right)
+
+    costs = program.objective()
+    money = np.array([costs.get(c, 0.0) for c in columns] + [0.0])
+    upper, limits = matrix("<=")
+    equal, totals = matrix("==")
+    bounds = [(0.0, None)] * slack + [(0.0, 1.0)]
+    balance = np.zeros(slack + 1)
+    balance[slack] = 1.0
+    scale = max(float(np.abs(money).max()), 1e-12)
+    objective = balance if not money.any() else money / scale + 1e-7 * balance
+    found = linprog(objective, upper, limits, equal, totals, bounds=bounds, method="highs-ds")
+    if found.status != 0:
+        raise RepairFailed(found.message)
+    return _rounded(rows, columns, position, found.x), float(found.x[slack])
+
+
+def _rounded(
+    rows: list[Row], columns: list[int], position: dict[int, int], x: NDArray[np.float64]
+) -> dict[int, Fraction]:
+    """Rationals near ``x`` whose demand rows hold exactly: the largest part takes the remainder."""
+    traffic = {c: Fraction(0) for c in columns}
+    for row in rows:
+        if row.family != "demand":
+            continue
+        total = Fraction(row.rhs)
+        parts = {c: x[position[c]] / row.rhs for c, _ in row.terms}
+        shares = {
+            c: Fraction(round(v * DENOMINATOR), DENOMINATOR) if v > 1e-8 else Fraction(0)
+            for c, v in parts.items()
+        }
+        largest = max(shares, key=lambda c: shares[c])
+        shares[largest] += 1 - sum(shares.values())
+        for c, share in shares.items():
+            traffic[c] = share * total
+    return traffic
