@@ -5,16 +5,20 @@ per output token. A request holds one slot from admission to its last token (``h
 prefill plus output tokens times step time), so ``R`` replicas behind one queue are a many-server
 queue with ``c = R * slots`` servers and all waiting shows in the time to first token.
 
-    P(wait > t) ~ C(c / z, a / z) * exp(-2 c (1 - rho) t / (hold * (cv2_arrival + cv2_hold)))
+    P(wait > t) ~ C(c / z, a / z) * exp(-c x t / hold)
 
 ``C``: delay probability of Erlang (1917), continued to real server numbers by incomplete gamma
 functions (Jagerman, Bell System Technical Journal 53, 1974). ``z``: peakedness of the arrivals, by
 which servers and load are divided (equivalent random method of Hayward; Fredericks, Bell System
 Technical Journal 59, 1980), taken as ``max(1, cv2_arrival)``, its value for equal holding times, the
-largest one. Exponent: Allen and Cunneen's mean wait, (cv2_arrival + cv2_hold) / 2 times that of
-M/M/c, with an exponential tail (Kimura, Operations Research 34, 1986). For Poisson arrivals and
-exponential holding times the formula is exact. Its error against simulation is tabulated in
-docs/explanation/queueing.md.
+largest one. ``x``: the exponent at which the tail of GI/G/c falls (Sadowsky and Szpankowski, Journal of
+Applied Probability 32, 1995) for Gamma gaps and Gamma holds,
+
+    ln(1 + x cv2_arrival / rho) / cv2_arrival + ln(1 - x cv2_hold) / cv2_hold = 0,
+
+which tends to Allen and Cunneen's 2 (1 - rho) / (cv2_arrival + cv2_hold) in heavy traffic. For Poisson
+arrivals and exponential holding times the formula is exact. Its error against simulation is tabulated
+in docs/explanation/queueing.md.
 
 ``cv2_arrival`` must describe the traffic over times of a mean hold, not only from one request to the
 next: use :func:`index_of_dispersion` on a trace.
@@ -31,7 +35,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_GRID = 129  # points of the table of exponents in each direction
+_HOLDS = (1 / 64, 64.0)  # squared coefficients of variation of the hold in it; 1 is a point
 _BISECTIONS = 44  # 2^-44: below 1e-13 in utilisation
+_COARSE = 24  # 2^-24: below 1e-7 in the share of full capacity
+_SPLITS = (0.1, 0.5, 0.9)  # parts of the permitted wait given to the wait for a slot
 _EXHAUSTIVE = 4096  # replicas up to which every integer is evaluated
 _EXACT = 4  # pools up to this many replicas get their exact value
 
@@ -60,13 +68,52 @@ def erlang_c(servers: Floats, load: Floats) -> Floats:
 
 
 def wait_probability(
-    slots: Floats, utilisation: Floats, hold_s: float, wait_s: float, cv2_arrival: float, cv2_hold: float
+    slots: Floats,
+    utilisation: Floats,
+    hold_s: float | Floats,
+    wait_s: float,
+    cv2_arrival: float,
+    cv2_hold: float,
 ) -> Floats:
     """P(wait before admission > ``wait_s``) with ``slots`` servers used to ``utilisation`` (0..1)."""
     burst = max(cv2_arrival, 1.0)
     servers = slots / burst
-    decay = 2 * (1 - utilisation) * slots * wait_s / (hold_s * (burst + cv2_hold))
+    decay = slots * wait_s / hold_s * tail_exponent(utilisation, burst, cv2_hold)
     return np.asarray(erlang_c(servers, servers * utilisation) * np.exp(-decay), dtype=np.float64)
+
+
+def tail_exponent(utilisation: Floats, cv2_arrival: float, cv2_hold: Floats | float) -> Floats:
+    """``x``: the share of waits above t falls as exp(-servers x t / hold); 1 - rho for M/M/c.
+
+    Interpolated in a table of x / (1 - rho), which is smooth, over arcsin(sqrt(rho)) and ln(cv2_hold).
+    """
+    table = _exponents(cv2_arrival)
+    across = np.arcsin(np.sqrt(utilisation)) * (2 / np.pi * (_GRID - 1))
+    along = (np.log(np.clip(cv2_hold, *_HOLDS)) - np.log(_HOLDS[0])) * (
+        (_GRID - 1) / np.log(_HOLDS[1] / _HOLDS[0])
+    )
+    i, j = (
+        np.minimum(across.astype(np.int64), _GRID - 2),
+        np.minimum(np.floor(along).astype(np.int64), _GRID - 2),
+    )
+    u, v = across - i, along - j
+    lower = table[i, j] * (1 - v) + table[i, j + 1] * v
+    upper = table[i + 1, j] * (1 - v) + table[i + 1, j + 1] * v
+    return np.asarray((1 - utilisation) * (lower * (1 - u) + upper * u), dtype=np.float64)
+
+
+@lru_cache(maxsize=256)
+def _exponents(cv2_arrival: float) -> Floats:
+    """x / (1 - rho) by bisection between 0 and the pole at 1 / cv2_hold; rows: rho, columns: cv2_hold."""
+    ca, cs = cv2_arrival, np.geomspace(*_HOLDS, _GRID)[None, :]
+    rho = np.sin(np.linspace(0, np.pi / 2, _GRID)[1:-1])[:, None] ** 2
+    low, high = np.zeros((_GRID - 2, _GRID)), np.broadcast_to(1 / cs, (_GRID - 2, _GRID))
+    for _ in range(48):
+        x = (low + high) / 2
+        rises = np.log1p(x * ca / rho) / ca + np.log1p(-x * cs) / cs > 0
+        low, high = np.where(rises, x, low), np.where(rises, high, x)
+    ratio = low / (1 - rho)
+    return np.concatenate([ratio[:1], ratio, 2 / (ca + cs)])
 
 
 def safe_loads(
@@ -103,6 +150,71 @@ def safe_load(
     """Largest utilisation of one pool of ``slots`` servers with P(wait > ``wait_s``) <= ``miss``."""
     one = np.ones(1, dtype=np.int64)
     return float(safe_loads(one, slots, hold_s, wait_s, miss, cv2_arrival, cv2_hold)[0])
+
+
+@dataclass(frozen=True)
+class Replica:
+    """What the two queues of a pool see, per replica at its full capacity of ``full_rps`` requests/s."""
+
+    slots: int
+    hold_s: float  # mean time in a slot
+    cv2_hold: float
+    full_rps: float
+    prefill_work_s: float  # mean prefill work per request
+    cv2_prefill: float
+    decode_work_s: float  # mean decode work per request
+    time_factor: float  # share of a step left for marginal work
+
+
+def replica_loads(
+    replicas: NDArray[np.int64], replica: Replica, wait_s: float, miss: float, cv2_arrival: float
+) -> Floats:
+    """Largest share of full capacity of each pool size with P(wait to first token > ``wait_s``) <= ``miss``.
+
+    A request waits for a slot (R x slots servers) and for its turn among the prompts (R servers). At share
+    rho the decoding sequences leave phi = f - rho X d of a step to prefill (f time factor, X full rate, d
+    decode work per request), so a prompt of work p is served in p / phi. The two waits share ``wait_s`` in
+    one of a few proportions (the best one is taken), and their misses add up (Boole).
+    """
+    if wait_s < 0 or miss <= 0:
+        return np.zeros(len(replicas))
+    best = np.zeros(len(replicas))
+    for part in _SPLITS if replica.prefill_work_s > 0 else (1.0,):
+        low, high = best.copy(), np.ones_like(best)
+        for _ in range(_COARSE):
+            share = (low + high) / 2
+            missed = _missed(
+                np.asarray(replicas, dtype=np.float64), share, replica, wait_s, part, cv2_arrival
+            )
+            low, high = np.where(missed <= miss, share, low), np.where(missed <= miss, high, share)
+        best = low
+    return np.asarray(np.maximum.accumulate(best), dtype=np.float64)
+
+
+def _missed(
+    replicas: Floats, share: Floats, replica: Replica, wait_s: float, part: float, cv2_arrival: float
+) -> Floats:
+    """Bound on P(wait > ``wait_s``): slots get ``part`` of the wait, prefill the rest."""
+    rate = share * replica.full_rps
+    used = rate * replica.hold_s / replica.slots
+    slots = _late(
+        replicas * replica.slots, used, replica.hold_s, wait_s * part, cv2_arrival, replica.cv2_hold
+    )
+    if replica.prefill_work_s <= 0:
+        return slots
+    left = np.maximum(replica.time_factor - rate * replica.decode_work_s, 1e-12)
+    hold = replica.prefill_work_s / left
+    prefill = _late(replicas, rate * hold, hold, wait_s * (1 - part), cv2_arrival, replica.cv2_prefill)
+    return slots + prefill
+
+
+def _late(
+    servers: Floats, used: Floats, hold_s: Floats | float, wait_s: float, cv2_arrival: float, cv2_hold: float
+) -> Floats:
+    """P(wait > ``wait_s``), 1 where ``used`` reaches 1."""
+    inside = np.clip(used, 1e-15, 1 - 1e-9)
+    late = wait_probability(servers, inside, hold_s, wait_s, cv2_arrival, cv2_hold)
+    return np.where(used < 1 - 1e-9, late, 1.0)
 
 
 def pool_capacity(

@@ -28,9 +28,8 @@ class Pool:
     def update(self, r: int) -> None:
         """Refresh the load by which the queue chooses a replica."""
         replica = self.replicas[r]
-        taken = replica.sequences
-        full = replica.down or taken >= self.spec.batch
-        self.loads[r] = math.inf if full else replica.backlog + taken / (self.spec.batch + 1)
+        load = replica.backlog + replica.sequences / (self.spec.batch + 1)
+        self.loads[r] = load if replica.open() else math.inf
 
     def choose(self, job: Job) -> int:
         """The least loaded replica that can take ``job`` now, or -1."""
@@ -39,7 +38,7 @@ class Pool:
             return -1
         if self.replicas[best].fits(job):
             return best
-        order = np.argsort(self.loads, kind="stable")
+        order = np.argsort(self.loads, kind="stable")[: int(np.isfinite(self.loads).sum())]
         return next((int(r) for r in order if self.replicas[r].fits(job)), -1)
 
 

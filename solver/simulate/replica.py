@@ -75,12 +75,19 @@ class Replica:
         """Sequences that hold a slot."""
         return self.decoding + len(self.waiting)
 
-    def fits(self, job: Job) -> bool:
-        """Whether a slot and the memory for the prompt and one step are free (an empty replica takes all)."""
+    def open(self) -> bool:
+        """Whether a slot is free and the prompts already here leave room in the next step."""
         if self.down or self.decoding + len(self.waiting) >= self.spec.batch:
             return False
+        if not self.waiting:
+            return True
+        base = self.fixed + self.decoding * self.sequence + self.context * self.context_sum
+        return self.backlog * self.prefill_s < self.spec.tau_s - base
+
+    def fits(self, job: Job) -> bool:
+        """Whether ``job`` can be admitted now: open, and memory for its prompt (if empty, all fits)."""
         need = self.kv * (job.prompt + self.advance) + self.kv_fixed
-        return self.used + need <= self.spec.kv_capacity_bytes or self.sequences == 0
+        return self.open() and (self.used + need <= self.spec.kv_capacity_bytes or self.sequences == 0)
 
     def admit(self, job: Job, now: float) -> bool:
         """Take a slot; True if the end of the block under way changed."""

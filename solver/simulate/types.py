@@ -18,8 +18,9 @@ Ints = NDArray[np.int64]
 class PoolSpec:
     """Replicas of one operating point behind one first-come-first-served queue.
 
-    A waiting request goes to the replica with the fewest prompt tokens still to prefill (then the
-    fewest sequences) among those with a free slot and enough KV memory. ``step`` must hold at the
+    A waiting request takes a slot when its prefill can begin: at the replica with the fewest prompt
+    tokens still to prefill (then the fewest sequences) among those with a free slot, enough KV memory
+    and room in the next step. ``step`` must hold at the
     batch cap; a step lasts max(latency floor, law), and prefill is chunked so that it stays within
     ``tau_s``. A sequence with c tokens holds kv_fixed + kv_per_token * c bytes; the fixed part stands for
     layers whose window is full.
