@@ -23,12 +23,11 @@ from solver.errors import InputError
 from solver.inputs.catalog_checks import quantities_of, sections_of
 from solver.inputs.catalogs import (
     catalog_with_places,
-    is_hypothetical,
     load_catalog,
     measurement_names,
     systems_without_price,
-    with_overrides,
 )
+from solver.inputs.yaml_text import load_yaml
 from solver.paths import catalog_dir, find_workload
 from solver.performance.architecture import parameters
 
@@ -195,6 +194,16 @@ def test_every_number_says_where_it_comes_from(catalog: Catalog) -> None:
     assert count > 1000
 
 
+def test_every_stated_source_is_used() -> None:
+    for path in catalog_dir().rglob("*.yaml"):
+        for entries in load_yaml(path).data.values():
+            for name, entry in entries.items() if isinstance(entries, dict) else ():
+                if not isinstance(entry, dict) or entry.get("values") == {}:
+                    continue
+                for source in entry.get("sources", ()):
+                    assert f"'from': '{source}'" in str(entry), (path.name, name, source)
+
+
 def test_derived_numbers_show_their_formula(catalog: Catalog) -> None:
     for system in catalog.systems.values():
         for name, quantity in system.values.items():
@@ -266,7 +275,7 @@ def test_hypothetical_capacity_follows_the_recipe(catalog: Catalog, system: str,
     chip = catalog.systems[system]
     density = catalog.technologies[chip.weight_technology].values["density_mb_mm2"].value
     assert chip.get("dram_gb") == pytest.approx(area_mm2 * 0.70 * density / 8000, rel=2e-3)
-    assert is_hypothetical(system)
+    assert chip.status == "hypothetical"
     assert {quantity.evidence for quantity in chip.values.values()} == {"assumed"}
 
 
@@ -304,32 +313,6 @@ def test_what_is_no_longer_sold_cannot_be_bought(catalog: Catalog) -> None:
         if system.status.startswith(("eol", "cloud-only")):
             assert f"{name}/buy" not in catalog.offers
     assert "groq-lpu1-card" in systems_without_price(catalog)
-    stated = with_overrides(catalog, {"groq-lpu1-card": {"price_usd": 20_000}})
-    assert stated.offers["groq-lpu1-card/buy"].price.value == 20_000
-
-
-@given(price=st.floats(min_value=1, max_value=1e8))
-def test_an_override_changes_one_price_only(price: float) -> None:
-    catalog = load_catalog()
-    changed = with_overrides(catalog, {"cerebras-cs3": {"price_usd": price}})
-    assert changed.offers["cerebras-cs3/buy"].price.value == price
-    same = {name for name, offer in changed.offers.items() if catalog.offers.get(name) == offer}
-    assert set(changed.offers) - same == {"cerebras-cs3/buy"}
-    assert catalog.systems["cerebras-cs3"].get("price_usd") == 2e6  # the original is untouched
-
-
-@pytest.mark.parametrize(
-    ("overrides", "words"),
-    [
-        ({"dgx-b20": {"price_usd": 1.0}}, "did you mean 'dgx-b200'"),
-        ({"dgx-b200": {"price": 1.0}}, "did you mean 'price_usd'"),
-    ],
-)
-def test_override_of_something_unknown(
-    catalog: Catalog, overrides: dict[str, dict[str, float]], words: str
-) -> None:
-    with pytest.raises(InputError, match=words):
-        with_overrides(catalog, overrides)
 
 
 # ---- strict about bad files
@@ -348,6 +331,24 @@ SYSTEM = """systems:
       dram_gb: {value: 1.4e3, unit: GB, from: page}
       price_usd: {value: 2e5, low: 1e5, high: 3e5, unit: USD, from: page, note: a note}
 """
+
+
+PRICES = st.floats(min_value=1e-3, max_value=1e9)
+
+
+@given(low=PRICES, value=PRICES, high=PRICES)
+def test_ranges_are_read_exactly_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, low: float, value: float, high: float
+) -> None:
+    stated = f"value: {value!r}, low: {low!r}, high: {high!r}"
+    text = SYSTEM.replace("value: 2e5, low: 1e5, high: 3e5", stated)
+    folder = write(tmp_path_factory.mktemp("range"), text)
+    if low <= value <= high:
+        price = load_catalog(folder).offers["box/buy"].price
+        assert (price.low, price.value, price.high) == (low, value, high)
+    else:
+        with pytest.raises(InputError, match=r"write low <= value <= high"):
+            load_catalog(folder)
 
 
 def write(folder: Path, text: str, name: str = "systems.yaml") -> Path:
@@ -386,6 +387,11 @@ def test_a_small_catalog_reads_as_written(tmp_path: Path) -> None:
         ("status: sold", "status: sold\n    weight_technology: magic", 8, "'magic' is in no catalog"),
         ("systems:", "system:", 1, "did you mean 'systems'"),
         ("  box:", "  box: 3\n  other:", 2, "no fields"),
+        ("sources:\n      page: {", "sources:\n      page: x\n      leaf: {", 9, "bad sources"),
+        ("from: page}", "from: [page]}", 12, "from"),
+        ("from: page}", "from: {a: b}}", 12, "from"),
+        ("systems:", "terms: 3\nsystems:", 1, "bad terms"),
+        ("systems:", "terms: {life: {value: 1}}\nsystems:", 1, "unknown term 'life'"),
     ],
 )
 def test_bad_files_are_refused_with_their_line(

@@ -122,8 +122,14 @@ class CatalogReader:
         if "id" in fields:
             self._complain(self.place(section, name, "id"), f"'{name}' repeats its id", "delete this line")
             return
+        sources = fields.pop("sources", None) or {}
+        if not _is_table(sources):
+            where = self.place(section, name, "sources")
+            self._complain(
+                where, f"{name}: bad sources", "write 'name: {source: ..., date: ..., evidence: ...}'"
+            )
+            return
         try:
-            sources = fields.pop("sources", None) or {}
             filled = {"id": name, **_filled(fields, sources)}
             self.entries[section][name] = SECTIONS[section].model_validate(filled)
         except ValidationError as error:
@@ -132,7 +138,10 @@ class CatalogReader:
                 self._complain(self.place(section, name, loc), f"{name}: {loc}: {_words(detail)}")
 
     def _take_terms(self, document: Document, content: Any) -> None:
-        for name, fields in (content or {}).items():
+        if not _is_table(content):
+            self._complain(document.place("terms"), "bad terms", "write quantities below it")
+            return
+        for name, fields in content.items():
             place = document.place(f"terms.{name}")
             if name not in TERMS:
                 self._complain(place, f"unknown term '{name}'", f"write one of: {', '.join(TERMS)}")
@@ -161,10 +170,16 @@ def _filled(fields: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
 def _fill(value: Any, sources: dict[str, Any]) -> Any:
     if not isinstance(value, dict):
         return value
-    if "from" not in value:
+    name = value.get("from")
+    if not isinstance(name, str):
         return {key: _fill(inner, sources) for key, inner in value.items()}
     own = {key: inner for key, inner in value.items() if key != "from"}
-    return {**sources[value["from"]], **own} if value["from"] in sources else value
+    return {**sources[name], **own} if name in sources else value
+
+
+def _is_table(value: Any) -> bool:
+    """Whether ``value`` maps names to mappings."""
+    return isinstance(value, dict) and all(isinstance(inner, dict) for inner in value.values())
 
 
 def _words(detail: Any) -> str:

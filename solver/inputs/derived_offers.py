@@ -10,19 +10,11 @@ from solver.domain.quantity import Quantity
 #: Offer terms that the ``terms`` section of the catalog may set for all derived offers.
 TERMS = ("life_years", "support_share_per_year", "residual_share")
 
-#: Source of a value that the user set for one run.
-OVERRIDE = "override"
-
 
 def derived_offers(systems: Mapping[str, System], terms: Mapping[str, Quantity]) -> dict[str, Offer]:
     """A buy offer for each system that is sold, a rent offer for each that has ``cloud_usd_hr``."""
     offers = (offer for system in systems.values() for offer in _of(system, terms))
     return {offer.id: offer for offer in offers}
-
-
-def is_derived(offer: Offer) -> bool:
-    """Whether ``offer`` follows from the values of its system."""
-    return offer.id in (f"{offer.system}/buy", f"{offer.system}/rent")
 
 
 def _of(system: System, terms: Mapping[str, Quantity]) -> list[Offer]:
@@ -43,13 +35,9 @@ def _of(system: System, terms: Mapping[str, Quantity]) -> list[Offer]:
 
 
 def can_be_bought(system: System) -> bool:
-    """Whether a purchase price is an offer: not for systems that are only rented out or no longer made.
-
-    A price that the user states (an override) is an offer in any case.
-    """
-    price = system.values.get("price_usd")
+    """Whether a purchase price is an offer: not for systems that are only rented out or no longer made."""
     gone = system.status.startswith(("eol", "cloud-only", "discontinued"))
-    return price is not None and (not gone or price.source == OVERRIDE)
+    return "price_usd" in system.values and not gone
 
 
 def _buy(system: System, terms: Mapping[str, Quantity]) -> Offer:
