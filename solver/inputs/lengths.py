@@ -37,7 +37,18 @@ def length_buckets(draft: Draft, data: Any, path: str) -> list[Bucket] | None:
         draft.complain(path, "lengths states nothing", _WRITE)
     elif len(buckets) > MAX_BUCKETS:
         draft.complain(path, f"{len(buckets)} length buckets", f"write at most {MAX_BUCKETS}")
+    elif len(draft.complaints) == before:
+        _check_shares(draft, buckets, path)
     return buckets if len(draft.complaints) == before else None
+
+
+def _check_shares(draft: Draft, buckets: list[Bucket], path: str) -> None:
+    shares = [bucket.get("share") for bucket in buckets]
+    total = sum(share for share in shares if share is not None)
+    if None not in shares and abs(total - 1) > 1e-6:
+        draft.complain(
+            path, f"the shares of the length histogram add up to {total:g}", "make them add up to 1"
+        )
 
 
 def _from_mapping(draft: Draft, data: dict[str, Any], path: str) -> list[Bucket]:

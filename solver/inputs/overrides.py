@@ -55,7 +55,7 @@ def set_value(data: dict[str, Any], override: Override, places: dict[str, Place]
         node = _step(node, part, done, override)
     last = parts[-1]
     if isinstance(node, list):
-        done.append(str(_index(node, last, override)))
+        done.append(str(_index(node, last, done, override)))
         node[int(done[-1])] = override.value
         return ".".join(done)
     if not isinstance(node, dict):
@@ -76,12 +76,8 @@ def _parts(path: str) -> list[str]:
 
 
 def _step(node: Any, part: str, done: list[str], override: Override) -> Any:
-    if isinstance(node, list) and done[-1:] == ["lengths"]:
-        problem = "the lengths are a histogram"
-        remedy = "replace them as a whole: lengths={prompt: 512, output: 128}"
-        raise InputError(Complaint(override.place, problem, remedy))
     if isinstance(node, list):
-        done.append(str(_index(node, part, override)))
+        done.append(str(_index(node, part, done, override)))
         return node[int(done[-1])]
     if not isinstance(node, dict):
         raise InputError(Complaint(override.place, f"nothing stands at '{shorten(override.path)}'", _EXAMPLE))
@@ -100,13 +96,20 @@ def _single_lengths(lengths: Any) -> Any:
     return lengths
 
 
-def _index(items: list[Any], part: str, override: Override) -> int:
-    names = [item.get("name", "site") if isinstance(item, dict) else "" for item in items]
-    if part in names:
-        return names.index(part)
+def _index(items: list[Any], part: str, done: list[str], override: Override) -> int:
+    """The number of the item that ``part`` means, by index or by name."""
     if part.isdecimal() and part.isascii() and int(part[:9]) < len(items):
         return int(part[:9])
-    remedy = f"write one of {', '.join([*map(str, range(len(items))), *filter(None, names)][:20])}"
+    if done[-1:] == ["lengths"]:
+        problem = "the lengths are a histogram"
+        remedy = "replace them as a whole: lengths={prompt: 512, output: 128}"
+        raise InputError(Complaint(override.place, problem, remedy))
+    default = "site" if done[-1:] == ["sites"] else ""
+    names = [str(item.get("name", default)) if isinstance(item, dict) else "" for item in items]
+    if part in names:
+        return names.index(part)
+    known = [*map(str, range(len(items))), *filter(None, names)][:20]
+    remedy = f"write one of {', '.join(known)}"
     raise InputError(Complaint(override.place, f"there is no '{shorten(part)}' here", remedy))
 
 

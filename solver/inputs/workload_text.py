@@ -50,9 +50,12 @@ def _plain(value: Any, name: str = "") -> Any:
 
 
 def _short_lengths(buckets: list[dict[str, Any]]) -> Any:
-    """``{prompt: ..., output: ...}`` where there is one bucket without spread."""
-    only = buckets[0]
-    spread = any(only[f"{side}_max"] != only[f"{side}_tokens"] for side in ("prompt", "output"))
-    if len(buckets) > 1 or spread:
-        return [{key: value for key, value in bucket.items() if value != 0} for bucket in buckets]
-    return {"prompt": only["prompt_tokens"], "output": only["output_tokens"]}
+    """Without maxima that are the means; ``{prompt: ..., output: ...}`` where there is one such bucket."""
+    short = [{key: value for key, value in bucket.items() if not _is_mean(bucket, key)} for bucket in buckets]
+    if len(short) == 1 and set(short[0]) == {"prompt_tokens", "output_tokens", "share"}:
+        return {"prompt": short[0]["prompt_tokens"], "output": short[0]["output_tokens"]}
+    return short
+
+
+def _is_mean(bucket: dict[str, Any], key: str) -> bool:
+    return key.endswith("_max") and bucket[key] == bucket[key.replace("_max", "_tokens")]
