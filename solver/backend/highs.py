@@ -47,7 +47,9 @@ def to_pulp(program: Program, objective: Mapping[int, float] | None = None) -> p
         )
         for n, column in enumerate(program.columns)
     ]
-    costs = program.objective() if objective is None else objective
+    costs = dict(program.objective() if objective is None else objective)
+    used = {c for row in program.rows for c, _ in row.terms}
+    costs |= {c: 0.0 for c in range(len(variables)) if c not in used and c not in costs}  # PuLP forgets those
     problem.setObjective(pulp.LpAffineExpression([(variables[c], a) for c, a in sorted(costs.items())]))
     sense = {"<=": pulp.LpConstraintLE, ">=": pulp.LpConstraintGE, "==": pulp.LpConstraintEQ}
     for n, row in enumerate(program.rows):

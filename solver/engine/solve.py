@@ -16,12 +16,12 @@ from solver.errors import (
     InfeasibleError,
     LimitReached,
     NumericalRefusal,
-    UsageError,
     VerificationFailed,
 )
 from solver.formulation.build import build_program
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared, prepare
+from solver.inputs.references import resolve_references
 from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
 from solver.plan.routing import RepairFailed, Routing, repair
@@ -58,7 +58,7 @@ def solve(
 
         catalog = load_catalog()
     calibration = calibration or load_calibration()
-    check_references(loaded, catalog)
+    loaded = resolve_references(loaded, catalog)
     prepared = prepare(loaded.workload, catalog, calibration, request.prune, request.reduce)
     explain_screening(loaded, prepared)
     last: RepairFailed | None = None
@@ -83,26 +83,6 @@ def exit_code(plan: Plan) -> ExitCode:
     if plan.outcome == "interrupted":
         return ExitCode.INTERRUPTED
     return ExitCode.VERIFIED if plan.outcome == "optimal" else ExitCode.LIMIT_WITH_PLAN
-
-
-def check_references(loaded: LoadedWorkload, catalog: Catalog) -> None:
-    """Models named by services exist (and are found by alias); anything else is bad input."""
-    import difflib
-
-    from solver.errors import Complaint, InputError
-
-    complaints = []
-    for k, service in enumerate(loaded.workload.services):
-        if service.model not in catalog.models:
-            close = difflib.get_close_matches(service.model, list(catalog.models), 1)
-            remedy = f"did you mean {close[0]!r}?" if close else "see `solver catalog list models`"
-            complaints.append(
-                Complaint(
-                    loaded.place(f"services.{k}.model"), f"no model is called {service.model!r}", remedy
-                )
-            )
-    if complaints:
-        raise InputError(*complaints)
 
 
 def tightened(program: Program, safety: float) -> Program:
@@ -169,4 +149,4 @@ def _compared(
     return plan.model_copy(update={"answer": answer(plan)})
 
 
-__all__ = ["Request", "UsageError", "check_references", "exit_code", "solve"]
+__all__ = ["Request", "exit_code", "solve"]

@@ -31,7 +31,7 @@ CEILING_STEPS = (1.0, 0.5, 0.25, 0.125)
 #: Shares of full capacity at which the prefill time promised to a request is taken.
 LOAD_CEILINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 #: Candidates of one layout that are compared by what they carry safely.
-FINALISTS = 4
+FINALISTS = 8
 
 
 def ceilings(service: Service) -> tuple[float, ...]:

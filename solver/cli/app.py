@@ -1,0 +1,75 @@
+"""The command ``solver``: words in, words out, exit codes as promised (solver.errors.ExitCode)."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from solver import __version__
+from solver.errors import ExitCode, SolverError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Which inference hardware to buy, rent or call by API for LLM traffic, and how sure we are.",
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+
+#: Sub-command groups and single commands: name -> module that holds them (`app` or a function).
+GROUPS = {"catalog": "solver.cli.catalog", "workload": "solver.cli.workload"}
+COMMANDS = {
+    "solve": "solver.cli.solve:solve",
+    "explain": "solver.cli.solve:explain",
+    "verify": "solver.cli.solve:verify",
+}
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"fleet-solver {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+def _register() -> None:
+    for name, place in COMMANDS.items():
+        module, function = place.split(":")
+        app.command(name)(getattr(importlib.import_module(module), function))
+    for name, module in GROUPS.items():
+        app.add_typer(importlib.import_module(module).app, name=name)
+
+
+_register()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; every known ending is one line on stderr and an exit code, never a traceback."""
+    try:
+        app(args=None if arguments is None else list(arguments), standalone_mode=True)
+    except SolverError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(int(error.exit_code)) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(int(ExitCode.INTERRUPTED)) from None
+    except BrokenPipeError:
+        raise SystemExit(int(ExitCode.OUR_FAULT)) from None
+    except RecursionError:
+        sys.stderr.write("the input is nested too deeply\n")
+        raise SystemExit(int(ExitCode.BAD_INPUT)) from None
+
+
+if __name__ == "__main__":
+    main()

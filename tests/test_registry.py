@@ -1,0 +1,141 @@
+"""Every family and cost term has a formula, a section in the docs, a check, and an instance in which it binds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from small_problems import make_case
+
+from solver.backend.highs import HighsModel
+from solver.domain.workload import Demand, HardwarePolicy, Money, ServiceLevels, Site
+from solver.formulation.build import build_program
+from solver.formulation.problem import Problem, make_epochs, make_periods
+from solver.formulation.registry import COSTS, FAMILIES
+from solver.operating_points.point import ApiPoint, Wear
+from solver.performance.queueing import Line
+
+DOCS = Path(__file__).parent.parent / "docs" / "formulation.md"
+
+
+def base() -> Problem:
+    """2 requests/s on two points of one system each ($100k): p0 takes 1 replica per request/s, p1 takes 2.
+
+    Nothing binds but demand and capacity: p0 needs 2 replicas of one system each, 2 x $100k = $200k.
+    """
+    problem = make_case(1).prepared.problem
+    service = problem.workload.services[0].model_copy(update={
+        "demand": Demand(rate_rps=(2.0,)), "levels": ServiceLevels(), "acquisitions": ("buy", "rent", "api")})
+    workload = problem.workload.model_copy(update={
+        "services": (service,), "sites": (Site(name="a", energy_usd_kwh=0.0),),
+        "money": Money(discount_rate=0.0), "hardware": HardwarePolicy()})
+    points = tuple(
+        replace(p, use=((u, u), (u, u)), lines=(Line(1, 10**6, 1.0, 0.0),), systems_per_replica=Fraction(1),
+                ttft_s=(0.5, 0.5))
+        for p, u in zip(problem.points, (1.0, 2.0), strict=True))
+    offers = tuple(replace(o, price_usd=100_000.0) for o in problem.offers)
+    return replace(problem, workload=workload, epochs=make_epochs(workload), points=points, offers=offers,
+                   apis=(), periods=make_periods(workload, make_epochs(workload)))
+
+
+def change(problem: Problem, **updates: object) -> Problem:
+    return replace(problem, workload=problem.workload.model_copy(update=updates))
+
+
+def with_lines() -> Problem:
+    """A line that starts at 5 replicas promises more than its share of small pools."""
+    problem = base()
+    lines = (Line(1, 4, 0.5, 0.0), Line(5, 10**6, 2.0, 0.0))
+    return replace(problem, points=(replace(problem.points[0], lines=lines), *problem.points[1:]))
+
+
+def with_promise() -> Problem:
+    """p0 is late for the long bucket, and 2.5 % may be late: p1 must take its traffic."""
+    problem = base()
+    service = problem.services[0].model_copy(update={"levels": ServiceLevels(ttft_ms=1000)})
+    late = replace(problem.points[0], ttft_s=(0.5, 1.5))
+    return replace(change(problem, services=(service,)), points=(late, *problem.points[1:]))
+
+
+def with_api(limit: float | None = None, price: float = 1e-9) -> Problem:
+    api = ApiPoint("chat/api", "chat", "api", "v", (price, price), (100.0, 100.0), (True, True), {}, 0.5, 0.02,
+                   limit, None, "test")
+    return replace(base(), apis=(api,))
+
+
+def with_rent(price: float = 1e-3) -> Problem:
+    """A day with one busy hour; hourly systems at next to nothing."""
+    problem = base()
+    service = problem.services[0].model_copy(update={"demand": Demand(rate_rps=tuple([2.0] + [1.0] * 23))})
+    problem = change(problem, services=(service,))
+    offers = (*problem.offers, replace(problem.offers[0], id="s1/rent", kind="rent", price_usd=price))
+    return replace(problem, offers=offers, periods=make_periods(problem.workload, problem.epochs))
+
+
+def with_wear() -> Problem:
+    problem = base()
+    worn = tuple(replace(p, kv_bytes=(1e3, 1e3), wear=Wear(100.0, 1e10, "t")) for p in problem.points)
+    return replace(problem, points=worn)
+
+
+def expensive_energy() -> Problem:
+    return change(base(), sites=(Site(name="a", energy_usd_kwh=1.0),))
+
+
+BINDING: dict[str, Callable[[], Problem]] = {
+    "demand": base,
+    "capacity": base,
+    "pool_size": with_lines,
+    "promise": with_promise,
+    "api_limits": lambda: with_api(limit=0.5),
+    "systems": base,
+    "rented": with_rent,
+    "supply": lambda: change(base(), hardware=HardwarePolicy(supply={"s1": 1})),
+    "promised": lambda: change(base(), hardware=HardwarePolicy(minimum={"s2": 3})),
+    "budget": lambda: change(with_api(price=1.0), money=Money(discount_rate=0.0, budget_capex_usd=150_000)),
+    "power": lambda: change(with_api(price=1.0), sites=(Site(name="a", energy_usd_kwh=0.0, power_kw=16.0),)),
+    "racks": lambda: change(with_api(price=1.0), sites=(Site(name="a", energy_usd_kwh=0.0, rack_units=4.0),)),
+    "endurance": with_wear,
+    "purchase": base,
+    "rental": with_rent,
+    "energy": expensive_energy,
+    "space": lambda: change(base(), sites=(Site(name="a", energy_usd_kwh=0.0, space_usd_per_rack_unit_month=99.0),)),
+    "api": lambda: with_api(price=1e-6),
+}
+
+
+def optimum(problem: Problem, without: frozenset[str] = frozenset()) -> float:
+    outcome = HighsModel(build_program(problem, without)).solve()
+    return float("inf") if outcome.values is None else outcome.objective
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, *COSTS])
+def test_leaving_it_out_makes_the_plan_too_cheap(name: str) -> None:
+    problem = BINDING[name]()
+    assert optimum(problem, frozenset({name})) < optimum(problem) * (1 - 1e-6)
+
+
+def test_base_is_200_thousand_dollars() -> None:
+    assert optimum(base()) == pytest.approx(200.0)
+
+
+def test_docs_have_one_section_each() -> None:
+    sections = re.findall(r"^### (\w+)$", DOCS.read_text(), re.M)
+    assert sections == [*[s for s in sections if s in FAMILIES], *[s for s in sections if s in COSTS]]
+    assert set(sections) == {*FAMILIES, *COSTS}
+
+
+@pytest.mark.parametrize("entry", [*FAMILIES.values(), *COSTS.values()], ids=lambda e: e.name)
+def test_formula_stands_in_the_docstring(entry: object) -> None:
+    assert entry.formula  # type: ignore[attr-defined]
+    assert entry.add.__doc__  # type: ignore[attr-defined]
+
+
+def test_every_entry_has_an_independent_check() -> None:
+    from solver.verify.checks import CHECKS
+
+    assert {*FAMILIES, *COSTS} <= set(CHECKS)
