@@ -386,6 +386,7 @@ objective: perf_per_watt_per_dollar
             "w.yaml:5:5",
             "same thing twice",
         ),
+        (HEAD + "demand: 1 requests/s\n    lengths: [{}]\n", "w.yaml:4:15", "'prompt_tokens' is missing"),
         (HEAD + "demand: 1 requests/s\n    lengths: []\n", "w.yaml:4:5", "states nothing"),
         (HEAD + "demand: 1 requests/s\n    lengths: 512\n", "w.yaml:4:5", "write {prompt: 512"),
         (HEAD + "demand: 1 requests/s\n    lengths: [512]\n", "w.yaml:4:15", "write [prompt, output, share]"),

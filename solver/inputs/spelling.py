@@ -51,12 +51,18 @@ def _service(draft: Draft, data: Any, index: int, workload: dict[str, Any]) -> A
         lengths = length_buckets(draft, data["lengths"], f"{path}.lengths")
         fields["lengths"] = lengths or _PLACEHOLDER_LENGTHS
     if "demand" in data:
-        mean_output = sum(b["output_tokens"] * b.get("share", 0.0) for b in lengths or _PLACEHOLDER_LENGTHS)
-        demand = demand_fields(draft, data["demand"], f"{path}.demand", mean_output or 1.0)
+        mean_output = _mean_output(lengths or _PLACEHOLDER_LENGTHS)
+        demand = demand_fields(draft, data["demand"], f"{path}.demand", mean_output)
         fields["demand"] = demand or {"rate_rps": [1.0]}
     if "levels" in data:
         fields["levels"] = _levels(draft, data["levels"], f"{path}.levels")
     return fields
+
+
+def _mean_output(buckets: list[Bucket]) -> float:
+    """Mean output tokens per request; 1 where the buckets are not usable (they get their own complaint)."""
+    mean = sum((bucket.get("output_tokens") or 0.0) * (bucket.get("share") or 0.0) for bucket in buckets)
+    return mean if mean > 0 else 1.0
 
 
 def _levels(draft: Draft, data: Any, path: str) -> Any:
