@@ -1,0 +1,210 @@
+"""The figures of the HTML report, from a plan to SVG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.plan.plan import Plan
+from solver.reports.fleet import Names, fleet
+from solver.reports.sections import cost_words
+from solver.reports.svg import Bar, Series, bar_figure, hours_figure, share_figure
+from solver.reports.traffic import Hour, Target, Traffic
+from solver.reports.units import listed, number, percent, usd
+from solver.reports.words import kept
+
+_LONGEST = 400  # steps drawn; a longer curve shows the largest hour of each stretch
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with its title and the sentence under it; ``drawing`` is safe SVG."""
+
+    title: str
+    caption: str
+    drawing: str
+
+
+def figures(plan: Plan) -> list[Figure]:
+    """All figures that the plan has data for."""
+    traffic, names = Traffic(plan), Names(plan)
+    found = [_costs(plan), _fleet(plan)]
+    found += [_hours(traffic, names, n, service) for n, service in enumerate(traffic.services)]
+    found += [_shares(traffic, names), _alternatives(plan, names), _levels(plan)]
+    return [figure for figure in found if figure is not None]
+
+
+def _costs(plan: Plan) -> Figure | None:
+    lines = sorted(plan.costs, key=lambda c: -c.usd)
+    if not lines:
+        return None
+    total, start = sum(line.usd for line in lines), 0.0
+    bars = []
+    for n, line in enumerate(lines):
+        part = percent(line.usd / total) if total else ""
+        begin, start = start, start + line.usd
+        bars.append(
+            Bar(cost_words(line.term), max(begin, start), f"{usd(line.usd)} ({part})", min(begin, start), n)
+        )
+    bars.append(Bar("total", total, usd(total)))
+    words = listed([f"{cost_words(line.term)} {usd(line.usd)}" for line in lines])
+    title = "Where the money goes"
+    caption = "Net present US dollars over the horizon; each bar starts where the one above it ends."
+    return Figure(title, caption, bar_figure("cost", title, f"{words}; total {usd(total)}.", bars, usd))
+
+
+def _fleet(plan: Plan) -> Figure | None:
+    lines = fleet(plan)
+    if not lines:
+        return None
+    bars = [
+        Bar(
+            f"{line.name}, {line.site}, {line.way}",
+            line.count,
+            f"{'up to ' if line.acquisition == 'rent-hourly' else ''}{line.count:,}",
+            series={"buy": 0, "rent": 1, "rent-hourly": 2}.get(line.acquisition, 3),
+        )
+        for line in lines
+    ]
+    title = "The fleet"
+    words = listed([f"{bar.text} {bar.label}" for bar in bars])
+    caption = "Number of systems; those rented by the hour: most at once."
+    return Figure(title, caption, bar_figure("fleet", title, f"{words}.", bars, lambda v: f"{v:g}"))
+
+
+def _hours(traffic: Traffic, names: Names, n: int, service: str) -> Figure | None:
+    last = max((hour.epoch for hour in traffic.hours), default=0)
+    chosen = [i for i, hour in enumerate(traffic.hours) if hour.epoch == last]
+    if not chosen:
+        return None
+    demand, served = traffic.demand_rps(service), traffic.served_rps(service)
+    capacity = _with_api(traffic, service, served)
+    busiest = max(chosen, key=lambda i: demand[i])
+    words = _headroom_words(demand[busiest], capacity[busiest])
+    title = f"{service}: demand and capacity"
+    caption = f"{words} Capacity: load that is safe for the promised waiting time, and what the API takes."
+    if len({hour.epoch for hour in traffic.hours}) > 1:
+        caption = f"Year {traffic.plan.epochs[last][0] + 1:g} of the plan. {caption}"
+    stretches = _stretches(chosen, demand)
+    layers = [
+        Series(names.target(target), tuple(rates[i] for i in stretches)) for target, rates in served.items()
+    ]
+    line = Series("capacity", tuple(capacity[i] for i in stretches))
+    axis, marks = _time_axis(len(chosen), len(stretches))
+    drawing = hours_figure(f"hours{n}", title, words, _merged(layers), line, marks, (axis, "requests/s"))
+    return Figure(title, caption, drawing)
+
+
+def _headroom_words(demand: float, capacity: float) -> str:
+    if demand <= 0:
+        return "No demand."
+    spare = percent(max(capacity / demand - 1, 0.0))
+    return (
+        f"The busiest hour asks for {number(demand)} requests/s; the capacity then is {number(capacity)} "
+        f"requests/s, {spare} above."
+    )
+
+
+def _with_api(traffic: Traffic, service: str, served: dict[Target, list[float]]) -> list[float]:
+    capacity = traffic.capacity_rps(service)
+    for target, rates in served.items():
+        if target.mode == "api":
+            capacity = [c + r for c, r in zip(capacity, rates, strict=True)]
+    return capacity
+
+
+def _merged(layers: list[Series]) -> list[Series]:
+    """Layers of the same name as one."""
+    found: dict[str, tuple[float, ...]] = {}
+    for layer in layers:
+        old = found.get(layer.name, (0.0,) * len(layer.values))
+        found[layer.name] = tuple(a + b for a, b in zip(old, layer.values, strict=True))
+    return [Series(name, values) for name, values in found.items()]
+
+
+def _stretches(chosen: list[int], demand: list[float]) -> list[int]:
+    """Every hour, or the busiest hour of each of about `_LONGEST` stretches."""
+    step = max(1, -(-len(chosen) // _LONGEST))
+    groups = [chosen[i : i + step] for i in range(0, len(chosen), step)]
+    return [max(group, key=lambda i: demand[i]) for group in groups]
+
+
+def _time_axis(hours: int, steps: int) -> tuple[str, list[tuple[float, str]]]:
+    """Name and ticks of the time axis."""
+    if hours == 1:
+        return "every hour", []
+    if hours == 24:
+        return "hour of the day", [(float(h), str(h)) for h in range(0, 25, 4)]
+    if hours == 168:
+        return "day of the week", [(d * 24 + 12.0, str(d + 1)) for d in range(7)]
+    unit = steps / 12
+    return "month", [(unit * (m + 0.5), str(m + 1)) for m in range(12)] if hours == 8760 else []
+
+
+def _shares(traffic: Traffic, names: Names) -> Figure | None:
+    rows: list[tuple[str, dict[str, float]]] = []
+    for service in traffic.services:
+        shares: dict[str, float] = {}
+        for target, share in traffic.shares(service).items():
+            shares[names.target(target)] = shares.get(names.target(target), 0.0) + share
+        if shares:
+            rows.append((service, shares))
+    if not rows:
+        return None
+    hardware = list(dict.fromkeys(name for _, shares in rows for name in shares))
+    title = "Who serves what"
+    words = "; ".join(
+        f"{service}: {listed([f'{name} {percent(share)}' for name, share in shares.items()])}"
+        for service, shares in rows
+    )
+    drawing = share_figure(
+        "share",
+        title,
+        f"{words}.",
+        [(service, [shares.get(name, 0.0) for name in hardware]) for service, shares in rows],
+        hardware,
+    )
+    return Figure(title, "Share of each service's requests over the horizon, by hardware.", drawing)
+
+
+def _alternatives(plan: Plan, names: Names) -> Figure | None:
+    found = [(a, a.objective_usd) for a in plan.alternatives if a.objective_usd is not None]
+    if not found:
+        return None
+    bars = [Bar("this plan", plan.objective_usd, usd(plan.objective_usd))]
+    for a, cost in found[:12]:
+        extra = f" ({percent(a.extra_share, signed=True)})" if a.extra_share is not None else ""
+        bars.append(Bar(names.in_words(a.name), cost, f"{usd(cost)}{extra}", series=1))
+    title = "What the alternatives cost"
+    impossible = [names.in_words(a.name) for a in plan.alternatives if not a.feasible]
+    caption = "Net present US dollars of the best fleet of each single kind of hardware."
+    if impossible:
+        caption += f" Not possible: {', '.join(impossible)}."
+    words = listed([f"{bar.label} {bar.text}" for bar in bars])
+    return Figure(title, caption, bar_figure("alternatives", title, f"{words}.", bars, usd))
+
+
+def _levels(plan: Plan) -> Figure | None:
+    bars = []
+    for s in plan.service_levels:
+        speed = "speed" in s.promise
+        used = (s.promised / s.reached if speed else s.reached / s.promised) if s.reached else 0.0
+        verdict = "" if kept(s.promise, s.promised, s.reached) else " NOT KEPT"
+        relation = "≥" if speed else "≤"
+        label = f"{s.service}: {s.promise} {relation} {number(s.promised)} {s.unit}, p{s.percentile * 100:g}"
+        series = 0 if not verdict else 3
+        bars.append(Bar(label, used, f"{number(s.reached)} {s.unit}{verdict}", series=series))
+    if not bars:
+        return None
+    title = "Service levels: reached against promised"
+    words = listed([f"{bar.label} reached {bar.text}" for bar in bars])
+    caption = (
+        "Length of a bar: reached latency over promised latency (for speeds: promised over reached); "
+        "up to 100 % the promise is kept."
+    )
+    drawing = bar_figure(
+        "levels", title, f"{words}.", bars, lambda v: f"{v * 100:.0f} %", mark=(1.0, "promise")
+    )
+    return Figure(title, caption, drawing)
+
+
+__all__ = ["Figure", "Hour", "figures"]

@@ -1,0 +1,136 @@
+"""The fleet as a reader thinks of it: purchases of the same kind together, systems by their names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from solver.plan.plan import Assumption, Plan, Pool, SystemPurchase
+from solver.reports.traffic import Target
+
+
+@dataclass(frozen=True)
+class FleetLine:
+    """Systems of one kind got in one way at one site in one epoch.
+
+    For systems rented by the hour ``count`` is the most at once and ``system_hours`` their total.
+    """
+
+    system: str
+    name: str
+    site: str
+    acquisition: str
+    epoch: int
+    count: int
+    unit_price_usd: float
+    cost_usd: float
+    system_hours: float
+
+    @property
+    def way(self) -> str:
+        """How the systems are got, in words."""
+        return {"buy": "buy", "rent": "rent", "rent-hourly": "rent by the hour"}.get(
+            self.acquisition, self.acquisition
+        )
+
+
+def fleet(plan: Plan) -> list[FleetLine]:
+    """Lines of the fleet, the dearest first."""
+    groups: dict[tuple[str, str, str, int, str], list[SystemPurchase]] = {}
+    for line in plan.systems:
+        key = (line.system, line.site, line.acquisition, line.epoch, line.offer)
+        groups.setdefault(key, []).append(line)
+    found = [_line(group) for group in groups.values()]
+    return sorted(found, key=lambda f: (-f.cost_usd, f.system, f.site, f.epoch))
+
+
+def _line(group: list[SystemPurchase]) -> FleetLine:
+    first = group[0]
+    hourly = first.acquisition == "rent-hourly"
+    return FleetLine(
+        system=first.system,
+        name=first.name,
+        site=first.site,
+        acquisition=first.acquisition,
+        epoch=first.epoch,
+        count=max(s.count for s in group) if hourly else sum(s.count for s in group),
+        unit_price_usd=first.unit_price_usd,
+        cost_usd=sum(s.cost_usd for s in group),
+        system_hours=sum(s.count * s.hours for s in group),
+    )
+
+
+class Names:
+    """Names for readers in place of ids."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        stated = plan.inputs.get("systems", {})
+        self._systems = {key: str(facts.get("name") or key) for key, facts in stated.items()}
+        self._systems |= {s.system: s.name for s in plan.systems}
+        self._pools = {p.point: p for p in plan.pools}
+
+    def system(self, identity: str) -> str:
+        """The name of a system."""
+        return self._systems.get(identity, identity)
+
+    def target(self, target: Target) -> str:
+        """The system of a pool, or the provider of an API."""
+        if target.mode != "api":
+            pool = self._pools.get(target.point)
+            facts = self.plan.points.get(target.point, {})
+            return self.system(pool.system if pool else str(facts.get("system", target.point)))
+        facts = self.plan.inputs.get("apis", {}).get(target.point, {})
+        return f"{facts.get('provider') or target.point} API"
+
+    def in_words(self, text: str) -> str:
+        """``text`` with the ids of systems replaced by their names."""
+        known = sorted(self._systems, key=len, reverse=True)
+        if not known:
+            return text
+        pattern = rf"(?<![\w-])(?:{'|'.join(map(re.escape, known))})(?![\w-])"
+        return re.sub(pattern, lambda found: self._systems[found[0]], text)
+
+
+def epoch_words(plan: Plan, epoch: int | None) -> str:
+    """From when on: "" for a fleet that stays, else "from year 2"."""
+    if epoch is None or len(plan.epochs) < 2:
+        return ""
+    return f"from year {plan.epochs[epoch][0] + 1:g}"
+
+
+def configuration(pool: Pool) -> str:
+    """Layout, precision and batch of a replica."""
+    size = pool.systems_per_replica
+    per = "" if size == "1" else f" on {size} systems" if "/" not in size else f" on {size} system"
+    return f"{pool.layout}{per}, {pool.weight_precision}, batch {pool.batch}"
+
+
+def replica_words(replicas: int, spare: int) -> str:
+    """Replicas with the spare ones named."""
+    return f"{replicas:,}" + (f" + {spare} spare" if spare else "")
+
+
+def leverage(plan: Plan, assumption: Assumption) -> float:
+    """How far the cost moves, as a share, when a value goes to the further end of its range.
+
+    First order: the part of the cost that depends on the value (the price's own share; energy for a
+    power; else all that is paid for the system) times the relative width. It orders the assumptions;
+    `solver solve --set` tells the exact effect.
+    """
+    if (assumption.low is None and assumption.high is None) or not assumption.value:
+        return 0.0
+    part = assumption.cost_share
+    if not part and plan.objective_usd:
+        if assumption.quantity.startswith("power"):
+            moved = [c.usd for c in plan.costs if c.term == "energy"]
+        else:
+            moved = [s.cost_usd for s in plan.systems if s.system == assumption.subject]
+        part = sum(moved) / plan.objective_usd
+    ends = [end for end in (assumption.low, assumption.high) if end is not None]
+    return part * max(abs(end / assumption.value - 1) for end in ends)
+
+
+def deciding(plan: Plan) -> list[Assumption]:
+    """The assumptions, those with most leverage on the cost first."""
+    return sorted(plan.assumptions, key=lambda a: (-leverage(plan, a), -a.cost_share))

@@ -1,0 +1,80 @@
+"""The self-contained HTML report: one file, no script, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from solver.plan.plan import Plan
+from solver.reports.escape import json_in_html, plain
+from solver.reports.figures import figures
+from solver.reports.sections import sections
+from solver.reports.units import dollars, number, percent, usd
+from solver.reports.words import answer
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_html(plan: Plan) -> str:
+    """The report of a plan as HTML text."""
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            plan=plan,
+            answer=plan.answer or answer(plan),
+            facts=_facts(plan),
+            figures=[(f.title, f.caption, Markup(f.drawing)) for f in figures(plan)],  # noqa: S704 (escaped in svg)
+            sections=sections(plan),
+            question=Markup(json_in_html(plan.inputs.get("workload", {}))),  # noqa: S704 (escaped)
+            file=plan.inputs.get("file", ""),
+            provenance=_provenance(plan),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Every value that is not marked safe is made plain and escaped."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+
+
+def _finalize(value: Any) -> Any:
+    return value if isinstance(value, Markup) else plain(value)
+
+
+def _facts(plan: Plan) -> list[tuple[str, str]]:
+    """The strip of key figures under the answer."""
+    span = "1 year" if plan.horizon_years == 1 else f"{plan.horizon_years:g} years"
+    kw = sum(plan.power_kw.values())
+    return [
+        ("total, net present, " + span, usd(plan.objective_usd)),
+        ("per million tokens", dollars(plan.usd_per_m_tokens)),
+        ("per million output tokens", dollars(plan.usd_per_m_output_tokens)),
+        ("maximum power", f"{number(kw)} kW"),
+        ("gap to the proven bound", percent(plan.gap) if plan.gap else "none"),
+        ("exact check", "passed" if plan.verified else "NOT passed"),
+    ]
+
+
+def _provenance(plan: Plan) -> list[tuple[str, str]]:
+    words = {"workload_sha256": "workload, SHA-256", "highs": "HiGHS", "points": "operating points"}
+    rows = [
+        ("outcome", plan.outcome),
+        ("objective", plan.objective),
+        ("proven bound", dollars(plan.bound_usd)),
+        ("residual of the exact check", plan.verified_residual),
+    ]
+    rows += [(words.get(key, key.replace("_", " ")), value) for key, value in plan.provenance.items()]
+    return [(key, value) for key, value in rows if value]

@@ -1,0 +1,81 @@
+"""Lines of "who serves what" and pools of the same kind together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.plan.plan import Plan, Pool
+from solver.reports.traffic import Target, Traffic
+from solver.reports.units import counted
+
+
+@dataclass(frozen=True)
+class PoolGroup:
+    """A standing pool, or the elastic pools of one operating point at one site."""
+
+    pool: Pool
+    replicas: int  # most in any period
+    peak_load: float
+    hours_words: str
+
+
+@dataclass(frozen=True)
+class ServingLine:
+    """What part of a service's requests a target serves, and when."""
+
+    service: str
+    target: Target
+    share: float
+    hours_words: str
+
+
+def pool_groups(plan: Plan, traffic: Traffic) -> list[PoolGroup]:
+    """Pools by service, elastic ones of all periods as one."""
+    groups: dict[tuple[str, str, str, str, int], list[Pool]] = {}
+    for pool in plan.pools:
+        epoch = pool.epoch or 0 if pool.mode == "standing" else -1
+        groups.setdefault((pool.service, pool.mode, pool.point, pool.site, epoch), []).append(pool)
+    found = []
+    for key in sorted(groups, key=lambda k: (k[0], k[1] != "standing", *k[2:])):
+        pools = groups[key]
+        periods = {pool.period for pool in pools}
+        active = [hour.period in periods for hour in traffic.hours]
+        found.append(
+            PoolGroup(
+                pool=pools[0],
+                replicas=max(pool.replicas for pool in pools),
+                peak_load=max(traffic.peak_load(pool) for pool in pools),
+                hours_words=hours_words(traffic, active),
+            )
+        )
+    return found
+
+
+def serving_lines(traffic: Traffic) -> list[ServingLine]:
+    """Targets of each service, the largest share first."""
+    found = []
+    for service in traffic.services:
+        served = traffic.served_rps(service)
+        demanded = [rate > 0 for rate in traffic.demand_rps(service)]
+        for target, share in traffic.shares(service).items():
+            active = [rate > 0 for rate in served[target]]
+            words = "all hours" if active == demanded else hours_words(traffic, active)
+            found.append(ServingLine(service, target, share, words))
+    return found
+
+
+def hours_words(traffic: Traffic, active: list[bool]) -> str:
+    """Hours of a day as ranges ("10-21 h"), longer curves as a count of hours."""
+    if all(active):
+        return "all hours"
+    length = len({hour.hour for hour in traffic.hours})
+    on = sorted({hour.hour for hour, yes in zip(traffic.hours, active, strict=True) if yes})
+    if length != 24:
+        return f"{counted(len(on), 'hour')} of {length:,}"
+    spans: list[list[int]] = []
+    for hour in on:
+        if spans and hour == spans[-1][1]:
+            spans[-1][1] = hour + 1
+        else:
+            spans.append([hour, hour + 1])
+    return ", ".join(f"{start}-{end} h" for start, end in spans)

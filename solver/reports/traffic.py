@@ -1,0 +1,217 @@
+"""Who serves what in which hour, and how much each pool could carry: read from the routes of a plan."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.plan.plan import Plan, Pool
+
+
+@dataclass(frozen=True, order=True)
+class Target:
+    """A pool (operating point at a site) or a token API."""
+
+    point: str
+    site: str
+    mode: str  # standing | elastic | api
+
+
+@dataclass(frozen=True)
+class Hour:
+    """A representative hour: ``hours`` of it in its epoch, with the period whose routing it follows."""
+
+    epoch: int
+    hour: int
+    hours: float
+    rate_rps: tuple[float, ...]
+    period: int
+
+
+class Traffic:
+    """Hours, shares and loads of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        stated = plan.inputs.get("workload")
+        self.workload = Workload.model_validate(stated) if stated else None
+
+    @cached_property
+    def services(self) -> tuple[str, ...]:
+        """Names of the services in the order of the rates of a period."""
+        if self.workload is not None:
+            return tuple(s.name for s in self.workload.services)
+        return tuple(dict.fromkeys(r.service for r in self.plan.routes))
+
+    @cached_property
+    def hours(self) -> tuple[Hour, ...]:
+        """All representative hours of all epochs.
+
+        A plan may hold only the hours that no other dominates (design, section 5); an hour left out
+        follows the shares of an hour with at least its demand.
+        """
+        periods = [
+            (int(p["index"]), int(p["epoch"]), tuple(float(r) for r in p["rate_rps"]), float(p["hours"]))
+            for p in self.plan.periods
+        ]
+        if self.workload is None:
+            return tuple(
+                Hour(e, n, hours, rates, index) for n, (index, e, rates, hours) in enumerate(periods)
+            )
+        exact = {(epoch, rates): index for index, epoch, rates, _ in periods}
+        found = []
+        for epoch, (start, end) in enumerate(self.plan.epochs):
+            curves = _curves(self.workload, epoch)
+            share = HOURS_PER_YEAR * (end - start) / len(curves)
+            for hour, rates in enumerate(curves):
+                index = exact.get((epoch, rates))
+                if index is None:
+                    index = _larger(periods, epoch, rates)
+                if index is not None:
+                    found.append(Hour(epoch, hour, share, rates, index))
+        return tuple(found)
+
+    @cached_property
+    def mixes(self) -> dict[str, tuple[float, ...]]:
+        """Share of each length bucket in the requests of a service."""
+        if self.workload is not None:
+            return {s.name: tuple(b.share for b in s.lengths) for s in self.workload.services}
+        count: dict[str, int] = defaultdict(int)
+        for route in self.plan.routes:
+            count[route.service] = max(count[route.service], route.bucket + 1)
+        return {service: (1 / n,) * n for service, n in count.items()}
+
+    @cached_property
+    def parts(self) -> dict[tuple[str, int], dict[Target, dict[int, float]]]:
+        """(service, period) -> target -> bucket -> its share of the service's requests in that period."""
+        found: dict[tuple[str, int], dict[Target, dict[int, float]]] = {}
+        for route in self.plan.routes:
+            target = Target(route.target, route.site, route.mode)
+            share = float(Fraction(route.share)) * self.mixes[route.service][route.bucket]
+            found.setdefault((route.service, route.period), {}).setdefault(target, {})[route.bucket] = share
+        return found
+
+    def served_rps(self, service: str) -> dict[Target, list[float]]:
+        """Requests per second of a service that each target serves in each of `hours`."""
+        k, found = self.services.index(service), dict[Target, list[float]]()
+        for n, hour in enumerate(self.hours):
+            for target, buckets in self.parts.get((service, hour.period), {}).items():
+                found.setdefault(target, [0.0] * len(self.hours))[n] = (
+                    sum(buckets.values()) * hour.rate_rps[k]
+                )
+        return found
+
+    def demand_rps(self, service: str) -> list[float]:
+        """Requests per second of a service in each of `hours`."""
+        k = self.services.index(service)
+        return [hour.rate_rps[k] for hour in self.hours]
+
+    def shares(self, service: str) -> dict[Target, float]:
+        """Share of a service's requests over the horizon that each target serves, largest first."""
+        weights = [hour.hours for hour in self.hours]
+        requests = {
+            target: sum(r * w for r, w in zip(rates, weights, strict=True))
+            for target, rates in self.served_rps(service).items()
+        }
+        total = sum(requests.values()) or 1.0
+        ordered = sorted(requests.items(), key=lambda item: (-item[1], item[0]))
+        return {target: amount / total for target, amount in ordered if amount > 0}
+
+    def capacity_rps(self, service: str) -> list[float]:
+        """Requests per second that the pools of a service could carry in each of `hours`, at their own mix.
+
+        Safe load of a pool (its capacity line) over the replicas that a request per second takes of its
+        scarcest resource. Token APIs are not counted.
+        """
+        total = [0.0] * len(self.hours)
+        for pool in self.plan.pools:
+            if pool.service != service:
+                continue
+            use = self._use_per_rps(pool)
+            if use <= 0:
+                continue
+            for n, hour in enumerate(self.hours):
+                if _serves(pool, hour):
+                    total[n] += safe_load(self.plan, pool) / use
+        return total
+
+    def peak_load(self, pool: Pool) -> float:
+        """Largest use of a pool's safe load in any hour, as a share (of the scarcest resource)."""
+        rows, safe = _rows(self.plan, pool.point), safe_load(self.plan, pool)
+        target, k, peak = _target(pool), self.services.index(pool.service), 0.0
+        for hour in self.hours:
+            if not _serves(pool, hour):
+                continue
+            buckets = self.parts.get((pool.service, hour.period), {}).get(target, {})
+            for row in rows:
+                peak = max(peak, sum(row[b] * share for b, share in buckets.items()) * hour.rate_rps[k])
+        return peak / safe if safe > 0 else 0.0
+
+    def _use_per_rps(self, pool: Pool) -> float:
+        """Replicas taken by one request per second of the mix that the pool's point serves."""
+        mix: dict[int, float] = defaultdict(float)
+        k = self.services.index(pool.service)
+        for hour in self.hours:
+            for b, share in self.parts.get((pool.service, hour.period), {}).get(_target(pool), {}).items():
+                mix[b] += share * hour.rate_rps[k] * hour.hours
+        whole = sum(mix.values())
+        if not whole:
+            return 0.0
+        return max(sum(row[b] * w for b, w in mix.items()) / whole for row in _rows(self.plan, pool.point))
+
+
+def safe_load(plan: Plan, pool: Pool) -> float:
+    """Load in replicas that a pool carries within its promises: the capacity line in force."""
+    lines = plan.points.get(pool.point, {}).get("lines") or ()
+    if not lines:
+        return float(pool.replicas)
+    line = lines[min(pool.line, len(lines) - 1)]
+    if isinstance(line, Mapping):
+        slope, intercept = float(line["slope"]), float(line["intercept"])
+    else:
+        slope, intercept = float(line[2]), float(line[3])
+    return slope * pool.replicas + intercept
+
+
+def _rows(plan: Plan, point: str) -> Sequence[Sequence[float]]:
+    facts: Mapping[str, Any] = plan.points.get(point, {})
+    return [[float(u) for u in row] for row in facts.get("use", ())]
+
+
+def _target(pool: Pool) -> Target:
+    return Target(pool.point, pool.site, pool.mode)
+
+
+def _serves(pool: Pool, hour: Hour) -> bool:
+    if pool.mode == "elastic":
+        return pool.period == hour.period
+    return pool.epoch in (None, hour.epoch)
+
+
+def _curves(workload: Workload, epoch: int) -> list[tuple[float, ...]]:
+    """Rates of all services for each hour of the longest curve, grown to the epoch's year."""
+    length = max(len(s.demand.rate_rps) for s in workload.services)
+    columns = []
+    for service in workload.services:
+        rates, growth = service.demand.rate_rps, (1 + service.demand.growth_per_year) ** epoch
+        if length == 8760 and len(rates) == 168:
+            rates = tuple(rates[h % 168] for h in range(8760))
+        columns.append([rates[h % len(rates)] * growth for h in range(length)])
+    return list(zip(*columns, strict=True))
+
+
+def _larger(
+    periods: Sequence[tuple[int, int, tuple[float, ...], float]], epoch: int, rates: tuple[float, ...]
+) -> int | None:
+    """A period of the epoch with at least these rates (equal ones up to rounding come first)."""
+    rivals = [
+        (sum(held), index)
+        for index, e, held, _ in periods
+        if e == epoch and all(h >= r * (1 - 1e-9) for h, r in zip(held, rates, strict=True))
+    ]
+    return min(rivals)[1] if rivals else None

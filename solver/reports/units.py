@@ -1,0 +1,90 @@
+"""Numbers as people read them: money, tokens, shares, hours."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+_MONEY = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
+_TOKENS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+
+
+def usd(value: float) -> str:
+    """Dollars with three significant digits: $1.23M, $515k, $12.30, $0.0042."""
+    sign, amount = ("-" if value < 0 else ""), abs(value)
+    for scale, letter in _MONEY:
+        if amount >= scale * 0.9995:
+            return f"{sign}${_three(amount / scale)}{letter}"
+    return f"{sign}${price(amount)}"
+
+
+def price(value: float) -> str:
+    """A price without its currency: 1,234 or 12.30 or 0.0042."""
+    if abs(value) >= 999.995:
+        return f"{value:,.0f}"
+    if abs(value) >= 0.995 or value == 0:
+        return f"{value:.2f}"
+    short = f"{value:.3g}"
+    return f"{value:.2f}" if float(short) == round(value, 2) else short
+
+
+def dollars(value: float) -> str:
+    """Dollars for a table: whole from 1,000 on, cents below, three digits below one."""
+    return f"{'-' if value < 0 else ''}${price(abs(value))}"
+
+
+def percent(share: float, signed: bool = False) -> str:
+    """A share as per cent with as many digits as it needs: 12 %, 3.4 %, 99.97 %, 0.02 %."""
+    value = share * 100
+    text = f"{value:.3g}" if abs(value) < 1 else f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
+    if 99 <= value < 100:
+        text = f"{math.floor(value * 100) / 100:g}"
+    return f"{'+' if signed and value > 0 else ''}{text} %"
+
+
+def number(value: float) -> str:
+    """A number with about three significant digits and thousands separators."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    if abs(value) >= 0.01:
+        return f"{value:.3g}"
+    return f"{value:.2e}"
+
+
+def tokens(value: float) -> str:
+    """An amount of tokens in words: 1.2 trillion tokens."""
+    for scale, word in _TOKENS:
+        if value >= scale * 0.9995:
+            return f"{_three(value / scale)} {word} tokens"
+    return f"{value:,.0f} tokens"
+
+
+def fraction(text: str) -> float:
+    """The value of a rational such as "1/8"."""
+    return float(Fraction(text))
+
+
+def per_replica(text: str) -> str:
+    """Systems per replica in words of the table: "1/8 of a system", "20 systems"."""
+    amount = Fraction(text)
+    if amount == 1:
+        return "1 system"
+    return f"{amount} systems" if amount > 1 else f"{amount} of a system"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: 1 system, 3 systems, 2 libraries."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{count:,} {noun}s"
+
+
+def listed(parts: list[str]) -> str:
+    """Parts as an English list: a, b and c."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+
+
+def _three(value: float) -> str:
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"

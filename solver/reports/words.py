@@ -1,0 +1,192 @@
+"""The answer in one paragraph of plain words."""
+
+from __future__ import annotations
+
+from solver.plan.plan import Alternative, Assumption, Plan
+from solver.reports.escape import plain
+from solver.reports.fleet import FleetLine, Names, deciding, epoch_words, fleet, leverage
+from solver.reports.traffic import Traffic
+from solver.reports.units import counted, dollars, listed, percent, price, usd
+
+_VERBS = {"buy": "buy", "rent": "rent for all hours", "rent-hourly": "rent by the hour"}
+_UNITS = {
+    "cost": "the cheapest plan",
+    "power": "the plan of least power",
+    "carbon": "the plan of least carbon",
+}
+
+
+def answer(plan: Plan) -> str:
+    """What to get, at what cost, how sure that is, what decides it, and what the runner-up costs."""
+    sentences = [
+        _fleet_sentence(plan),
+        _cost_sentence(plan),
+        _sure_sentence(plan),
+        _runner_up_sentence(plan),
+        _entry_sentence(plan),
+        _deciding_sentence(plan),
+    ]
+    return plain(" ".join(sentence for sentence in sentences if sentence))
+
+
+def _fleet_sentence(plan: Plan) -> str:
+    groups: dict[str, list[str]] = {}
+    for line in fleet(plan):
+        groups.setdefault(line.acquisition, []).append(_line_words(plan, line))
+    parts = [f"{_VERBS.get(way, way)} {listed(items)}" for way, items in groups.items()]
+    parts += _api_words(plan)
+    if not parts:
+        return "There is nothing to buy: no service asks for any tokens."
+    sentence = "; ".join(parts[:-1]) + ("; and " if len(parts) > 1 else "") + parts[-1]
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _line_words(plan: Plan, line: FleetLine) -> str:
+    sites = {s.site for s in plan.systems}
+    where = f" for {line.site}" if len(sites) > 1 else ""
+    when = f" {epoch_words(plan, line.epoch)}" if line.epoch else ""
+    most = "up to " if line.acquisition == "rent-hourly" else ""
+    return f"{most}{line.count:,} × {line.name}{where}{when}"
+
+
+def _api_words(plan: Plan) -> list[str]:
+    names, traffic = Names(plan), Traffic(plan)
+    parts = []
+    for service in traffic.services:
+        for target, share in traffic.shares(service).items():
+            if target.mode == "api":
+                amount = "all" if share >= 1 - 1e-9 else percent(share)
+                parts.append(f"call the {names.target(target)} for {amount} of the {service} requests")
+    return parts
+
+
+def _cost_sentence(plan: Plan) -> str:
+    years = plan.horizon_years
+    span = "one year" if years == 1 else f"{years:g} years"
+    sentence = f"Over {span} this costs {usd(plan.objective_usd)} in net present value"
+    if plan.usd_per_m_tokens:
+        sentence += (
+            f", {dollars(plan.usd_per_m_tokens)} per million tokens "
+            f"({dollars(plan.usd_per_m_output_tokens)} per million output tokens)"
+        )
+    return sentence + "."
+
+
+def _sure_sentence(plan: Plan) -> str:
+    kind = _UNITS.get(plan.objective, "the best plan")
+    if plan.outcome == "optimal" and plan.gap == 0:
+        proof = f"It is proven to be {kind} for these inputs"
+    elif plan.objective != "cost":
+        proof = f"No plan can be better by more than {percent(plan.gap)}"
+    else:
+        proof = (
+            f"No plan can be cheaper by more than {percent(plan.gap)} (proven bound {usd(plan.bound_usd)})"
+        )
+        if plan.outcome != "optimal":
+            proof = f"The search ended early ({plan.outcome}). {proof}"
+    checked = (
+        "an independent exact check of every constraint and cost passed"
+        if plan.verified
+        else "it has NOT been verified"
+    )
+    return f"{proof}, and {checked}."
+
+
+def runner_up(plan: Plan) -> Alternative | None:
+    """The cheapest alternative that differs from the plan."""
+    others = [a for a in plan.alternatives if a.feasible and a.objective_usd is not None]
+    dearer = [a for a in others if (a.extra_usd or 0.0) > 1e-6 * max(1.0, plan.objective_usd)]
+    return min(dearer, key=lambda a: a.objective_usd or 0.0, default=None)
+
+
+def _runner_up_sentence(plan: Plan) -> str:
+    names, other = Names(plan), runner_up(plan)
+    if other is not None and other.objective_usd is not None:
+        extra = f" ({percent(other.extra_share, signed=True)})" if other.extra_share is not None else ""
+        fleet_words = f": {names.in_words(other.fleet)}" if other.fleet else ""
+        return (
+            f"The next best single kind, {names.in_words(other.name)}, would cost "
+            f"{usd(other.objective_usd)}{extra}{fleet_words}."
+        )
+    if plan.alternatives and not any(a.feasible for a in plan.alternatives):
+        return "No single kind of hardware can do it alone."
+    return ""
+
+
+def _entry_sentence(plan: Plan) -> str:
+    names = Names(plan)
+    for entry in plan.break_even:
+        if entry.price_enters_usd is not None:
+            return (
+                f"{names.system(entry.system)} would enter the fleet at {usd(entry.price_enters_usd)} "
+                f"instead of {usd(entry.price_now_usd)} per system."
+            )
+    return ""
+
+
+def _deciding_sentence(plan: Plan) -> str:
+    ordered = deciding(plan)
+    if not ordered or leverage(plan, ordered[0]) == 0 == ordered[0].cost_share:
+        return ""
+    first = ordered[0]
+    part = f", behind {percent(first.cost_share)} of the cost" if first.cost_share else ""
+    subject = f"the {quantity_words(first.quantity)} of {Names(plan).system(first.subject)}"
+    return f"The answer rests most on {subject}: {value_words(first)}{_range(first)}, {first.evidence}{part}."
+
+
+def quantity_words(name: str) -> str:
+    """A quantity's name for readers: dram_bw_tbs -> memory bandwidth."""
+    known = {
+        "dram_bw_tbs": "memory bandwidth",
+        "dram_gb": "memory capacity",
+        "sram_gb": "SRAM capacity",
+        "sram_bw_tbs": "SRAM bandwidth",
+        "fp16_tflops": "fp16 compute",
+        "fp8_tflops": "fp8 compute",
+        "fp4_tflops": "fp4 compute",
+        "power_typ_kw": "typical power",
+        "power_max_kw": "maximum power",
+        "buy price": "purchase price",
+    }
+    return known.get(name, name)
+
+
+def value_words(assumption: Assumption) -> str:
+    """The value with its unit: $500k, $45.00 per hour, 10.2 kW."""
+    return amount(assumption.value, assumption.unit)
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit, money with the sign of dollars."""
+    if unit == "USD":
+        return usd(value)
+    if unit.startswith("USD/"):
+        per = {"h": "hour", "Mtok": "million tokens"}.get(unit[4:], unit[4:])
+        return f"{dollars(value)} per {per}"
+    return f"{price(value) if abs(value) >= 1000 else f'{value:.4g}'} {unit}"
+
+
+def _range(assumption: Assumption) -> str:
+    low, high = assumption.low, assumption.high
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        end = f"up to {amount(high, assumption.unit)}" if high is not None else ""
+        return f" ({end or f'from {amount(low or 0.0, assumption.unit)}'})"
+    return f" (range {range_words(assumption)})"
+
+
+def range_words(assumption: Assumption) -> str:
+    """Low and high end: $380k to $550k."""
+    ends = [end for end in (assumption.low, assumption.high) if end is not None]
+    short = assumption.unit if not assumption.unit.startswith("USD") else "USD"
+    return " to ".join(usd(end) if short == "USD" else f"{end:.4g}" for end in ends)
+
+
+def kept(promise: str, promised: float, reached: float) -> bool:
+    """Whether a level reached keeps its promise: speeds must reach it, latencies must stay within."""
+    tolerance = 1e-9 * abs(promised)
+    return reached >= promised - tolerance if "speed" in promise else reached <= promised + tolerance
+
+
+__all__ = ["amount", "answer", "counted", "kept", "quantity_words", "range_words", "runner_up", "value_words"]
