@@ -1,0 +1,160 @@
+"""The question and the plan side by side, with the plan's words turned into exact numbers once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from solver.domain.workload import LengthBucket, Service, Site, Workload
+from solver.operating_points.point import ApiPoint, OperatingPoint
+from solver.plan.plan import Plan, Pool
+from solver.verify.exact import annuity, share_of, written
+from solver.verify.facts import OfferFacts, PlaceFacts
+from solver.verify.hours import Hours, Schedule, schedule
+
+if TYPE_CHECKING:
+    from solver.verify.ledger import Ledger
+
+Stream = dict[int, dict[int, Fraction]]  # period -> bucket -> share of the bucket's requests
+
+
+class Target(NamedTuple):
+    """Where routes lead: an operating point at a site, standing or elastic, or an API (site "")."""
+
+    id: str
+    site: str
+    mode: str
+
+
+class Span(NamedTuple):
+    """An epoch in years, with the value today of one dollar a year paid during it."""
+
+    start: Fraction
+    end: Fraction
+    running: Fraction
+
+    @property
+    def years(self) -> Fraction:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything the checks read."""
+
+    plan: Plan
+    workload: Workload
+    offers: Mapping[str, OfferFacts]
+    systems: Mapping[str, PlaceFacts]
+    points: Mapping[str, OperatingPoint]
+    apis: Mapping[str, ApiPoint]
+
+    @cached_property
+    def services(self) -> tuple[Service, ...]:
+        """Services by name: the order of rates in a plan."""
+        return tuple(sorted(self.workload.services, key=lambda s: s.name))
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """Service name -> its position."""
+        return {s.name: k for k, s in enumerate(self.services)}
+
+    @cached_property
+    def buckets(self) -> tuple[tuple[LengthBucket, ...], ...]:
+        """Length buckets of each service, by prompt, output and share: the order of buckets in a plan."""
+        return tuple(
+            tuple(sorted(s.lengths, key=lambda b: (b.prompt_tokens, b.output_tokens, b.share)))
+            for s in self.services
+        )
+
+    @cached_property
+    def weights(self) -> tuple[tuple[Fraction, ...], ...]:
+        """Share of each bucket among the requests of its service."""
+        return tuple(tuple(written(b.share) for b in buckets) for buckets in self.buckets)
+
+    @cached_property
+    def sites(self) -> dict[str, Site]:
+        """Sites by name."""
+        return {site.name: site for site in self.workload.sites}
+
+    @cached_property
+    def horizon(self) -> Fraction:
+        """Years."""
+        return written(self.workload.horizon.years)
+
+    @cached_property
+    def rate(self) -> Fraction:
+        """Discount rate per year."""
+        return written(self.workload.money.discount_rate)
+
+    @cached_property
+    def epochs(self) -> tuple[Span, ...]:
+        """The plan's epochs."""
+        spans = ((written(start), written(end)) for start, end in self.plan.epochs)
+        return tuple(Span(start, end, annuity(self.rate, start, end)) for start, end in spans)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The plan's periods against the hours of the workload."""
+        spans = tuple((span.start, span.end) for span in self.epochs)
+        return schedule(self.services, spans, self.plan.periods)
+
+    @property
+    def periods(self) -> tuple[Hours, ...]:
+        """The plan's periods with exact rates and hours."""
+        return self.schedule.periods
+
+    @cached_property
+    def streams(self) -> dict[Target, Stream]:
+        """Routes of positive share, by where they lead."""
+        found: dict[Target, Stream] = defaultdict(dict)
+        for route in self.plan.routes:
+            share = share_of(route.share)
+            if share > 0:
+                stream = found[Target(route.target, route.site, route.mode)]
+                buckets = stream.setdefault(route.period, {})
+                buckets[route.bucket] = buckets.get(route.bucket, Fraction(0)) + share
+        return dict(found)
+
+    @cached_property
+    def pools(self) -> dict[tuple[Target, int], Pool]:
+        """Pools by target and by epoch (standing) or period (elastic); of several, the first."""
+        found: dict[tuple[Target, int], Pool] = {}
+        for pool in self.plan.pools:
+            when = pool.period if pool.mode == "elastic" else pool.epoch
+            found.setdefault((Target(pool.point, pool.site, pool.mode), when or 0), pool)
+        return found
+
+    def pool(self, target: Target, period: int) -> Pool | None:
+        """The pool that serves a target in a period."""
+        when = period if target.mode == "elastic" else self.periods[period].epoch
+        return self.pools.get((target, when))
+
+    def server(self, target: Target) -> OperatingPoint | ApiPoint:
+        """The operating point or API behind a target."""
+        return self.apis[target.id] if target.mode == "api" else self.points[target.id]
+
+    def alive(self, offer: OfferFacts, bought: int, epoch: int) -> bool:
+        """Whether a system bought at the start of one epoch serves through the whole of another."""
+        return bought <= epoch and self.outlives(offer, self.epochs[bought].start, self.epochs[epoch].end)
+
+    def outlives(self, offer: OfferFacts, start: Fraction, end: Fraction) -> bool:
+        """Whether a system bought at ``start`` still works at ``end`` (years)."""
+        return offer.life_years == float("inf") or start + written(offer.life_years) >= end
+
+    def discounted_hours(self, period: int) -> Fraction:
+        """Hours of a period over the horizon, each weighted with the value of a dollar paid in its epoch."""
+        hours = self.periods[period]
+        span = self.epochs[hours.epoch]
+        return hours.hours / span.years * span.running
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The plan's costs, recomputed."""
+        from solver.verify.ledger import ledger
+
+        return ledger(self)

@@ -1,0 +1,55 @@
+"""What the verifier is told beside the plan, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True)
+class OfferFacts:
+    """A way to get a system. ``price_usd`` is per system (buy) or per system and hour (rent)."""
+
+    id: str
+    system: str
+    kind: str  # buy | rent
+    price_usd: float
+    support_share_per_year: float = 0.0  # of the purchase price
+    residual_share: float = 0.0  # of the purchase price, at the end of the horizon
+    life_years: float = 4.0
+    supply_per_year: float | None = None
+    minimum_lot: int = 1
+    supplier: str = ""
+
+
+@dataclass(frozen=True)
+class PlaceFacts:
+    """What a system needs where it stands."""
+
+    id: str
+    power_typ_kw: float
+    power_max_kw: float
+    rack_units: float
+    name: str = ""
+    vendor: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One statement that the plan breaks, and by how much (in the unit the message names)."""
+
+    check: str
+    message: str
+    amount: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer of the exact check. ``residual``: largest amount of any failure, 0 if none."""
+
+    passed: bool
+    failures: tuple[Failure, ...]
+    residual: Fraction
+    cost_by_term: dict[str, Fraction]  # net present USD, recomputed from the offers
+    checks: tuple[str, ...]  # the checks that were run

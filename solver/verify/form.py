@@ -1,0 +1,215 @@
+"""Is the plan well formed? Names exist, numbers are numbers, counts are whole; the rest builds on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from solver.operating_points.point import ApiPoint, OperatingPoint
+from solver.plan.plan import FORMAT, Pool, Route, SystemPurchase
+from solver.verify.case import Case
+from solver.verify.exact import share_of
+from solver.verify.registry import Broken, check
+
+MOST_EPOCHS = 1000
+WAYS = {"buy": "buy", "rent": "rent", "rent-hourly": "rent"}  # acquisition of a line -> kind of its offer
+
+
+@check("shape", "names exist; numbers are finite and >= 0; shares are rationals p/q >= 0", first=True)
+def shape(case: Case) -> Iterator[Broken]:
+    """References lead somewhere, lists have the right lengths, numbers are finite."""
+    plan = case.plan
+    if plan.format != FORMAT:
+        yield Broken(f"the plan has format {plan.format!r}, not {FORMAT!r}")
+    yield from _workload(case)
+    yield from _facts(case)
+    yield from _time(case)
+    for name in ("objective_usd", "bound_usd", "gap", "certified_bound_usd"):
+        value = getattr(plan, name)
+        if value is not None and not _number(value):
+            yield Broken(f"{name} is {value!r}, not a number")
+    for line in plan.costs:
+        if not _number(line.usd):
+            yield Broken(f"cost {line.term} is {line.usd!r}, not a number")
+    for purchase in plan.systems:
+        if (problem := _purchase(case, purchase)) is not None:
+            yield Broken(f"{purchase.acquisition} of {purchase.system}: {problem}")
+    for pool in plan.pools:
+        if (problem := _pool(case, pool)) is not None:
+            yield Broken(f"pool {pool.point} at {pool.site}: {problem}")
+    for route in plan.routes:
+        if (problem := _route(case, route)) is not None:
+            yield Broken(f"route to {route.target} (bucket {route.bucket}, period {route.period}): {problem}")
+
+
+@check("integrality", "systems, replicas and spare replicas are whole numbers >= 0", first=True)
+def integrality(case: Case) -> Iterator[Broken]:
+    """Counts are whole and not negative."""
+    for purchase in case.plan.systems:
+        if not _whole(purchase.count):
+            yield Broken(f"{purchase.count!r} {purchase.system} are {purchase.acquisition}")
+    for pool in case.plan.pools:
+        for number, what in ((pool.replicas, "replicas"), (pool.spare_replicas, "spare replicas")):
+            if not _whole(number):
+                yield Broken(f"pool {pool.point} at {pool.site} has {number!r} {what}")
+
+
+def _workload(case: Case) -> Iterator[Broken]:
+    for what, names in (
+        ("service", [s.name for s in case.workload.services]),
+        ("site", [s.name for s in case.workload.sites]),
+    ):
+        if not names:
+            yield Broken(f"the workload has no {what}")
+        for name in sorted({n for n in names if names.count(n) > 1}):
+            yield Broken(f"two {what}s are called {name!r}")
+
+
+def _facts(case: Case) -> Iterator[Broken]:
+    tables: tuple[Mapping[str, Any], ...] = (case.offers, case.systems, case.points, case.apis)
+    for id_, entry in (item for table in tables for item in table.items()):
+        if entry.id != id_:
+            yield Broken(f"{id_!r} holds the facts of {entry.id!r}")
+        if not _sane(entry, may_be_negative=("intercept",)):
+            yield Broken(f"{id_!r} has a number that is negative or not a number")
+    servers: list[OperatingPoint | ApiPoint] = [*case.points.values(), *case.apis.values()]
+    for server in servers:
+        if server.service not in case.order:
+            yield Broken(f"{server.id!r} serves {server.service!r}, which the workload does not have")
+        elif not _lists(server, len(case.buckets[case.order[server.service]])):
+            yield Broken(f"{server.id!r} has lists of a wrong length or an empty replica")
+
+
+def _lists(server: OperatingPoint | ApiPoint, buckets: int) -> bool:
+    if isinstance(server, ApiPoint):
+        return {len(server.usd_per_request), len(server.tokens), len(server.serves)} == {buckets}
+    lists: tuple[tuple[object, ...], ...] = (
+        server.ttft_s, server.end_to_end_s, server.serves, server.kv_bytes, *server.use
+    )  # fmt: skip
+    return (
+        {len(row) for row in lists} == {buckets}
+        and len(server.use) == len(server.resources) > 0
+        and len(server.lines) > 0
+        and all(1 <= line.low <= line.high for line in server.lines)
+        and server.systems_per_replica > 0
+    )
+
+
+def _time(case: Case) -> Iterator[Broken]:
+    plan = case.plan
+    if not 0 < len(plan.epochs) <= MOST_EPOCHS:
+        yield Broken(f"the plan has {len(plan.epochs)} epochs")
+    for start, end in plan.epochs:
+        if not (_number(start) and _number(end) and 0 <= start < end <= 1e6):
+            yield Broken(f"an epoch runs from {start!r} to {end!r} years")
+    for n, period in enumerate(plan.periods):
+        rates = period.get("rate_rps")
+        if not (
+            period.get("index") == n
+            and _index(period.get("epoch"), len(plan.epochs))
+            and _number(period.get("hours"))
+            and period["hours"] >= 0
+            and isinstance(period.get("label"), str)
+            and isinstance(rates, list | tuple)
+            and len(rates) == len(case.services)
+            and all(_number(rate) and rate >= 0 for rate in rates)
+        ):
+            yield Broken(f"period {n} lacks its index, epoch, hours, label or a rate of each service")
+
+
+def _purchase(case: Case, line: SystemPurchase) -> str | None:
+    offer = case.offers.get(line.offer)
+    if offer is None:
+        return f"no offer is called {line.offer!r}"
+    if line.system != offer.system or line.system not in case.systems:
+        return f"the offer {line.offer!r} is of {offer.system!r}"
+    if WAYS.get(line.acquisition) != offer.kind:
+        return f"the offer {line.offer!r} is to {offer.kind}"
+    if line.site not in case.sites:
+        return f"no site is called {line.site!r}"
+    if not all(map(_number, (line.unit_price_usd, line.cost_usd, line.hours))):
+        return "a price or duration is not a number"
+    return _when(case, line.epoch, line.period, line.acquisition == "rent-hourly")
+
+
+def _pool(case: Case, pool: Pool) -> str | None:
+    point = case.points.get(pool.point)
+    if point is None:
+        return "no such operating point"
+    same = (point.service, point.model, point.system, str(point.systems_per_replica), point.weight_precision)
+    if same != (pool.service, pool.model, pool.system, pool.systems_per_replica, pool.weight_precision):
+        return "service, model, system or precision differ from the operating point's"
+    if (pool.layout, pool.batch) != (point.layout, point.batch) or pool.tpot_ms != point.tpot_s * 1e3:
+        return "layout, batch or TPOT differ from the operating point's"
+    if pool.site not in case.sites:
+        return f"no site is called {pool.site!r}"
+    if pool.mode not in ("standing", "elastic"):
+        return f"its mode is {pool.mode!r}"
+    if not _index(pool.line, len(point.lines)):
+        return f"its capacity line {pool.line} does not exist"
+    return _when(case, pool.epoch, pool.period, pool.mode == "elastic")
+
+
+def _when(case: Case, epoch: int | None, period: int | None, hourly: bool) -> str | None:
+    plan = case.plan
+    if not _index(epoch, len(plan.epochs)):
+        return f"epoch {epoch} does not exist"
+    if hourly:
+        if not _index(period, len(plan.periods)) or plan.periods[period or 0].get("epoch") != epoch:
+            return f"period {period} does not exist in its epoch"
+    elif period is not None:
+        return f"it names period {period} although it stands all hours"
+    return None
+
+
+def _route(case: Case, route: Route) -> str | None:
+    if route.mode not in ("standing", "elastic", "api"):
+        return f"its mode is {route.mode!r}"
+    server = case.apis.get(route.target) if route.mode == "api" else case.points.get(route.target)
+    if server is None:
+        return "no such target"
+    if server.service != route.service:
+        return f"the target serves {server.service!r}, not {route.service!r}"
+    if (route.site != "") if route.mode == "api" else (route.site not in case.sites):
+        return f"no site is called {route.site!r}"
+    if not _index(route.period, len(case.plan.periods)):
+        return "no such period"
+    if not _index(route.bucket, len(case.buckets[case.order[route.service]])):
+        return "no such length bucket"
+    try:
+        share_of(route.share)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _index(value: Any, length: int) -> bool:
+    return _whole(value) and value < length
+
+
+def _sane(value: Any, may_be_negative: tuple[str, ...] = ()) -> bool:
+    """No NaN and nothing negative anywhere in a dataclass; infinite only upwards (a life, a time)."""
+    if is_dataclass(value):
+        for field in fields(value):
+            inner = getattr(value, field.name)
+            if field.name in may_be_negative:
+                if not _number(inner):
+                    return False
+            elif not _sane(inner, may_be_negative):
+                return False
+        return True
+    if isinstance(value, dict):
+        return all(_sane(item, may_be_negative) for item in value.values())
+    if isinstance(value, list | tuple):
+        return all(_sane(item, may_be_negative) for item in value)
+    return not isinstance(value, int | float) or value >= 0

@@ -1,0 +1,127 @@
+"""The hours of the horizon and their demand, from the workload; and which period of a plan serves each.
+
+A representative day, week or year of the workload repeats through the horizon; the rate of a service
+grows by (1 + growth) at each full year. A plan lists periods: hours of one epoch with one demand vector.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, lcm
+from typing import Any, NamedTuple
+
+from solver.domain.workload import HOURS_PER_YEAR, Service
+from solver.verify.exact import ROUNDING, written
+
+NEAR = float(ROUNDING)  # a float in a plan stands for the exact rate or duration this near
+
+
+class Hours(NamedTuple):
+    """A period of a plan: exact hours over its epoch and exact requests/s of each service."""
+
+    epoch: int
+    hours: Fraction
+    rates: tuple[Fraction, ...]
+    label: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The periods of a plan, whether they are all hours of the horizon, and the hours that none covers."""
+
+    periods: tuple[Hours, ...]
+    complete: bool
+    uncovered: tuple[str, ...]
+
+
+class Hour(NamedTuple):
+    """Hours of the representative curve with equal demand in the first year, requests/s."""
+
+    base: tuple[Fraction, ...]
+    times: int
+    first: int
+
+
+def distinct_hours(services: Sequence[Service]) -> tuple[list[Hour], int]:
+    """Hours of different demand, and how many hours the representative curve has."""
+    curves = [s.demand.rate_rps for s in services]
+    length = max(map(len, curves))
+    counts: dict[tuple[float, ...], list[int]] = {}
+    for h in range(length):
+        entry = counts.setdefault(tuple(c[h % len(c)] for c in curves), [0, h])
+        entry[0] += 1
+    hours = [Hour(tuple(map(written, v)), count, first) for v, (count, first) in counts.items()]
+    return hours, length
+
+
+def schedule(
+    services: Sequence[Service],
+    spans: Sequence[tuple[Fraction, Fraction]],
+    listed: Sequence[Mapping[str, Any]],
+) -> Schedule:
+    """Match the listed periods with the hours of the workload; exact numbers replace the plan's floats."""
+    hours, length = distinct_hours(services)
+    periods: list[Hours | None] = [None] * len(listed)
+    uncovered: list[str] = []
+    complete = True
+    for e, (start, end) in enumerate(spans):
+        growth = [(1 + written(s.demand.growth_per_year)) ** floor(start) for s in services]
+        mine = [n for n, entry in enumerate(listed) if entry["epoch"] == e]
+        matched = _match(hours, growth, [listed[n]["rate_rps"] for n in mine])
+        used: set[int] = set()
+        for n, hour in zip(mine, matched, strict=True):
+            entry = listed[n]
+            duration, rates = written(entry["hours"]), tuple(map(written, entry["rate_rps"]))
+            if hour is not None:
+                rates = tuple(b * g for b, g in zip(hours[hour].base, growth, strict=True))
+                exact = Fraction(HOURS_PER_YEAR) * (end - start) * hours[hour].times / length
+                if hour not in used and abs(duration - exact) <= exact * ROUNDING:
+                    duration = exact
+                    used.add(hour)
+            periods[n] = Hours(e, duration, rates, str(entry["label"]))
+        complete &= len(used) == len(hours) == len(mine)
+        if len(used) < len(hours):
+            rivals = [r for n in mine if (r := periods[n]) is not None]
+            left = [hour for n, hour in enumerate(hours) if n not in used]
+            uncovered += [f"epoch {e + 1}, hour {h.first}" for h in _not_covered(left, growth, rivals)]
+    return Schedule(tuple(p for p in periods if p is not None), complete, tuple(uncovered))
+
+
+def _match(
+    hours: Sequence[Hour], growth: Sequence[Fraction], rates: Sequence[Sequence[float]]
+) -> list[int | None]:
+    """For each vector of rates the hour whose exact demand it stands for, if any."""
+    vectors = [tuple(float(b * g) for b, g in zip(hour.base, growth, strict=True)) for hour in hours]
+    order = sorted(range(len(hours)), key=lambda n: sum(vectors[n]))
+    sums = [sum(vectors[n]) for n in order]
+    found: list[int | None] = []
+    for vector in rates:
+        total = sum(vector)
+        low, high = bisect_left(sums, total * (1 - 2 * NEAR)), bisect_right(sums, total * (1 + 2 * NEAR))
+        found.append(next((n for n in order[low:high] if _near(vectors[n], vector)), None))
+    return found
+
+
+def _near(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(abs(a - b) <= NEAR * max(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _not_covered(hours: list[Hour], growth: Sequence[Fraction], periods: list[Hours]) -> list[Hour]:
+    """Hours whose demand exceeds that of every listed period in some service."""
+    scale = [lcm(*(hour.base[k].denominator for hour in hours)) for k in range(len(growth))]
+    limits = sorted(
+        {
+            tuple(floor(r / g * d) for r, g, d in zip(period.rates, growth, scale, strict=True))
+            for period in periods
+        },
+        key=lambda limit: -sum(limit),
+    )
+    found = []
+    for hour in hours:
+        need = tuple(int(b * d) for b, d in zip(hour.base, scale, strict=True))
+        if not any(all(a <= b for a, b in zip(need, limit, strict=True)) for limit in limits):
+            found.append(hour)
+    return found

@@ -1,0 +1,126 @@
+"""Checks about money: each cost term, their sum, the bound and the budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from solver.domain.workload import HOURS_PER_YEAR
+from solver.plan.plan import SystemPurchase
+from solver.verify.case import Case
+from solver.verify.exact import HALF_CENT, ROUNDING, show, written
+from solver.verify.ledger import TERMS
+from solver.verify.registry import Broken, check
+
+CENT = 2 * HALF_CENT
+
+
+@check("purchase", "sum price (v^s - residual v^T + support annuity) count")
+def purchase(case: Case) -> Iterator[Broken]:
+    """Purchase, support and residual value, at the prices of the offers."""
+    yield from _term(case, "purchase")
+    yield from _prices(case, ("buy",))
+
+
+@check("rental", "sum price x discounted hours x count")
+def rental(case: Case) -> Iterator[Broken]:
+    """Rent for all hours of an epoch or for a period, at the prices of the offers."""
+    yield from _term(case, "rental")
+    yield from _prices(case, ("rent", "rent-hourly"))
+    for line in case.plan.systems:
+        if line.acquisition == "buy":
+            continue
+        paid = _hours(case, line)
+        if abs(written(line.hours) - paid) > paid * ROUNDING:
+            message = f"{line.system} is rented for {line.hours:g} h, {show(paid)} are paid"
+            yield Broken(message, abs(written(line.hours) - paid))
+
+
+@check("energy", "sum typical kW x PUE x USD/kWh x 8766 x discounted years of life")
+def energy(case: Case) -> Iterator[Broken]:
+    """Energy of bought systems while they live."""
+    yield from _term(case, "energy")
+
+
+@check("space", "sum rack units x USD/(U month) x 12 x discounted years of life")
+def space(case: Case) -> Iterator[Broken]:
+    """Rack space of bought systems while they live."""
+    yield from _term(case, "space")
+
+
+@check("api", "sum USD per request x requests x discount")
+def api(case: Case) -> Iterator[Broken]:
+    """Tokens bought from APIs."""
+    yield from _term(case, "api")
+
+
+@check("objective", "objective = sum of the recomputed cost terms; each line of systems costs what it says")
+def objective(case: Case) -> Iterator[Broken]:
+    """The plan's cost is the sum of the recomputed terms to the cent, in total and line by line."""
+    total = case.ledger.total
+    reported = Fraction(case.plan.objective_usd)
+    if abs(total - reported) > HALF_CENT:
+        message = f"the plan says {case.plan.objective_usd:.2f} USD, its parts cost {show(total)}"
+        yield Broken(message, abs(total - reported))
+    for line, terms in zip(case.plan.systems, case.ledger.lines, strict=True):
+        cost = sum(terms.values(), Fraction(0))
+        if abs(cost - Fraction(line.cost_usd)) > HALF_CENT:
+            message = f"{line.count} {line.system}: {line.cost_usd:.2f} USD, recomputed {show(cost)}"
+            yield Broken(message, abs(cost - Fraction(line.cost_usd)))
+    for entry in case.plan.costs:
+        if entry.term not in TERMS:
+            yield Broken(f"{entry.term!r} is no cost term", abs(Fraction(entry.usd)))
+
+
+@check("bound", "bound <= objective (to the cent), claimed and certified")
+def bound(case: Case) -> Iterator[Broken]:
+    """No lower bound lies above the cost of the plan."""
+    for name in ("bound_usd", "certified_bound_usd"):
+        value: float | None = getattr(case.plan, name)
+        if value is not None:
+            over = Fraction(value) - Fraction(case.plan.objective_usd)
+            if over > CENT:
+                yield Broken(f"{name} {value:.2f} is above the cost {case.plan.objective_usd:.2f} USD", over)
+
+
+@check("budget", "sum price x count bought <= capex budget; net present cost <= total budget, USD")
+def budget(case: Case) -> Iterator[Broken]:
+    """Purchases as paid stay within the capex budget, the net present cost within the total one."""
+    money = case.workload.money
+    capex = sum(
+        (line.count * written(case.offers[line.offer].price_usd) for line in _lines(case, ("buy",))),
+        Fraction(0),
+    )
+    for name, spent, limit in (
+        ("capex", capex, money.budget_capex_usd),
+        ("total", case.ledger.total, money.budget_total_usd),
+    ):
+        if limit is not None and spent > written(limit):
+            message = f"{name}: {show(spent)} of {limit:.2f} USD"
+            yield Broken(message, spent - written(limit))
+
+
+def _term(case: Case, name: str) -> Iterator[Broken]:
+    reported = sum((Fraction(entry.usd) for entry in case.plan.costs if entry.term == name), Fraction(0))
+    recomputed = case.ledger.term(name)
+    if abs(reported - recomputed) > HALF_CENT:
+        message = f"{name}: the plan says {show(reported)} USD, recomputed {show(recomputed)}"
+        yield Broken(message, abs(reported - recomputed))
+
+
+def _prices(case: Case, ways: tuple[str, ...]) -> Iterator[Broken]:
+    for line in _lines(case, ways):
+        price = case.offers[line.offer].price_usd
+        if line.unit_price_usd != price:
+            message = f"{line.offer}: the plan pays {line.unit_price_usd:g} USD, the offer asks {price:g}"
+            yield Broken(message, abs(written(line.unit_price_usd) - written(price)))
+
+
+def _hours(case: Case, line: SystemPurchase) -> Fraction:
+    if line.period is not None:
+        return case.periods[line.period].hours
+    return Fraction(HOURS_PER_YEAR) * case.epochs[line.epoch].years
+
+
+def _lines(case: Case, ways: tuple[str, ...]) -> list[SystemPurchase]:
+    return [line for line in case.plan.systems if line.acquisition in ways]

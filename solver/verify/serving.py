@@ -1,0 +1,294 @@
+"""Checks about the traffic: all hours, all requests, within the pools' capacity, in time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+from math import floor, lcm
+
+from solver.domain.workload import Service
+from solver.operating_points.point import ApiPoint, OperatingPoint
+from solver.performance.queueing import Line
+from solver.plan.plan import Pool
+from solver.verify.case import Case, Target
+from solver.verify.exact import ROUNDING, exceeds, show, written
+from solver.verify.registry import Broken, check
+
+
+@check(
+    "hours", "epochs tile the horizon; each hour of it is served by a listed period with at least its demand"
+)
+def hours(case: Case) -> Iterator[Broken]:
+    """Every hour of the horizon is served.
+
+    Epochs follow one another from 0 to the horizon's end, and where demand grows none reaches beyond a
+    full year. An hour that is not listed is served with the routes of a listed one of the same epoch
+    whose rates are all as large; this is refused where a dollar or a written byte depends on the hour:
+    then each hour is listed with its duration, and these add up to 8766 h a year.
+    """
+    at = Fraction(0)
+    grows = any(s.demand.growth_per_year != 0 for s in case.services)
+    for n, span in enumerate(case.epochs):
+        if span.start != at:
+            yield Broken(f"epoch {n + 1} starts at {show(span.start)} years, not {show(at)}")
+        if grows and span.end > floor(span.start) + 1:
+            yield Broken(f"epoch {n + 1} spans more than one year of growing demand")
+        at = span.end
+    if at != case.horizon or written(case.plan.horizon_years) != case.horizon:
+        yield Broken(f"the epochs end at {show(at)} of {show(case.horizon)} years", abs(at - case.horizon))
+    for words in case.schedule.uncovered:
+        yield Broken(f"no period serves the demand of {words}")
+    if not case.schedule.complete and _depends_on_hours(case):
+        yield Broken("hours are left out although what is paid or written depends on each hour")
+
+
+def _depends_on_hours(case: Case) -> bool:
+    wears = any(p.wear is not None and p.wear.kv_bytes_budget > 0 for p in _used_points(case))
+    hourly = any(line.acquisition == "rent-hourly" and line.count > 0 for line in case.plan.systems)
+    return wears or hourly or any(target.mode != "standing" for target in case.streams)
+
+
+def _used_points(case: Case) -> list[OperatingPoint]:
+    return [case.points[pool.point] for pool in case.plan.pools if pool.replicas > 0]
+
+
+@check("demand", "sum of shares = 1 for each service, length bucket and period with requests")
+def demand(case: Case) -> Iterator[Broken]:
+    """All requests are served, by something that can serve them and that the service permits.
+
+    For each service k, bucket b and period t with rate > 0 the shares of its routes add up to 1 exactly.
+    Each route leads to an API or to an open pool, of the service's model, in a permitted precision and way
+    of acquisition, whose memory holds the bucket's requests.
+    """
+    totals: dict[tuple[int, int, int], Fraction] = defaultdict(Fraction)
+    for target, stream in case.streams.items():
+        server = case.server(target)
+        k = case.order[server.service]
+        if (problem := _refused(case.services[k], server, target)) is not None:
+            yield Broken(f"{target.id}: {problem}")
+        for t, buckets in stream.items():
+            if target.mode != "api":
+                pool = case.pool(target, t)
+                if pool is None or pool.replicas < 1:
+                    yield Broken(f"{target.id}: no {target.mode} pool at {target.site} in {_label(case, t)}")
+            for b, share in buckets.items():
+                totals[k, b, t] += share
+                if not server.serves[b]:
+                    yield Broken(f"{target.id} cannot serve length bucket {b}", share)
+    for k, service in enumerate(case.services):
+        for t, period in enumerate(case.periods):
+            for b in range(len(case.buckets[k])) if period.rates[k] > 0 else ():
+                if (total := totals.get((k, b, t), Fraction(0))) != 1:
+                    message = f"{service.name}, bucket {b}, {period.label}: shares add up to {show(total)}"
+                    yield Broken(message, abs(total - 1))
+
+
+def _refused(service: Service, server: OperatingPoint | ApiPoint, target: Target) -> str | None:
+    ways = {"api": {"api"}, "elastic": {"rent"}, "standing": {"buy", "rent"}}[target.mode]
+    if not ways & set(service.acquisitions):
+        return f"{service.name} does not permit {' or '.join(sorted(ways))}"
+    if isinstance(server, OperatingPoint):
+        if server.model != service.model:
+            return f"{service.name} asks for {service.model}, not {server.model}"
+        if server.weight_precision not in service.precisions:
+            return f"{service.name} does not permit {server.weight_precision} weights"
+    return None
+
+
+@check("capacity", "sum_b use[r,b] share[b,t] weight[b] rate[t] <= slope R + intercept for each resource r")
+def capacity(case: Case) -> Iterator[Broken]:
+    """No resource of a pool is used beyond its safe load, without any tolerance.
+
+    sum_b use[r,b] share[b,t] weight[b] rate[k,t] <= slope R + intercept, for each pool, resource r and
+    period t; R counts replicas without spares; use is in replicas per request/s.
+    """
+    for target, stream in case.streams.items():
+        if target.mode == "api":
+            continue
+        point = case.points[target.id]
+        k = case.order[point.service]
+        needs = [_integers([Fraction(u) * w for u, w in zip(row, case.weights[k], strict=True)])
+                 for row in point.use]  # fmt: skip
+        for t, buckets in stream.items():
+            pool = case.pool(target, t)
+            limit = safe_load(point.lines[pool.line], pool) if pool else Fraction(0)
+            rate = case.periods[t].rates[k]
+            if not rate:
+                continue
+            bound = limit / rate
+            shares, scale = _integers(list(buckets.values()))
+            for resource, (need, unit) in zip(point.resources, needs, strict=True):
+                load = sum(need[b] * share for b, share in zip(buckets, shares, strict=True))
+                if load * bound.denominator > bound.numerator * scale * unit:
+                    used = Fraction(load, scale * unit) * rate
+                    yield Broken(
+                        f"{target.id} at {target.site} in {_label(case, t)}: {resource} of "
+                        f"{show(used)} replicas is used, {show(limit)} is safe",
+                        used - limit,
+                    )
+
+
+def safe_load(line: Line, pool: Pool) -> Fraction:
+    """Load that a pool of R replicas carries, in fully used replicas: slope R + intercept up to the line's
+    end, beyond it (elastic pools) at the utilisation of the line's end, which larger pools also keep."""
+    known = min(pool.replicas, line.high)
+    if known < 1:
+        return Fraction(0)
+    load = Fraction(line.slope) * known + Fraction(line.intercept)
+    return max(load * pool.replicas / known, Fraction(0))
+
+
+def _integers(values: list[Fraction]) -> tuple[list[int], int]:
+    """The values as whole numbers over one denominator (fast to add up)."""
+    scale = lcm(*(v.denominator for v in values))
+    return [v.numerator * (scale // v.denominator) for v in values], scale
+
+
+@check("pool_size", "low <= R <= high of the pool's capacity line; one pool per point, site and time")
+def pool_size(case: Case) -> Iterator[Broken]:
+    """A pool's replicas lie in the range of its capacity line, and only one line is in force.
+
+    low <= R <= high for a standing pool with R > 0. Elastic pools may be larger than the line's end: the
+    utilisation that is safe never falls as a pool grows.
+    """
+    seen: set[tuple[str, str, str, int | None, int | None]] = set()
+    for pool in case.plan.pools:
+        words = f"pool {pool.point} at {pool.site}"
+        line = case.points[pool.point].lines[pool.line]
+        if 0 < pool.replicas < line.low:
+            yield Broken(
+                f"{words}: its line starts at {line.low} replicas", Fraction(line.low - pool.replicas)
+            )
+        if pool.mode == "standing" and pool.replicas > line.high:
+            yield Broken(
+                f"{words}: its line ends at {line.high} replicas", Fraction(pool.replicas - line.high)
+            )
+        key = (pool.point, pool.site, pool.mode, pool.epoch, pool.period)
+        if key in seen:
+            yield Broken(f"{words} is listed twice")
+        seen.add(key)
+
+
+@check("promise", "late requests <= (1 - q) / 2 of all, per promise and period; TPOT of each used target")
+def promise(case: Case) -> Iterator[Broken]:
+    """Each latency promise holds.
+
+    TTFT and end to end: in each period the requests whose length alone makes them late at their target
+    are at most (1 - q) / 2 of the service's requests; the other half of the permitted misses is for the
+    waits, which the capacity lines hold. TPOT: no target in use streams more slowly than promised.
+    """
+    late: dict[tuple[int, str, int], Fraction] = defaultdict(Fraction)
+    for target, stream in case.streams.items():
+        k = case.order[case.server(target).service]
+        levels = case.services[k].levels
+        tpot = case.server(target).tpot_s
+        if levels.tpot_ms is not None and exceeds(tpot, written(levels.tpot_ms) / 1000):
+            over = Fraction(tpot) * 1000 - written(levels.tpot_ms)
+            yield Broken(f"{target.id}: TPOT is {tpot * 1e3:g} of {levels.tpot_ms:g} ms", over)
+        for name, tardy in late_buckets(case, target, k).items():
+            for t, buckets in stream.items() if any(tardy) else ():
+                late[k, name, t] += sum(case.weights[k][b] * s for b, s in buckets.items() if tardy[b])
+    for (k, name, t), share in late.items():
+        levels, total = case.services[k].levels, sum(case.weights[k])
+        percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
+        permitted = (1 - written(percentile)) / 2 * total
+        if share > permitted and case.periods[t].rates[k] > 0:
+            message = (f"{case.services[k].name} in {_label(case, t)}: {show(share / total * 100)} % of the "
+                       f"requests are late ({name}), {show(permitted / total * 100)} % may be")  # fmt: skip
+            yield Broken(message, share - permitted)
+
+
+def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
+    """For each promise of service k: which length buckets are late at a target, network included."""
+    levels, server = case.services[k].levels, case.server(target)
+    if isinstance(server, ApiPoint):
+        trip = Fraction(0)
+        first: list[float] = [server.ttft_s] * len(case.buckets[k])
+        last = [server.ttft_s + b.output_max * server.tpot_s for b in case.buckets[k]]
+    else:
+        trip = written(case.sites[target.site].round_trip_ms) / 1000
+        first, last = list(server.ttft_s), list(server.end_to_end_s)
+    found = {}
+    for name, seconds, promised in (
+        ("ttft", first, None if levels.ttft_ms is None else written(levels.ttft_ms) / 1000),
+        ("end_to_end", last, None if levels.end_to_end_s is None else written(levels.end_to_end_s)),
+    ):
+        if promised is not None:
+            flags = server.late.get(name) or [False] * len(seconds)
+            found[name] = [
+                flag or _late(value, trip, promised) for flag, value in zip(flags, seconds, strict=True)
+            ]
+    return found
+
+
+def _late(seconds: float, trip: Fraction, promised: Fraction) -> bool:
+    return seconds == float("inf") or Fraction(seconds) + trip > promised * (1 + ROUNDING)
+
+
+@check("api_limits", "sum_b share[b,t] weight[b] rate[t] (tokens[b]) <= requests/s (tokens/s) of each API")
+def api_limits(case: Case) -> Iterator[Broken]:
+    """A provider's rate limits hold for all services together that use the API, in each period."""
+    requests: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
+    tokens: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
+    limits: dict[str, ApiPoint] = {}
+    for target, stream in case.streams.items():
+        if target.mode != "api":
+            continue
+        api = limits.setdefault(case.apis[target.id].api, case.apis[target.id])
+        server = case.apis[target.id]
+        k = case.order[server.service]
+        for t, buckets in stream.items():
+            for b, share in buckets.items():
+                rate = case.periods[t].rates[k] * case.weights[k][b] * share
+                requests[api.api, t] += rate
+                tokens[api.api, t] += rate * Fraction(server.tokens[b])
+    for what, used, field in (
+        ("requests/s", requests, "requests_per_s_limit"),
+        ("tokens/s", tokens, "tokens_per_s_limit"),
+    ):
+        for (name, t), amount in used.items():
+            limit: float | None = getattr(limits[name], field)
+            if limit is not None and amount > Fraction(limit):
+                message = f"{name} in {_label(case, t)}: {show(amount)} of {limit:g} {what}"
+                yield Broken(message, amount - Fraction(limit))
+
+
+@check("endurance", "3600 sum_t hours[t] rate[t] kv[b] share[b,t] weight[b] <= budget x years / horizon x R")
+def endurance(case: Case) -> Iterator[Broken]:
+    """Non-volatile memory outlives the horizon.
+
+    KV bytes written by a standing pool in an epoch are at most its replicas' budget times the epoch's part
+    of the horizon; the weight memory's life (updates, refresh) is at least the horizon.
+    """
+    for target, stream in case.streams.items():
+        wear = None if target.mode == "api" else case.points[target.id].wear
+        if wear is None:
+            continue
+        if wear.weight_life_years < float("inf") and Fraction(wear.weight_life_years) < case.horizon:
+            short = case.horizon - Fraction(wear.weight_life_years)
+            yield Broken(f"{target.id}: its weight memory lives {wear.weight_life_years:g} years", short)
+        if wear.kv_bytes_budget <= 0 or target.mode != "standing":
+            continue
+        point = case.points[target.id]
+        k = case.order[point.service]
+        written_bytes: dict[int, Fraction] = defaultdict(Fraction)
+        for t, buckets in stream.items():
+            period = case.periods[t]
+            per_request = sum(
+                Fraction(point.kv_bytes[b]) * case.weights[k][b] * s for b, s in buckets.items()
+            )
+            written_bytes[period.epoch] += 3600 * period.hours * period.rates[k] * per_request
+        for e, amount in written_bytes.items():
+            pool = case.pools.get((target, e))
+            part = case.epochs[e].years / case.horizon
+            budget = Fraction(wear.kv_bytes_budget) * part * (pool.replicas if pool else 0)
+            if amount > budget:
+                message = (
+                    f"{target.id} at {target.site}, epoch {e + 1}: {show(amount)} of {show(budget)} bytes"
+                )
+                yield Broken(message, amount - budget)
+
+
+def _label(case: Case, period: int) -> str:
+    return case.periods[period].label or f"period {period}"
