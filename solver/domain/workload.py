@@ -108,6 +108,7 @@ class Money(Frozen):
     residual_share: float = Field(default=0.0, ge=0, lt=1)  # of the purchase price, at the end of the horizon
     budget_capex_usd: float | None = Field(default=None, gt=0)
     budget_total_usd: float | None = Field(default=None, gt=0)
+    budget_capex_by_year_usd: tuple[float, ...] = ()  # purchases of each year of the horizon
 
 
 class HardwarePolicy(Frozen):
@@ -120,15 +121,47 @@ class HardwarePolicy(Frozen):
     # the physics: none, those that were measured, vendors' claims too, or these alone (no physics)
     kv_in_weight_memory: bool = False  # NVM systems: keep the KV cache in the non-volatile memory
     streamed_weights: bool = True  # allow weights streamed from external memory
+    resident_weights: bool = True  # wafers: allow weights that stay in their SRAM
+    exclude_profiles: tuple[str, ...] = ()  # published operating points that do not count
     overrides: dict[str, dict[str, float]] = {}  # system id -> quantity name -> value
+    technology_overrides: dict[str, dict[str, float]] = {}  # memory technology -> quantity name -> value
     supply: dict[str, int] = {}  # system id -> systems that can be bought within the horizon
     minimum: dict[str, int] = {}  # system id -> systems that must be in the fleet (already promised)
+    owned: dict[str, int] = {}  # system id -> systems already there: no purchase price
+    available_from: dict[str, str] = {}  # system id -> "2027-07": none serves before that month
+    vendor_share: dict[str, float] = {}  # vendor -> largest share of the purchase money
+
+
+class WorkloadOffer(Frozen):
+    """A way to get a system that the catalogs do not hold.
+
+    ``price_usd`` is per system for buy, and per system and hour for lease, reserve, rent and spot. Lease
+    and reserve commit to pay for ``term_months``; leased systems stand at the user's site.
+    """
+
+    id: str
+    system: str
+    kind: Literal["buy", "lease", "reserve", "rent", "spot"]
+    price_usd: float = Field(ge=0)
+    term_months: int = Field(default=12, gt=0)
+    minimum_lot: int = Field(default=1, ge=1)  # none, or at least so many at a time
+    supply_per_year: float | None = Field(default=None, ge=0)
+    available_from: str = ""
+    interruption_share: float = Field(default=0.0, ge=0, lt=1)  # spot: share of time it is taken away
+    residual_share: float | None = Field(default=None, ge=0, lt=1)
+    support_share_per_year: float | None = Field(default=None, ge=0)
+    life_years: float | None = Field(default=None, gt=0)
 
 
 class Horizon(Frozen):
-    """How long the fleet serves; money is discounted monthly to the start."""
+    """How long the fleet serves; money is discounted monthly to the start.
+
+    ``epoch_years`` is the time between purchase decisions; by default a year where demand grows, else the
+    whole horizon.
+    """
 
     years: float = Field(default=3.0, gt=0, le=30)
+    epoch_years: float | None = Field(default=None, gt=0)
     start: str = "2027-01"
 
 
@@ -142,6 +175,7 @@ class Workload(Frozen):
     sites: tuple[Site, ...] = (Site(),)
     money: Money = Money()
     hardware: HardwarePolicy = HardwarePolicy()
+    offers: tuple[WorkloadOffer, ...] = ()
     objective: Literal["cost", "power", "carbon"] = "cost"
     redundancy: int = Field(default=0, ge=0)  # spare replicas per pool (N+k)
 

@@ -80,7 +80,7 @@ KEYS: dict[str, dict[str, Key]] = {
         **{name: Key("budget_capex_usd", "USD") for name in ("budget_capex_usd", "budget_capex")},
         **{name: Key("budget_total_usd", "USD") for name in ("budget_total_usd", "budget_total")},
     },
-    "hardware": _list("include") | _list("exclude"),
+    "hardware": _list("include") | _list("exclude") | _list("exclude_profiles"),
 }
 
 RATE_TIMES = {"s": 1, "min": 60, "hour": 3600, "day": 86400, "month": 2629800}

@@ -27,10 +27,33 @@ def resolve_references(loaded: LoadedWorkload, catalog: Catalog) -> LoadedWorklo
             near = nearest(system, catalog.systems)
             remedy = f"did you mean '{near}'?" if near else "see 'solver catalog list systems'"
             complaints.append(Complaint(loaded.place(path), f"unknown system '{shorten(system)}'", remedy))
+    complaints += _unknown_facts(loaded, catalog)
     if complaints:
         raise InputError(*complaints)
     workload = loaded.workload.model_copy(update={"services": tuple(services)})
     return loaded.model_copy(update={"workload": workload})
+
+
+def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
+    """Published operating points and quantities of memory technologies that the catalogs do not know."""
+    hardware, found = loaded.workload.hardware, []
+    named = [
+        (f"hardware.exclude_profiles.{index}", profile, "profile", set(catalog.profiles))
+        for index, profile in enumerate(hardware.exclude_profiles)
+    ]
+    for technology, values in hardware.technology_overrides.items():
+        path = f"hardware.technology_overrides.{technology}"
+        named.append((path, technology, "technology", set(catalog.technologies)))
+        if technology in catalog.technologies:
+            known = set(catalog.technologies[technology].values)
+            named += [(f"{path}.{name}", name, "quantity", known) for name in values]
+    for path, name, kind, known in named:
+        if name not in known:
+            near = nearest(name, known)
+            section = {"profile": "profiles", "technology": "technologies"}.get(kind, "")
+            remedy = f"did you mean '{near}'?" if near else f"see 'solver catalog list {section}'".rstrip()
+            found.append(Complaint(loaded.place(path), f"unknown {kind} '{shorten(name)}'", remedy))
+    return found
 
 
 def _systems(hardware: HardwarePolicy) -> Iterator[tuple[str, str]]:

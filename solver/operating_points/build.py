@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from solver.domain.catalog import Catalog, MeasuredProfile, System
+import numpy as np
+
+from solver.domain.catalog import Catalog, MeasuredProfile, System, Technology
+from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, Workload
 from solver.operating_points.apis import api_points
 from solver.operating_points.dominance import undominated
@@ -58,11 +61,12 @@ def _service_points(
     service: Service,
 ) -> tuple[list[OperatingPoint], list[Screened]]:
     policy, model = workload.hardware, catalog.models[service.model]
+    technologies = with_overrides(catalog.technologies, policy.technology_overrides)
     setting = Setting(
         service=service,
         model=model,
         systems=dict(systems),
-        technologies=catalog.technologies,
+        technologies=technologies,
         policy=policy,
         horizon=workload.horizon,
         round_trip_s=min(site.round_trip_ms for site in workload.sites) / 1e3,
@@ -85,13 +89,16 @@ def _service_points(
         batches=BATCHES,
         mean_context_tokens=mix_of(service).mean_context,
         calibration=calibration,
-        technologies=catalog.technologies,
+        technologies=technologies,
         prefix_hit=service.prefix_hit,
         speculative_tokens=service.speculative_tokens,
         kv_in_weight_memory=policy.kv_in_weight_memory,
         streamed=policy.streamed_weights,
     )
     screened += [Screened(service.name, r.system, r.configuration, r.reason) for r in refusals]
+    if not policy.resident_weights:
+        wafer = [systems[s].kind == "sram-wafer" for s in table.system]
+        table = table.take(~np.array(wafer, dtype=np.bool_) | (table.placement == "streamed"))
     if len(table.system):
         physical, left_out = points_of(setting, table)
         points, screened = points + physical, screened + left_out
@@ -103,5 +110,27 @@ def _profiles(workload: Workload, catalog: Catalog) -> list[MeasuredProfile]:
     return [
         p
         for _, p in sorted(catalog.profiles.items())
-        if everything or p.output_tok_s_total.evidence == "measured"
+        if (everything or p.output_tok_s_total.evidence == "measured")
+        and p.id not in workload.hardware.exclude_profiles
     ]
+
+
+def with_overrides(
+    technologies: Mapping[str, Technology], changes: Mapping[str, Mapping[str, float]]
+) -> dict[str, Technology]:
+    """Memory technologies with some quantities replaced, each in the unit of its catalog entry."""
+    changed = dict(technologies)
+    for name, values in changes.items():
+        entry = technologies[name]
+        new = {
+            quantity: Quantity(
+                value=value,
+                unit=entry.values[quantity].unit,
+                source="workload override",
+                date="workload",
+                evidence="assumed",
+            )
+            for quantity, value in values.items()
+        }
+        changed[name] = entry.model_copy(update={"values": {**entry.values, **new}})
+    return changed
