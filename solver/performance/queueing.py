@@ -11,8 +11,9 @@ queue with ``c = R * slots`` servers and all waiting shows in the time to first 
 functions (Jagerman, Bell System Technical Journal 53, 1974). ``z``: peakedness of the arrivals, by
 which servers and load are divided (equivalent random method of Hayward; Fredericks, Bell System
 Technical Journal 59, 1980), taken as ``max(1, cv2_arrival)``, its value for equal holding times, the
-largest one. ``x``: the exponent at which the tail of GI/G/c falls (Sadowsky and Szpankowski, Journal of
-Applied Probability 32, 1995) for Gamma gaps and Gamma holds,
+largest one. ``x``: the exponent at which the tail of GI/G/c falls (Sadowsky and Szpankowski, Advances in
+Applied Probability 27, 1995) for Gamma gaps and Gamma holds (cv2_hold below 1 counts as 1, because the
+factor before the exponential is too small for nearly equal holds),
 
     ln(1 + x cv2_arrival / rho) / cv2_arrival + ln(1 - x cv2_hold) / cv2_hold = 0,
 
@@ -36,10 +37,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _GRID = 129  # points of the table of exponents in each direction
-_HOLDS = (1 / 64, 64.0)  # squared coefficients of variation of the hold in it; 1 is a point
+_HOLDS = (1.0, 64.0)  # squared coefficients of variation of the hold in it; below 1 counts as 1
 _BISECTIONS = 44  # 2^-44: below 1e-13 in utilisation
-_COARSE = 24  # 2^-24: below 1e-7 in the share of full capacity
-_SPLITS = (0.1, 0.5, 0.9)  # parts of the permitted wait given to the wait for a slot
 _EXHAUSTIVE = 4096  # replicas up to which every integer is evaluated
 _EXACT = 4  # pools up to this many replicas get their exact value
 
@@ -71,7 +70,7 @@ def wait_probability(
     slots: Floats,
     utilisation: Floats,
     hold_s: float | Floats,
-    wait_s: float,
+    wait_s: float | Floats,
     cv2_arrival: float,
     cv2_hold: float,
 ) -> Floats:
@@ -150,71 +149,6 @@ def safe_load(
     """Largest utilisation of one pool of ``slots`` servers with P(wait > ``wait_s``) <= ``miss``."""
     one = np.ones(1, dtype=np.int64)
     return float(safe_loads(one, slots, hold_s, wait_s, miss, cv2_arrival, cv2_hold)[0])
-
-
-@dataclass(frozen=True)
-class Replica:
-    """What the two queues of a pool see, per replica at its full capacity of ``full_rps`` requests/s."""
-
-    slots: int
-    hold_s: float  # mean time in a slot
-    cv2_hold: float
-    full_rps: float
-    prefill_work_s: float  # mean prefill work per request
-    cv2_prefill: float
-    decode_work_s: float  # mean decode work per request
-    time_factor: float  # share of a step left for marginal work
-
-
-def replica_loads(
-    replicas: NDArray[np.int64], replica: Replica, wait_s: float, miss: float, cv2_arrival: float
-) -> Floats:
-    """Largest share of full capacity of each pool size with P(wait to first token > ``wait_s``) <= ``miss``.
-
-    A request waits for a slot (R x slots servers) and for its turn among the prompts (R servers). At share
-    rho the decoding sequences leave phi = f - rho X d of a step to prefill (f time factor, X full rate, d
-    decode work per request), so a prompt of work p is served in p / phi. The two waits share ``wait_s`` in
-    one of a few proportions (the best one is taken), and their misses add up (Boole).
-    """
-    if wait_s < 0 or miss <= 0:
-        return np.zeros(len(replicas))
-    best = np.zeros(len(replicas))
-    for part in _SPLITS if replica.prefill_work_s > 0 else (1.0,):
-        low, high = best.copy(), np.ones_like(best)
-        for _ in range(_COARSE):
-            share = (low + high) / 2
-            missed = _missed(
-                np.asarray(replicas, dtype=np.float64), share, replica, wait_s, part, cv2_arrival
-            )
-            low, high = np.where(missed <= miss, share, low), np.where(missed <= miss, high, share)
-        best = low
-    return np.asarray(np.maximum.accumulate(best), dtype=np.float64)
-
-
-def _missed(
-    replicas: Floats, share: Floats, replica: Replica, wait_s: float, part: float, cv2_arrival: float
-) -> Floats:
-    """Bound on P(wait > ``wait_s``): slots get ``part`` of the wait, prefill the rest."""
-    rate = share * replica.full_rps
-    used = rate * replica.hold_s / replica.slots
-    slots = _late(
-        replicas * replica.slots, used, replica.hold_s, wait_s * part, cv2_arrival, replica.cv2_hold
-    )
-    if replica.prefill_work_s <= 0:
-        return slots
-    left = np.maximum(replica.time_factor - rate * replica.decode_work_s, 1e-12)
-    hold = replica.prefill_work_s / left
-    prefill = _late(replicas, rate * hold, hold, wait_s * (1 - part), cv2_arrival, replica.cv2_prefill)
-    return slots + prefill
-
-
-def _late(
-    servers: Floats, used: Floats, hold_s: Floats | float, wait_s: float, cv2_arrival: float, cv2_hold: float
-) -> Floats:
-    """P(wait > ``wait_s``), 1 where ``used`` reaches 1."""
-    inside = np.clip(used, 1e-15, 1 - 1e-9)
-    late = wait_probability(servers, inside, hold_s, wait_s, cv2_arrival, cv2_hold)
-    return np.where(used < 1 - 1e-9, late, 1.0)
 
 
 def pool_capacity(

@@ -1,0 +1,130 @@
+"""The load at which a pool of replicas still gives the promised share of requests its first token in time.
+
+A request waits for a slot (R x slots servers), then for its turn among the prompts (R servers), then its
+own prompt is taken in. At a share rho of full capacity the decoding sequences leave
+
+    phi = f - rho X d
+
+of each second to prefill (f time factor of the step, X requests/s at full capacity, d decode work per
+request), so a prompt of work p takes p / phi, the prefill servers are used to rho X p / phi, and bucket b
+of the requests is late if it waits longer than its limit less overhead less p_b / phi. The two waits share
+that time in one of a few proportions (the best one counts), and their chances to exceed add up (Boole).
+All arrays have one row per kind of replica.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.performance.queueing import erlang_c, tail_exponent
+
+Floats = NDArray[np.float64]
+
+_BISECTIONS = 22  # 2^-22 of full capacity
+_SPLITS = (0.15, 0.5, 0.85)  # parts of the permitted wait given to the wait for a slot
+_FULL = 1 - 1e-9
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """Kinds of replicas as their queues see them; times in seconds."""
+
+    slots: Floats  # admission cap: batch, or the sequences that the KV memory holds if those are fewer
+    hold_s: Floats  # mean time in a slot
+    cv2_hold: Floats
+    full_rps: Floats  # requests/s at full capacity
+    prefill_s: Floats  # mean prefill work per request
+    cv2_prefill: Floats
+    decode_s: Floats  # mean decode work per request
+    time_factor: Floats  # share of a step left for work that grows with the load
+    longest_s: Floats  # prefill work of the longest prompt of each bucket (kinds x buckets)
+
+
+def late_share(
+    kinds: Replicas, sizes: Floats, load: Floats, limit_s: Floats, bucket_share: Floats, cv2_arrival: float
+) -> Floats:
+    """Share of requests whose first token comes later than ``limit_s`` (kinds x buckets), at most 1.
+
+    ``sizes``: replicas in the pool; ``load``: share of full capacity (kinds x sizes).
+    """
+    rate = load * kinds.full_rps[:, None]
+    left = np.maximum(kinds.time_factor[:, None] - rate * kinds.decode_s[:, None], 1e-12)
+    hold = kinds.prefill_s[:, None] / left
+    slot = _Queue.of(
+        sizes * kinds.slots[:, None],
+        rate * (kinds.hold_s / kinds.slots)[:, None],
+        np.broadcast_to(kinds.hold_s[:, None], load.shape),
+        kinds.cv2_hold[:, None],
+        cv2_arrival,
+    )
+    turn = _Queue.of(
+        np.broadcast_to(sizes, load.shape), rate * hold, hold, kinds.cv2_prefill[:, None], cv2_arrival
+    )
+    best = np.ones_like(load)
+    for part in _SPLITS:
+        late = np.zeros_like(load)
+        for b, share in enumerate(bucket_share):
+            wait = limit_s[:, b, None] - kinds.longest_s[:, b, None] / left
+            late += share * np.minimum(slot.exceeds(wait * part) + turn.exceeds(wait * (1 - part)), 1.0)
+        best = np.minimum(best, late)
+    return best
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """P(wait > t) = delayed * exp(-t * fall)."""
+
+    delayed: Floats
+    fall: Floats
+
+    @classmethod
+    def of(
+        cls, servers: Floats, used: Floats, hold_s: Floats, cv2_hold: Floats, cv2_arrival: float
+    ) -> _Queue:
+        burst = max(cv2_arrival, 1.0)
+        inside = np.clip(used, 1e-12, _FULL)
+        delayed = np.where(used < _FULL, erlang_c(servers / burst, servers / burst * inside), 1.0)
+        fall = servers / np.maximum(hold_s, 1e-12) * tail_exponent(inside, burst, cv2_hold)
+        return cls(delayed, np.where(used < _FULL, fall, 0.0))
+
+    def exceeds(self, wait_s: Floats) -> Floats:
+        """Share of requests that wait longer; all of them where the time is over already."""
+        return np.where(wait_s < 0, 1.0, self.delayed * np.exp(-np.maximum(wait_s, 0.0) * self.fall))
+
+
+def safe_shares(
+    kinds: Replicas,
+    sizes: Floats,
+    limit_s: Floats,
+    bucket_share: Floats,
+    miss: float,
+    cv2_arrival: float,
+    ceiling: Floats | float = 1.0,
+) -> Floats:
+    """Largest share of full capacity at which :func:`late_share` is at most ``miss`` (kinds x sizes).
+
+    Never falls as the pool grows; 0 where even an idle pool is too slow.
+    """
+    shape = (len(kinds.slots), len(sizes))
+    low = np.zeros(shape)
+    high = np.broadcast_to(np.asarray(ceiling, dtype=np.float64).reshape(-1, 1), shape).copy()
+    for _ in range(_BISECTIONS):
+        load = (low + high) / 2
+        holds = late_share(kinds, sizes, load, limit_s, bucket_share, cv2_arrival) <= miss
+        low, high = np.where(holds, load, low), np.where(holds, high, load)
+    return np.asarray(np.maximum.accumulate(low, axis=1), dtype=np.float64)
+
+
+def memory_slots(capacity_bytes: Floats, mean_bytes: Floats, deviation_bytes: Floats) -> Floats:
+    """Sequences that the KV memory holds with 95 % confidence, at least 1.
+
+    ``n`` sequences of independent age and length take n mean + 1.645 sqrt(n) deviation bytes; beyond
+    that running sequences would have to be preempted. ``mean_bytes`` and ``deviation_bytes`` describe the
+    KV of one sequence at a random time of its stay.
+    """
+    root = 1.645 * deviation_bytes
+    n = ((np.sqrt(root**2 + 4 * mean_bytes * capacity_bytes) - root) / (2 * mean_bytes)) ** 2
+    return np.asarray(np.maximum(np.floor(n + 1e-9), 1.0), dtype=np.float64)
