@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from solver.plan.plan import Plan
 from solver.reports.fleet import Names, fleet
 from solver.reports.sections import cost_words
-from solver.reports.svg import Bar, Series, bar_figure, hours_figure, share_figure
+from solver.reports.svg import NEUTRAL, Bar, Series, bar_figure, hours_figure, share_figure
 from solver.reports.traffic import Hour, Target, Traffic
 from solver.reports.units import listed, number, percent, usd
 from solver.reports.words import kept
@@ -27,10 +27,19 @@ class Figure:
 def figures(plan: Plan) -> list[Figure]:
     """All figures that the plan has data for."""
     traffic, names = Traffic(plan), Names(plan)
-    found = [_costs(plan), _fleet(plan)]
-    found += [_hours(traffic, names, n, service) for n, service in enumerate(traffic.services)]
-    found += [_shares(traffic, names), _alternatives(plan, names), _levels(plan)]
+    styles = _styles(plan, traffic, names)
+    found = [_costs(plan), _fleet(plan, styles)]
+    found += [_hours(traffic, names, styles, n) for n in range(len(traffic.services))]
+    found += [_shares(traffic, names, styles), _alternatives(plan, names), _levels(plan)]
     return [figure for figure in found if figure is not None]
+
+
+def _styles(plan: Plan, traffic: Traffic, names: Names) -> dict[str, int]:
+    """One number per kind of hardware or API: the same colour and pattern in every figure."""
+    kinds = [line.name for line in fleet(plan)]
+    for service in traffic.services:
+        kinds += [names.target(target) for target in traffic.shares(service)]
+    return {name: n for n, name in enumerate(dict.fromkeys(kinds))}
 
 
 def _costs(plan: Plan) -> Figure | None:
@@ -39,11 +48,11 @@ def _costs(plan: Plan) -> Figure | None:
         return None
     total, start = sum(line.usd for line in lines), 0.0
     bars = []
-    for n, line in enumerate(lines):
+    for line in lines:
         part = percent(line.usd / total) if total else ""
         begin, start = start, start + line.usd
         bars.append(
-            Bar(cost_words(line.term), max(begin, start), f"{usd(line.usd)} ({part})", min(begin, start), n)
+            Bar(cost_words(line.term), max(begin, start), f"{usd(line.usd)} ({part})", min(begin, start))
         )
     bars.append(Bar("total", total, usd(total)))
     words = listed([f"{cost_words(line.term)} {usd(line.usd)}" for line in lines])
@@ -52,7 +61,7 @@ def _costs(plan: Plan) -> Figure | None:
     return Figure(title, caption, bar_figure("cost", title, f"{words}; total {usd(total)}.", bars, usd))
 
 
-def _fleet(plan: Plan) -> Figure | None:
+def _fleet(plan: Plan, styles: dict[str, int]) -> Figure | None:
     lines = fleet(plan)
     if not lines:
         return None
@@ -61,7 +70,7 @@ def _fleet(plan: Plan) -> Figure | None:
             f"{line.name}, {line.site}, {line.way}",
             line.count,
             f"{'up to ' if line.acquisition == 'rent-hourly' else ''}{line.count:,}",
-            series={"buy": 0, "rent": 1, "rent-hourly": 2}.get(line.acquisition, 3),
+            series=styles[line.name],
         )
         for line in lines
     ]
@@ -71,7 +80,8 @@ def _fleet(plan: Plan) -> Figure | None:
     return Figure(title, caption, bar_figure("fleet", title, f"{words}.", bars, lambda v: f"{v:g}"))
 
 
-def _hours(traffic: Traffic, names: Names, n: int, service: str) -> Figure | None:
+def _hours(traffic: Traffic, names: Names, styles: dict[str, int], n: int) -> Figure | None:
+    service = traffic.services[n]
     last = max((hour.epoch for hour in traffic.hours), default=0)
     chosen = [i for i, hour in enumerate(traffic.hours) if hour.epoch == last]
     if not chosen:
@@ -86,7 +96,9 @@ def _hours(traffic: Traffic, names: Names, n: int, service: str) -> Figure | Non
         caption = f"Year {traffic.plan.epochs[last][0] + 1:g} of the plan. {caption}"
     stretches = _stretches(chosen, demand)
     layers = [
-        Series(names.target(target), tuple(rates[i] for i in stretches)) for target, rates in served.items()
+        Series(names.target(target), tuple(rates[i] for i in stretches), styles[names.target(target)])
+        for target, rates in served.items()
+        if any(rates)
     ]
     line = Series("capacity", tuple(capacity[i] for i in stretches))
     axis, marks = _time_axis(len(chosen), len(stretches))
@@ -114,11 +126,12 @@ def _with_api(traffic: Traffic, service: str, served: dict[Target, list[float]])
 
 def _merged(layers: list[Series]) -> list[Series]:
     """Layers of the same name as one."""
-    found: dict[str, tuple[float, ...]] = {}
-    for layer in layers:
-        old = found.get(layer.name, (0.0,) * len(layer.values))
-        found[layer.name] = tuple(a + b for a, b in zip(old, layer.values, strict=True))
-    return [Series(name, values) for name, values in found.items()]
+    found: dict[str, Series] = {}
+    for layer in sorted(layers, key=lambda s: s.style):
+        old = found.get(layer.name, Series(layer.name, (0.0,) * len(layer.values)))
+        values = tuple(a + b for a, b in zip(old.values, layer.values, strict=True))
+        found[layer.name] = Series(layer.name, values, layer.style)
+    return list(found.values())
 
 
 def _stretches(chosen: list[int], demand: list[float]) -> list[int]:
@@ -140,7 +153,7 @@ def _time_axis(hours: int, steps: int) -> tuple[str, list[tuple[float, str]]]:
     return "month", [(unit * (m + 0.5), str(m + 1)) for m in range(12)] if hours == 8760 else []
 
 
-def _shares(traffic: Traffic, names: Names) -> Figure | None:
+def _shares(traffic: Traffic, names: Names, styles: dict[str, int]) -> Figure | None:
     rows: list[tuple[str, dict[str, float]]] = []
     for service in traffic.services:
         shares: dict[str, float] = {}
@@ -150,7 +163,7 @@ def _shares(traffic: Traffic, names: Names) -> Figure | None:
             rows.append((service, shares))
     if not rows:
         return None
-    hardware = list(dict.fromkeys(name for _, shares in rows for name in shares))
+    hardware = sorted({name for _, shares in rows for name in shares}, key=styles.__getitem__)
     title = "Who serves what"
     words = "; ".join(
         f"{service}: {listed([f'{name} {percent(share)}' for name, share in shares.items()])}"
@@ -161,7 +174,7 @@ def _shares(traffic: Traffic, names: Names) -> Figure | None:
         title,
         f"{words}.",
         [(service, [shares.get(name, 0.0) for name in hardware]) for service, shares in rows],
-        hardware,
+        [(name, styles[name]) for name in hardware],
     )
     return Figure(title, "Share of each service's requests over the horizon, by hardware.", drawing)
 
@@ -173,7 +186,7 @@ def _alternatives(plan: Plan, names: Names) -> Figure | None:
     bars = [Bar("this plan", plan.objective_usd, usd(plan.objective_usd))]
     for a, cost in found[:12]:
         extra = f" ({percent(a.extra_share, signed=True)})" if a.extra_share is not None else ""
-        bars.append(Bar(names.in_words(a.name), cost, f"{usd(cost)}{extra}", series=1))
+        bars.append(Bar(names.in_words(a.name), cost, f"{usd(cost)}{extra}", series=5))
     title = "What the alternatives cost"
     impossible = [names.in_words(a.name) for a in plan.alternatives if not a.feasible]
     caption = "Net present US dollars of the best fleet of each single kind of hardware."
@@ -191,7 +204,7 @@ def _levels(plan: Plan) -> Figure | None:
         verdict = "" if kept(s.promise, s.promised, s.reached) else " NOT KEPT"
         relation = "≥" if speed else "≤"
         label = f"{s.service}: {s.promise} {relation} {number(s.promised)} {s.unit}, p{s.percentile * 100:g}"
-        series = 0 if not verdict else 3
+        series = NEUTRAL if not verdict else 3
         bars.append(Bar(label, used, f"{number(s.reached)} {s.unit}{verdict}", series=series))
     if not bars:
         return None

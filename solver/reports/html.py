@@ -14,7 +14,7 @@ from solver.reports.escape import json_in_html, plain
 from solver.reports.figures import figures
 from solver.reports.sections import sections
 from solver.reports.units import dollars, number, percent, usd
-from solver.reports.words import answer
+from solver.reports.words import sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,7 +26,7 @@ def render_html(plan: Plan) -> str:
         .get_template("report.html.j2")
         .render(
             plan=plan,
-            answer=plan.answer or answer(plan),
+            answer=sentences(plan),
             facts=_facts(plan),
             figures=[(f.title, f.caption, Markup(f.drawing)) for f in figures(plan)],  # noqa: S704 (escaped in svg)
             sections=sections(plan),

@@ -84,12 +84,13 @@ def _systems(plan: Plan) -> Section:
         count = f"up to {line.count:,}" if line.acquisition == "rent-hourly" else f"{line.count:,}"
         rows.append((line.site, line.name, way, count, unit, line.cost_usd))
     if len(rows) > 1:
-        rows.append(("All sites", "", "", "", "", sum(row[5] for row in rows)))
+        rows.append(("All sites", None, None, None, None, sum(row[5] for row in rows)))
     return Section(
         "systems",
         "Systems to get",
         "Total: net present US dollars over the horizon, with energy, space and support, less the "
-        "residual value. Unit price: US dollars per system, or per system and hour (/h).",
+        "residual value; token APIs stand under cost. Unit price: US dollars per system, or per system and "
+        "hour (/h).",
         (
             Column("Site"),
             Column("System"),

@@ -1,7 +1,7 @@
 """Figures as inline SVG, drawn by hand: no script, readable in print, without colour and by a screen reader.
 
 Coordinates are in units of the viewBox, about CSS pixels on a desktop. Colours come from the page's
-CSS variables ``--c1`` to ``--c6``, ``--ink``, ``--soft`` and ``--paper``; series differ by pattern as well.
+CSS variables ``--c1`` to ``--c7``, ``--ink``, ``--soft`` and ``--paper``; series differ by pattern as well.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from solver.reports.escape import html, plain
 
-WIDTH = 520
+WIDTH = 460
 ROW = 44  # height of a labelled bar
 FONT = 13.5
 _CHARACTER = 7.3  # mean width of a character at FONT
 _SERIES = 6
+NEUTRAL = -1  # the series of a bar that stands for no hardware
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Bar:
     end: float
     text: str
     start: float = 0.0
-    series: int = 0
+    series: int = NEUTRAL
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Series:
 
     name: str
     values: tuple[float, ...]
+    style: int = 0
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -67,8 +69,8 @@ def bar_figure(
     mark: tuple[float, str] | None = None,
 ) -> str:
     """Horizontal bars over a common axis, optionally with a marked value (a limit)."""
-    top = max([bar.end for bar in bars] + ([mark[0]] if mark else []) + [0.0]) or 1.0
-    marks = ticks(0.0, top, 4)
+    top = max([bar.end for bar in bars] + ([mark[0] * 1.25] if mark else []) + [0.0]) or 1.0
+    marks = ticks(0.0, top)
     head = 22 if mark else 8
     height = head + ROW * len(bars) + 30
     scale = (WIDTH - 16) / marks[-1]
@@ -83,40 +85,44 @@ def bar_figure(
         parts.append(_text(WIDTH - 8, y + 16, value, anchor="end", strong=True))
         parts.append(
             f'<rect x="{x:.1f}" y="{y + 21}" width="{wide:.1f}" height="16" rx="2" '
-            f'fill="url(#{key}-p{bar.series % _SERIES})" class="edge"/>'
+            f'fill="url(#{key}-p{_style(bar.series)})" class="edge"/>'
         )
     if mark:
         x = 8 + mark[0] * scale
         parts.append(f'<line x1="{x:.1f}" y1="{head - 4}" x2="{x:.1f}" y2="{bottom}" class="limit"/>')
         anchor = "end" if x > WIDTH / 2 else "start"
         parts.append(_text(x, head - 8, mark[1], anchor=anchor, small=True))
-    used = {bar.series % _SERIES for bar in bars}
+    used = {_style(bar.series) for bar in bars}
     return _figure(key, title, description, height, used, parts)
 
 
 def share_figure(
-    key: str, title: str, description: str, rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[str]
+    key: str,
+    title: str,
+    description: str,
+    rows: Sequence[tuple[str, Sequence[float]]],
+    names: Sequence[tuple[str, int]],
 ) -> str:
-    """One bar of 100 % per row, divided among ``names``, with a legend."""
-    legend, legend_height = _legend(key, names, 8)
+    """One bar of 100 % per row, divided among ``names`` (each with its series number), with a legend."""
+    legend, legend_height = _legend(key, names)
     height = legend_height + ROW * len(rows) + 30
     scale, bottom = (WIDTH - 16) / 1.0, height - 26
     parts = [legend, _axis([0, 0.25, 0.5, 0.75, 1], scale, legend_height, bottom, lambda v: f"{v * 100:g} %")]
     for n, (label, shares) in enumerate(rows):
         y, x = legend_height + ROW * n, 8.0
         parts.append(_text(8, y + 16, shortened(label, WIDTH - 16)))
-        for s, share in enumerate(shares):
+        for (_, style), share in zip(names, shares, strict=True):
             wide = share * scale
             if wide <= 0:
                 continue
             parts.append(
                 f'<rect x="{x:.1f}" y="{y + 21}" width="{wide:.1f}" height="18" '
-                f'fill="url(#{key}-p{s % _SERIES})" class="edge"/>'
+                f'fill="url(#{key}-p{_style(style)})" class="edge"/>'
             )
             if wide > 44:
                 parts.append(_badge(x + wide / 2, y + 34, f"{share * 100:.0f} %"))
             x += wide
-    return _figure(key, title, description, height, set(range(min(len(names), _SERIES))), parts)
+    return _figure(key, title, description, height, {_style(style) for _, style in names}, parts)
 
 
 def hours_figure(
@@ -130,29 +136,33 @@ def hours_figure(
 ) -> str:
     """Stacked steps over time with a line above them; ``units`` names the x and the y axis."""
     count = len(line.values)
-    names = [layer.name for layer in layers]
-    legend, head = _legend(key, [*names, line.name], 8, last_is_line=True)
-    left, height = 52, head + 214
-    top, bottom = head + 18, height - 40
+    legend, head = _legend(key, [(layer.name, layer.style) for layer in layers], line.name)
+    left, height = 52, head + 224
+    top, bottom = head + 28, height - 40
     totals = [sum(column) for column in zip(*(layer.values for layer in layers), strict=True)] or [0.0]
     marks = ticks(0.0, max(*totals, *line.values, 1e-12), 4)
     across, up = (WIDTH - left - 10) / count, (bottom - top) / marks[-1]
-    parts = [legend, _text(8, top - 6, units[1], small=True)]
+    parts = [legend, _text(8, top - 14, units[1], small=True)]
     for value in marks:
         y = bottom - value * up
         parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{WIDTH - 10}" y2="{y:.1f}" class="grid"/>')
         parts.append(_text(left - 6, y + 4, f"{value:,.6g}", anchor="end", small=True))
     base = [0.0] * count
-    for n, layer in enumerate(layers):
+    for layer in layers:
         upper = [b + v for b, v in zip(base, layer.values, strict=True)]
         path = _steps(upper, left, across, bottom, up) + _steps(base, left, across, bottom, up, back=True)
-        parts.append(f'<path d="M{path}Z" fill="url(#{key}-p{n % _SERIES})" class="edge"/>')
+        parts.append(f'<path d="M{path}Z" fill="url(#{key}-p{_style(layer.style)})" class="edge"/>')
         base = upper
     parts.append(f'<path d="M{_steps(line.values, left, across, bottom, up)}" class="line"/>')
     for position, text in x_ticks:
         parts.append(_text(left + position * across, bottom + 17, text, anchor="middle", small=True))
     parts.append(_text(WIDTH - 10, height - 6, units[0], anchor="end", small=True))
-    return _figure(key, title, description, height, set(range(min(len(layers), _SERIES))), parts)
+    return _figure(key, title, description, height, {_style(layer.style) for layer in layers}, parts)
+
+
+def _style(series: int) -> int:
+    """The pattern of a series: they repeat after six; neutral is the seventh."""
+    return _SERIES if series == NEUTRAL else series % _SERIES
 
 
 def _steps(
@@ -178,20 +188,21 @@ def _axis(
     return "".join(parts)
 
 
-def _legend(key: str, names: Sequence[str], x0: float, last_is_line: bool = False) -> tuple[str, float]:
+def _legend(key: str, names: Sequence[tuple[str, int]], line: str = "") -> tuple[str, float]:
     """Swatches with names, wrapped to the width; and the height they take."""
-    parts, x, y = [], x0, 18.0
-    for n, name in enumerate(names):
+    parts, x0, y = [], 8.0, 18.0
+    x = x0
+    for name, style in [*names, *([(line, None)] if line else [])]:
         text = shortened(name, WIDTH - 60)
         wide = 26 + len(text) * _CHARACTER + 14
         if x > x0 and x + wide > WIDTH:
             x, y = x0, y + 22
-        if last_is_line and n == len(names) - 1:
+        if style is None:
             parts.append(f'<path d="M{x:.1f},{y - 5}h20" class="line"/>')
         else:
             parts.append(
                 f'<rect x="{x:.1f}" y="{y - 12}" width="20" height="14" '
-                f'fill="url(#{key}-p{n % _SERIES})" class="edge"/>'
+                f'fill="url(#{key}-p{_style(style)})" class="edge"/>'
             )
         parts.append(_text(x + 26, y, text))
         x += wide
@@ -222,6 +233,7 @@ def _patterns(key: str, used: set[int]) -> str:
         '<circle cx="4" cy="4" r="1.6" class="dot"/>',
         '<path d="M-2,6l4,4M0,0l8,8M6,-2l4,4"/>',
         '<path d="M4,0v8"/>',
+        "",
     )
     return "".join(
         f'<pattern id="{key}-p{n}" width="8" height="8" patternUnits="userSpaceOnUse">'

@@ -17,7 +17,7 @@ from solver.reports.words import answer
 def print_plan(plan: Plan, console: Console) -> None:
     """Print a plan; text of others is shown as text, whatever it holds."""
     _heading(console, f"{plan.workload}: the answer")
-    console.print(Text(plain(plan.answer or answer(plan))))
+    console.print(Text(answer(plan)))
     for section in sections(plan):
         _heading(console, section.title)
         sources = _table(console, section)

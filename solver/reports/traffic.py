@@ -130,39 +130,54 @@ class Traffic:
         """
         total = [0.0] * len(self.hours)
         for pool in self.plan.pools:
-            if pool.service != service:
-                continue
-            use = self._use_per_rps(pool)
-            if use <= 0:
-                continue
-            for n, hour in enumerate(self.hours):
-                if _serves(pool, hour):
-                    total[n] += safe_load(self.plan, pool) / use
+            use = self._use_per_rps.get(_target(pool), 0.0) if pool.service == service else 0.0
+            if use > 0:
+                carried = safe_load(self.plan, pool) / use
+                for n in self._hours_of(pool):
+                    total[n] += carried
         return total
 
     def peak_load(self, pool: Pool) -> float:
         """Largest use of a pool's safe load in any hour, as a share (of the scarcest resource)."""
-        rows, safe = _rows(self.plan, pool.point), safe_load(self.plan, pool)
+        rows, safe = use_rows(self.plan, pool.point), safe_load(self.plan, pool)
         target, k, peak = _target(pool), self.services.index(pool.service), 0.0
-        for hour in self.hours:
-            if not _serves(pool, hour):
-                continue
+        for n in self._hours_of(pool):
+            hour = self.hours[n]
             buckets = self.parts.get((pool.service, hour.period), {}).get(target, {})
             for row in rows:
                 peak = max(peak, sum(row[b] * share for b, share in buckets.items()) * hour.rate_rps[k])
         return peak / safe if safe > 0 else 0.0
 
-    def _use_per_rps(self, pool: Pool) -> float:
-        """Replicas taken by one request per second of the mix that the pool's point serves."""
-        mix: dict[int, float] = defaultdict(float)
-        k = self.services.index(pool.service)
-        for hour in self.hours:
-            for b, share in self.parts.get((pool.service, hour.period), {}).get(_target(pool), {}).items():
-                mix[b] += share * hour.rate_rps[k] * hour.hours
-        whole = sum(mix.values())
-        if not whole:
-            return 0.0
-        return max(sum(row[b] * w for b, w in mix.items()) / whole for row in _rows(self.plan, pool.point))
+    def _hours_of(self, pool: Pool) -> list[int]:
+        """Positions of the hours in which a pool runs."""
+        if pool.mode == "elastic":
+            return self._by_period.get(pool.period, [])
+        return [n for n, hour in enumerate(self.hours) if pool.epoch in (None, hour.epoch)]
+
+    @cached_property
+    def _by_period(self) -> dict[int | None, list[int]]:
+        found: dict[int | None, list[int]] = {}
+        for n, hour in enumerate(self.hours):
+            found.setdefault(hour.period, []).append(n)
+        return found
+
+    @cached_property
+    def _use_per_rps(self) -> dict[Target, float]:
+        """Replicas taken by one request per second of the mix that each target serves."""
+        mixes: dict[Target, dict[int, float]] = {}
+        for service in self.services:
+            k = self.services.index(service)
+            for hour in self.hours:
+                for target, buckets in self.parts.get((service, hour.period), {}).items():
+                    mix = mixes.setdefault(target, defaultdict(float))
+                    for b, share in buckets.items():
+                        mix[b] += share * hour.rate_rps[k] * hour.hours
+        found = {}
+        for target, mix in mixes.items():
+            whole, rows = sum(mix.values()), use_rows(self.plan, target.point)
+            if whole > 0 and rows:
+                found[target] = max(sum(row[b] * w for b, w in mix.items()) / whole for row in rows)
+        return found
 
 
 def safe_load(plan: Plan, pool: Pool) -> float:
@@ -178,19 +193,14 @@ def safe_load(plan: Plan, pool: Pool) -> float:
     return slope * pool.replicas + intercept
 
 
-def _rows(plan: Plan, point: str) -> Sequence[Sequence[float]]:
+def use_rows(plan: Plan, point: str) -> Sequence[Sequence[float]]:
+    """Replicas per request/s of each length bucket, one row per resource of an operating point."""
     facts: Mapping[str, Any] = plan.points.get(point, {})
     return [[float(u) for u in row] for row in facts.get("use", ())]
 
 
 def _target(pool: Pool) -> Target:
     return Target(pool.point, pool.site, pool.mode)
-
-
-def _serves(pool: Pool, hour: Hour) -> bool:
-    if pool.mode == "elastic":
-        return pool.period == hour.period
-    return pool.epoch in (None, hour.epoch)
 
 
 def _curves(workload: Workload, epoch: int) -> list[tuple[float, ...]]:

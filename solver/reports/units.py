@@ -12,6 +12,8 @@ _TOKENS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 def usd(value: float) -> str:
     """Dollars with three significant digits: $1.23M, $515k, $12.30, $0.0042."""
     sign, amount = ("-" if value < 0 else ""), abs(value)
+    if amount == 0:
+        return "$0"
     for scale, letter in _MONEY:
         if amount >= scale * 0.9995:
             return f"{sign}${_three(amount / scale)}{letter}"
@@ -38,7 +40,8 @@ def percent(share: float, signed: bool = False) -> str:
     value = share * 100
     text = f"{value:.3g}" if abs(value) < 1 else f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
     if 99 <= value < 100:
-        text = f"{math.floor(value * 100) / 100:g}"
+        digits = 10 if value < 99.9 else 100
+        text = f"{math.floor(value * digits) / digits:g}"
     return f"{'+' if signed and value > 0 else ''}{text} %"
 
 

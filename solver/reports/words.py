@@ -18,7 +18,12 @@ _UNITS = {
 
 def answer(plan: Plan) -> str:
     """What to get, at what cost, how sure that is, what decides it, and what the runner-up costs."""
-    sentences = [
+    return " ".join(sentences(plan))
+
+
+def sentences(plan: Plan) -> list[str]:
+    """The sentences of the answer; the first one is the decision."""
+    found = [
         _fleet_sentence(plan),
         _cost_sentence(plan),
         _sure_sentence(plan),
@@ -26,7 +31,7 @@ def answer(plan: Plan) -> str:
         _entry_sentence(plan),
         _deciding_sentence(plan),
     ]
-    return plain(" ".join(sentence for sentence in sentences if sentence))
+    return [plain(sentence) for sentence in found if sentence]
 
 
 def _fleet_sentence(plan: Plan) -> str:
@@ -36,7 +41,7 @@ def _fleet_sentence(plan: Plan) -> str:
     parts = [f"{_VERBS.get(way, way)} {listed(items)}" for way, items in groups.items()]
     parts += _api_words(plan)
     if not parts:
-        return "There is nothing to buy: no service asks for any tokens."
+        return "There is nothing to buy, rent or call: no service asks for any tokens."
     sentence = "; ".join(parts[:-1]) + ("; and " if len(parts) > 1 else "") + parts[-1]
     return f"{sentence[0].upper()}{sentence[1:]}."
 
@@ -103,10 +108,11 @@ def _runner_up_sentence(plan: Plan) -> str:
     names, other = Names(plan), runner_up(plan)
     if other is not None and other.objective_usd is not None:
         extra = f" ({percent(other.extra_share, signed=True)})" if other.extra_share is not None else ""
-        fleet_words = f": {names.in_words(other.fleet)}" if other.fleet else ""
+        alone = len({s.system for s in plan.systems}) + any(r.mode == "api" for r in plan.routes) < 2
+        which = "The next best kind of hardware alone" if alone else "The best single kind of hardware alone"
         return (
-            f"The next best single kind, {names.in_words(other.name)}, would cost "
-            f"{usd(other.objective_usd)}{extra}{fleet_words}."
+            f"{which}, {names.in_words(other.fleet or other.name)}, would cost "
+            f"{usd(other.objective_usd)}{extra}."
         )
     if plan.alternatives and not any(a.feasible for a in plan.alternatives):
         return "No single kind of hardware can do it alone."
