@@ -1,4 +1,4 @@
-"""Every family and cost term has a formula, a section in the docs, a check, and an instance in which it binds."""
+"""Every family and cost term has a formula, a docs section, a check, and an instance in which it binds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from small_problems import make_case
 
 from solver.backend.highs import HighsModel
-from solver.domain.workload import Demand, HardwarePolicy, Money, ServiceLevels, Site
+from solver.domain.workload import Demand, HardwarePolicy, Horizon, Money, ServiceLevels, Site
 from solver.formulation.build import build_program
 from solver.formulation.problem import Problem, make_epochs, make_periods
 from solver.formulation.registry import COSTS, FAMILIES
@@ -28,18 +28,41 @@ def base() -> Problem:
     Nothing binds but demand and capacity: p0 needs 2 replicas of one system each, 2 x $100k = $200k.
     """
     problem = make_case(1).prepared.problem
-    service = problem.workload.services[0].model_copy(update={
-        "demand": Demand(rate_rps=(2.0,)), "levels": ServiceLevels(), "acquisitions": ("buy", "rent", "api")})
-    workload = problem.workload.model_copy(update={
-        "services": (service,), "sites": (Site(name="a", energy_usd_kwh=0.0),),
-        "money": Money(discount_rate=0.0), "hardware": HardwarePolicy()})
+    service = problem.workload.services[0].model_copy(
+        update={
+            "demand": Demand(rate_rps=(2.0,)),
+            "levels": ServiceLevels(),
+            "acquisitions": ("buy", "rent", "api"),
+        }
+    )
+    workload = problem.workload.model_copy(
+        update={
+            "services": (service,),
+            "sites": (Site(name="a", energy_usd_kwh=0.0),),
+            "money": Money(discount_rate=0.0),
+            "hardware": HardwarePolicy(),
+        }
+    )
     points = tuple(
-        replace(p, use=((u, u), (u, u)), lines=(Line(1, 10**6, 1.0, 0.0),), systems_per_replica=Fraction(1),
-                ttft_s=(0.5, 0.5))
-        for p, u in zip(problem.points, (1.0, 2.0), strict=True))
+        replace(
+            p,
+            use=((u, u), (u, u)),
+            lines=(Line(1, 10**6, 1.0, 0.0),),
+            systems_per_replica=Fraction(1),
+            ttft_s=(0.5, 0.5),
+        )
+        for p, u in zip(problem.points, (1.0, 2.0), strict=True)
+    )
     offers = tuple(replace(o, price_usd=100_000.0) for o in problem.offers)
-    return replace(problem, workload=workload, epochs=make_epochs(workload), points=points, offers=offers,
-                   apis=(), periods=make_periods(workload, make_epochs(workload)))
+    return replace(
+        problem,
+        workload=workload,
+        epochs=make_epochs(workload),
+        points=points,
+        offers=offers,
+        apis=(),
+        periods=make_periods(workload, make_epochs(workload)),
+    )
 
 
 def change(problem: Problem, **updates: object) -> Problem:
@@ -62,8 +85,21 @@ def with_promise() -> Problem:
 
 
 def with_api(limit: float | None = None, price: float = 1e-9) -> Problem:
-    api = ApiPoint("chat/api", "chat", "api", "v", (price, price), (100.0, 100.0), (True, True), {}, 0.5, 0.02,
-                   limit, None, "test")
+    api = ApiPoint(
+        "chat/api",
+        "chat",
+        "api",
+        "v",
+        (price, price),
+        (100.0, 100.0),
+        (True, True),
+        {},
+        0.5,
+        0.02,
+        limit,
+        None,
+        "test",
+    )
     return replace(base(), apis=(api,))
 
 
@@ -82,6 +118,27 @@ def with_wear() -> Problem:
     return replace(problem, points=worn)
 
 
+def later(years: float) -> Problem:
+    """The better system can be had only after a year of two."""
+    problem = offered(available_years=years)
+    workload = problem.workload.model_copy(update={"horizon": Horizon(years=2, epoch_years=1)})
+    epochs = make_epochs(workload)
+    return replace(problem, workload=workload, epochs=epochs, periods=make_periods(workload, epochs))
+
+
+def offered(**updates: object) -> Problem:
+    problem = base()
+    return replace(problem, offers=(replace(problem.offers[0], **updates), *problem.offers[1:]))  # type: ignore[arg-type]
+
+
+def with_vendors() -> Problem:
+    """Another vendor's system at the same price with half the throughput."""
+    problem = base()
+    facts = dict(problem.systems)
+    facts["s2"] = replace(facts["s2"], vendor="w")
+    return replace(problem, systems=facts)
+
+
 def expensive_energy() -> Problem:
     return change(base(), sites=(Site(name="a", energy_usd_kwh=1.0),))
 
@@ -97,13 +154,18 @@ BINDING: dict[str, Callable[[], Problem]] = {
     "supply": lambda: change(base(), hardware=HardwarePolicy(supply={"s1": 1})),
     "promised": lambda: change(base(), hardware=HardwarePolicy(minimum={"s2": 3})),
     "budget": lambda: change(with_api(price=1.0), money=Money(discount_rate=0.0, budget_capex_usd=150_000)),
+    "available": lambda: later(1.0),
+    "lots": lambda: offered(minimum_lot=3),
+    "vendor_share": lambda: change(with_vendors(), hardware=HardwarePolicy(vendor_share={"v": 0.4})),
     "power": lambda: change(with_api(price=1.0), sites=(Site(name="a", energy_usd_kwh=0.0, power_kw=16.0),)),
     "racks": lambda: change(with_api(price=1.0), sites=(Site(name="a", energy_usd_kwh=0.0, rack_units=4.0),)),
     "endurance": with_wear,
     "purchase": base,
     "rental": with_rent,
     "energy": expensive_energy,
-    "space": lambda: change(base(), sites=(Site(name="a", energy_usd_kwh=0.0, space_usd_per_rack_unit_month=99.0),)),
+    "space": lambda: change(
+        base(), sites=(Site(name="a", energy_usd_kwh=0.0, space_usd_per_rack_unit_month=99.0),)
+    ),
     "api": lambda: with_api(price=1e-6),
 }
 
@@ -136,6 +198,6 @@ def test_formula_stands_in_the_docstring(entry: object) -> None:
 
 
 def test_every_entry_has_an_independent_check() -> None:
-    from solver.verify.checks import CHECKS
+    from solver.verify import CHECKS
 
     assert {*FAMILIES, *COSTS} <= set(CHECKS)

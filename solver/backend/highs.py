@@ -25,7 +25,7 @@ from solver.formulation.model import Program
 
 #: Coefficients outside this range are refused before the solver sees them.
 SMALLEST, LARGEST = 9e-7, 1e7
-OPTIONS: dict[str, object] = {
+OPTIONS: dict[str, bool | int | float | str] = {
     "output_flag": False,
     "threads": 1,
     "random_seed": 0,
@@ -65,7 +65,7 @@ def _swallow_banner() -> None:
     kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 1)
-        highspy.Highs()
+        highspy.Highs()  # type: ignore[no-untyped-call]
         ctypes.CDLL(None).fflush(None)
     finally:
         os.dup2(kept, 1)
@@ -109,7 +109,7 @@ class HighsModel:
         self._check_transfer()
         self.build_seconds = time.perf_counter() - started
 
-    def _option(self, name: str, value: object) -> None:
+    def _option(self, name: str, value: bool | int | float | str) -> None:
         if self._highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise RuntimeError(f"HiGHS does not accept option {name} = {value!r}")
 
@@ -199,7 +199,7 @@ class HighsModel:
                 if interrupted:
                     raise
                 interrupted = True
-                self._highs.cancelSolve()
+                self._highs.cancelSolve()  # type: ignore[no-untyped-call]
         if failure:
             raise failure[0]
         return interrupted

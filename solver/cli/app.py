@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -69,6 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RecursionError:
         sys.stderr.write("the input is nested too deeply\n")
         raise SystemExit(int(ExitCode.BAD_INPUT)) from None
+    except Exception as error:
+        if os.environ.get("SOLVER_DEBUG"):
+            raise
+        sys.stderr.write(f"our fault: {type(error).__name__}: {error} (SOLVER_DEBUG=1 shows where)\n")
+        raise SystemExit(int(ExitCode.OUR_FAULT)) from None
 
 
 if __name__ == "__main__":

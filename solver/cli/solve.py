@@ -25,7 +25,9 @@ def solve(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change a value: path=value, repeatable.")
     ] = None,
-    gap: Annotated[float, typer.Option(min=0.0, help="Relative gap at which a plan counts as optimal.")] = 0.0,
+    gap: Annotated[
+        float, typer.Option(min=0.0, help="Relative gap at which a plan counts as optimal.")
+    ] = 0.0,
     time_limit: Annotated[
         float | None, typer.Option(min=0.0, help="Seconds after which the best plan so far is taken.")
     ] = 120.0,
@@ -54,7 +56,8 @@ def solve(
 
 
 def explain(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.json.")], as_json: AsJson = False
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.json.")],
+    as_json: AsJson = False,
 ) -> None:
     """Tell a saved plan again, after checking it."""
     plan, failures = _checked(plan_file)
@@ -65,13 +68,22 @@ def explain(
 
 
 def verify(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.json.")], as_json: AsJson = False
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.json.")],
+    as_json: AsJson = False,
 ) -> None:
     """Re-check a saved plan in exact arithmetic, from the numbers in its file."""
     plan, failures = _checked(plan_file)
     if as_json:
-        typer.echo(json.dumps({"verified": not failures, "failures": failures, "workload": plan.workload,
-                               "objective_usd": plan.objective_usd}))
+        typer.echo(
+            json.dumps(
+                {
+                    "verified": not failures,
+                    "failures": failures,
+                    "workload": plan.workload,
+                    "objective_usd": plan.objective_usd,
+                }
+            )
+        )
     elif failures:
         typer.echo(f"{plan_file}: {len(failures)} checks failed")
         for failure in failures:
@@ -104,13 +116,26 @@ def _show(plan: Plan, as_json: bool) -> None:
 def _ending(error: SolverError, as_json: bool) -> SolverError:
     """With --json the ending without a plan is an object too."""
     if as_json:
-        words = {ExitCode.BAD_INPUT: "bad input", ExitCode.INFEASIBLE: "infeasible",
-                 ExitCode.NUMERICALLY_REFUSED: "refused for numerical reasons",
-                 ExitCode.LIMIT_WITHOUT_PLAN: "limit reached without a plan",
-                 ExitCode.VERIFICATION_FAILED: "verification failed"}
-        typer.echo(json.dumps({
-            "outcome": words.get(error.exit_code, "failed"), "objective_usd": None, "bound_usd": None,
-            "gap": None, "verified": False, "systems": [], "service_levels": [],
-            "message": str(error), "reasons": list(getattr(error, "reasons", ())),
-        }))
+        words = {
+            ExitCode.BAD_INPUT: "bad input",
+            ExitCode.INFEASIBLE: "infeasible",
+            ExitCode.NUMERICALLY_REFUSED: "refused for numerical reasons",
+            ExitCode.LIMIT_WITHOUT_PLAN: "limit reached without a plan",
+            ExitCode.VERIFICATION_FAILED: "verification failed",
+        }
+        typer.echo(
+            json.dumps(
+                {
+                    "outcome": words.get(error.exit_code, "failed"),
+                    "objective_usd": None,
+                    "bound_usd": None,
+                    "gap": None,
+                    "verified": False,
+                    "systems": [],
+                    "service_levels": [],
+                    "message": str(error),
+                    "reasons": list(getattr(error, "reasons", ())),
+                }
+            )
+        )
     return error

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from solver.domain.quantity import Frozen, Quantity
 
-SystemKind = Literal["sram-wafer", "sram-chip", "hbm-gpu", "hbm-other", "dram-cpu", "rom-weight", "nvm-weight"]
+SystemKind = Literal[
+    "sram-wafer", "sram-chip", "hbm-gpu", "hbm-other", "dram-cpu", "rom-weight", "nvm-weight"
+]
 
 #: Every quantity a system may carry: name -> (unit, meaning). All are per *system* unless named per chip.
 SYSTEM_QUANTITIES: dict[str, tuple[str, str]] = {

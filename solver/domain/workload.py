@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,8 @@ from solver.domain.quantity import Frozen
 from solver.errors import Place
 
 Precision = Literal["fp16", "fp8", "fp4"]
+#: A month, written as 2027-07.
+Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 Acquisition = Literal["buy", "lease", "reserve", "rent", "spot", "api"]
 
 HOURS_PER_YEAR = 8766.0  # 365.25 days
@@ -104,7 +106,9 @@ class Money(Frozen):
     """How costs at different times and of different kinds are added up."""
 
     discount_rate: float = Field(default=0.08, ge=0)
-    support_share_per_year: float = Field(default=0.0, ge=0)  # of the purchase price, where an offer is silent
+    support_share_per_year: float = Field(
+        default=0.0, ge=0
+    )  # of the purchase price, where an offer is silent
     residual_share: float = Field(default=0.0, ge=0, lt=1)  # of the purchase price, at the end of the horizon
     budget_capex_usd: float | None = Field(default=None, gt=0)
     budget_total_usd: float | None = Field(default=None, gt=0)
@@ -128,7 +132,7 @@ class HardwarePolicy(Frozen):
     supply: dict[str, int] = {}  # system id -> systems that can be bought within the horizon
     minimum: dict[str, int] = {}  # system id -> systems that must be in the fleet (already promised)
     owned: dict[str, int] = {}  # system id -> systems already there: no purchase price
-    available_from: dict[str, str] = {}  # system id -> "2027-07": none serves before that month
+    available_from: dict[str, Month] = {}  # system id -> "2027-07": none serves before that month
     vendor_share: dict[str, float] = {}  # vendor -> largest share of the purchase money
 
 
@@ -146,7 +150,7 @@ class WorkloadOffer(Frozen):
     term_months: int = Field(default=12, gt=0)
     minimum_lot: int = Field(default=1, ge=1)  # none, or at least so many at a time
     supply_per_year: float | None = Field(default=None, ge=0)
-    available_from: str = ""
+    available_from: Month | None = None
     interruption_share: float = Field(default=0.0, ge=0, lt=1)  # spot: share of time it is taken away
     residual_share: float | None = Field(default=None, ge=0, lt=1)
     support_share_per_year: float | None = Field(default=None, ge=0)
@@ -162,7 +166,7 @@ class Horizon(Frozen):
 
     years: float = Field(default=3.0, gt=0, le=30)
     epoch_years: float | None = Field(default=None, gt=0)
-    start: str = "2027-01"
+    start: Month = "2027-01"
 
 
 class Workload(Frozen):

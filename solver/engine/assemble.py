@@ -226,7 +226,7 @@ def bindings(
 
     Shadow prices are those of the linear program with the whole numbers fixed.
     """
-    from solver.engine.infeasible import _original_path
+    from solver.engine.infeasible import original_path
 
     assert outcome.values is not None
     found: dict[str, Binding] = {}
@@ -238,7 +238,7 @@ def bindings(
         step = max((abs(a) for c, a in row.terms if program.columns[c].integer), default=0.0)
         if slack > max(step, 1e-6 * max(1.0, abs(row.rhs))) - 1e-9 or row.statement in found:
             continue
-        path = _original_path(loaded, prepared, row.statement)
+        path = original_path(loaded, prepared, row.statement)
         found[row.statement] = Binding(
             sentence=row.sentence,
             family=row.family,

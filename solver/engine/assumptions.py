@@ -5,6 +5,7 @@ from __future__ import annotations
 from solver.domain.catalog import Catalog
 from solver.domain.quantity import Quantity
 from solver.formulation.prepare import Prepared
+from solver.operating_points.apis import ASSUMED_TOK_S
 from solver.plan.plan import Assumption, Route, SystemPurchase
 
 #: Values of a system that decide capacity and money, besides its price.
@@ -53,8 +54,24 @@ def assumptions(
     for api in prepared.problem.apis:
         if api.id in used:
             entry = catalog.apis[api.api]
+            if entry.output_tok_s_per_user is None:
+                found.append(_assumed_speed(api.provider))
             found.append(_from(api.provider, "output price per million tokens", entry.output_usd_per_m, 0.0))
     return tuple(_unique(found))
+
+
+def _assumed_speed(provider: str) -> Assumption:
+    return Assumption(
+        subject=provider,
+        quantity="speed per user of the API",
+        value=ASSUMED_TOK_S,
+        unit="tok/s",
+        low=20.0,
+        high=100.0,
+        evidence="assumed",
+        source="the provider publishes no speed; typical hosted endpoints",
+        date="2026-11",
+    )
 
 
 def _from(subject: str, name: str, quantity: Quantity, share: float) -> Assumption:

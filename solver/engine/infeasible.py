@@ -14,6 +14,7 @@ from solver.errors import InfeasibleError
 from solver.formulation.build import build_program
 from solver.formulation.model import Program, Row
 from solver.formulation.prepare import Prepared
+from solver.operating_points.point import Screened
 
 TIME_LIMIT_S = 20.0
 
@@ -50,8 +51,8 @@ def _service_reason(loaded: LoadedWorkload, prepared: Prepared, service: Service
     return f"{place}: nothing in the catalog can serve {service.name!r}: {shown or 'no system is allowed'}"
 
 
-def _one_per_system(candidates: list) -> list:  # type: ignore[type-arg]
-    seen: dict[str, object] = {}
+def _one_per_system(candidates: list[Screened]) -> list[Screened]:
+    seen: dict[str, Screened] = {}
     for candidate in candidates:
         seen.setdefault(candidate.system, candidate)
     return list(seen.values())
@@ -81,7 +82,7 @@ def _feasible(program: Program) -> bool:
 
 def _sentence(loaded: LoadedWorkload, prepared: Prepared, program: Program, statement: str) -> str:
     rows = [row for row in program.rows if row.statement == statement]
-    path = _original_path(loaded, prepared, statement)
+    path = original_path(loaded, prepared, statement)
     words = (
         rows[0].sentence
         if rows[0].family != "demand"
@@ -90,16 +91,16 @@ def _sentence(loaded: LoadedWorkload, prepared: Prepared, program: Program, stat
     return f"  {loaded.place(path)}: {words}"
 
 
-def _original_path(loaded: LoadedWorkload, prepared: Prepared, statement: str) -> str:
+def original_path(loaded: LoadedWorkload, prepared: Prepared, statement: str) -> str:
     """Services and sites are sorted for the program; find them again in the order of the file."""
     parts = statement.split(".")
-    for group, sorted_items, items in (
-        ("services", prepared.problem.services, loaded.workload.services),
-        ("sites", prepared.problem.sites, loaded.workload.sites),
-    ):
-        if parts[0] == group and len(parts) > 1:
-            name = sorted_items[int(parts[1])].name
-            parts[1] = str(next(n for n, item in enumerate(items) if item.name == name))
+    names: dict[str, tuple[list[str], list[str]]] = {
+        "services": ([s.name for s in prepared.problem.services], [s.name for s in loaded.workload.services]),
+        "sites": ([s.name for s in prepared.problem.sites], [s.name for s in loaded.workload.sites]),
+    }
+    if parts[0] in names and len(parts) > 1:
+        ordered, stated = names[parts[0]]
+        parts[1] = str(stated.index(ordered[int(parts[1])]))
     return ".".join(parts)
 
 

@@ -12,13 +12,20 @@ def purchase(problem: Problem, program: Program) -> None:
     """Purchase, support and residual value: price_o (v^e - residual v^T + support annuity) buy[o,i,e]."""
     for (_, o, _i, e), column in program.family("buy"):
         offer = problem.offers[int(str(o))]
+        if offer.kind != "buy":
+            continue
         factor = problem.purchase_factor(offer, int(str(e)))
         program.cost("purchase", column, offer.price_usd * factor / 1e3)
 
 
 @cost_term("rental", "sum hours price_o (hold[o,i,e] + rent[o,i,t])")
 def rental(problem: Problem, program: Program) -> None:
-    """Rent by the hour: price_o x discounted hours, for whole epochs (hold) and for single hours (rent)."""
+    """Paid by the hour: price_o x discounted hours of an epoch (hold), a period (rent), a term (lease)."""
+    for (_, o, _i, e), column in program.family("buy"):
+        offer = problem.offers[int(str(o))]
+        if offer.kind != "buy":
+            hours = problem.commitment_hours(offer, int(str(e)))
+            program.cost("rental", column, offer.price_usd * hours / 1e3)
     for (_, o, _i, e), column in program.family("hold"):
         hours = sum(problem.hours_factor(t) for t in problem.periods if t.epoch == e)
         program.cost("rental", column, problem.offers[int(str(o))].price_usd * hours / 1e3)
@@ -37,6 +44,8 @@ def energy(problem: Problem, program: Program) -> None:
 
     for (_, o, i, e), column in program.family("buy"):
         offer, site = problem.offers[int(str(o))], problem.sites[int(str(i))]
+        if not offer.on_site:
+            continue
         kw = problem.systems[offer.system].power_typ_kw
         hours = HOURS_PER_YEAR * _living_years(problem, int(str(o)), int(str(e)))
         program.cost("energy", column, kw * site.pue * site.energy_usd_kwh * hours / 1e3)
@@ -47,6 +56,8 @@ def space(problem: Problem, program: Program) -> None:
     """Rack space of bought systems: rack units x monthly rent x 12 x discounted years while they live."""
     for (_, o, i, e), column in program.family("buy"):
         offer, site = problem.offers[int(str(o))], problem.sites[int(str(i))]
+        if not offer.on_site:
+            continue
         per_year = problem.systems[offer.system].rack_units * site.space_usd_per_rack_unit_month * 12
         program.cost("space", column, per_year * _living_years(problem, int(str(o)), int(str(e))) / 1e3)
 

@@ -44,7 +44,7 @@ def prepare(
     chosen = tuple(o for o in offers if o.system in used)
     hourly = (
         menu.apis
-        or any(o.kind == "rent" for o in chosen)
+        or any(not o.committed for o in chosen)
         or any(p.wear and p.wear.kv_bytes_budget > 0 for p in menu.points)
     )
     periods = everything if hourly or not reduce else renumbered(undominated(everything))
@@ -75,8 +75,8 @@ def renumbered(periods: tuple[Period, ...]) -> tuple[Period, ...]:
 def choose_offers(
     workload: Workload, catalog: Catalog
 ) -> tuple[list[SystemOffer], dict[str, System], list[str]]:
-    """Offers the policy allows, the systems they deliver (overrides applied), and notes on what is left out."""
-    policy, notes = workload.hardware, []
+    """Offers the policy allows, their systems (overrides applied), and notes on what is left out."""
+    policy, unpriced = workload.hardware, []
     for wanted in (*policy.include, *policy.exclude, *policy.overrides, *policy.supply, *policy.minimum):
         if wanted not in catalog.systems:
             raise UsageError(f"hardware: no system is called {wanted!r}{_nearest(wanted, catalog)}")
@@ -91,37 +91,100 @@ def choose_offers(
         if hypothetical and not (policy.hypothetical or named):
             continue
         changed = with_overrides(system, policy.overrides.get(system_id, {}))
-        found = [
+        found = own_offers(workload, changed) + [
             made
             for offer in catalog.offers.values()
             if offer.system == system_id
             and offer.kind in kinds
-            and offer.id.rsplit("/", 1)[-1] in ("buy", "rent")
             and (made := system_offer(offer, changed, workload)) is not None
         ]
         for kind, name in (("buy", "price_usd"), ("rent", "cloud_usd_hr")):
-            overridden = policy.overrides.get(system_id, {}).get(name)
-            if overridden is not None and kind in kinds and not any(o.kind == kind for o in found):
-                found.append(
-                    SystemOffer(
-                        f"{system_id}/{kind}",
-                        system_id,
-                        kind,
-                        overridden,
-                        workload.money.support_share_per_year,
-                        workload.money.residual_share,
-                        4.0,
-                        None,
-                        1,
-                        system.vendor,
-                    )
-                )
+            price = policy.overrides.get(system_id, {}).get(name)
+            if price is not None and kind in kinds and not any(o.id == f"{system_id}/{kind}" for o in found):
+                found.append(priced(workload, system, kind, price))
+        found = [with_date(offer, workload) for offer in found]
         if not found:
-            notes.append(f"{system_id} has no price in the catalog and is left out")
+            unpriced.append(system_id)
             continue
         systems[system_id] = changed
         offers.extend(found)
+    notes = [f"left out, no price in the catalog: {', '.join(unpriced)}"] if unpriced else []
     return sorted(offers, key=lambda o: o.id), systems, notes
+
+
+def priced(workload: Workload, system: System, kind: str, price_usd: float) -> SystemOffer:
+    """An offer at a price that only the workload states."""
+    money = workload.money
+    return SystemOffer(
+        f"{system.id}/{kind}",
+        system.id,
+        kind,
+        price_usd,
+        money.support_share_per_year,
+        money.residual_share,
+        4.0,
+        None,
+        1,
+        system.vendor,
+    )
+
+
+def own_offers(workload: Workload, system: System) -> list[SystemOffer]:
+    """Offers that the workload itself states, and the systems that are already owned."""
+    money, found = workload.money, []
+    for offer in workload.offers:
+        if offer.system != system.id:
+            continue
+        term = offer.life_years or (4.0 if offer.kind == "buy" else offer.term_months / 12)
+        residual = money.residual_share if offer.residual_share is None else offer.residual_share
+        support = (
+            money.support_share_per_year
+            if offer.support_share_per_year is None
+            else (offer.support_share_per_year)
+        )
+        found.append(
+            SystemOffer(
+                offer.id,
+                system.id,
+                offer.kind,
+                offer.price_usd,
+                support,
+                residual,
+                term,
+                offer.supply_per_year,
+                offer.minimum_lot,
+                system.vendor,
+                None,
+                years_until(offer.available_from, workload),
+                offer.interruption_share,
+            )
+        )
+    owned = workload.hardware.owned.get(system.id, 0)
+    if owned:
+        life = max(4.0, workload.horizon.years)
+        found.append(
+            SystemOffer(
+                f"{system.id}/owned", system.id, "buy", 0.0, 0.0, 0.0, life, None, 1, system.vendor, owned
+            )
+        )
+    return found
+
+
+def with_date(offer: SystemOffer, workload: Workload) -> SystemOffer:
+    """The offer not before the workload's date for its system (late delivery, announced systems)."""
+    date = workload.hardware.available_from.get(offer.system, "")
+    if offer.supply_total is not None or not date:
+        return offer
+    return replace(offer, available_years=max(offer.available_years, years_until(date, workload)))
+
+
+def years_until(date: str | None, workload: Workload) -> float:
+    """Years from the start of the horizon to a month written as "2027-07" (0 if empty or earlier)."""
+    if not date:
+        return 0.0
+    months = [int(part) for part in (*date.split("-"), "1")[:2]]
+    start = [int(part) for part in (*workload.horizon.start.split("-"), "1")[:2]]
+    return max(0.0, (months[0] - start[0]) + (months[1] - start[1]) / 12)
 
 
 def system_offer(offer: Offer, system: System, workload: Workload) -> SystemOffer | None:
@@ -129,6 +192,9 @@ def system_offer(offer: Offer, system: System, workload: Workload) -> SystemOffe
     money = workload.money
     field = "price_usd" if offer.kind == "buy" else "cloud_usd_hr"
     override = workload.hardware.overrides.get(system.id, {}).get(field)
+    if not offer.id.endswith(("/buy", "/rent")):
+        override = None  # an override replaces the system's own price, not a special offer
+    life = offer.life_years.value if offer.life_years else 4.0
     residual = offer.residual_share.value if offer.residual_share else money.residual_share
     support = (
         offer.support_share_per_year.value if offer.support_share_per_year else money.support_share_per_year
@@ -140,10 +206,11 @@ def system_offer(offer: Offer, system: System, workload: Workload) -> SystemOffe
         price_usd=offer.price.value if override is None else override,
         support_share_per_year=support,
         residual_share=residual,
-        life_years=max(offer.life_years.value if offer.life_years else 4.0, 0.0),
+        life_years=offer.term_months / 12 if offer.kind in ("lease", "reserve") else life,
         supply_per_year=offer.supply_per_year.value if offer.supply_per_year else None,
         minimum_lot=offer.minimum_lot,
         supplier=offer.supplier,
+        available_years=years_until(offer.available_from, workload),
     )
 
 

@@ -6,6 +6,7 @@ and the operating points).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from solver.domain.workload import HOURS_PER_YEAR, Service, Site, Workload
@@ -43,14 +44,27 @@ class SystemOffer:
 
     id: str
     system: str
-    kind: str  # buy | rent
-    price_usd: float  # per system (buy) or per system and hour (rent)
+    kind: str  # buy | lease | reserve (committed for life_years) | rent | spot (by the hour)
+    price_usd: float  # per system (buy) or per system and hour (all others)
     support_share_per_year: float
     residual_share: float
     life_years: float
     supply_per_year: float | None
     minimum_lot: int
     supplier: str
+    supply_total: int | None = None  # owned systems: how many there are
+    available_years: float = 0.0  # from when it can serve, years after the start
+    interruption_share: float = 0.0  # spot: share of the time it is not there
+
+    @property
+    def committed(self) -> bool:
+        """Got for its life or term (a column per epoch) rather than for hours."""
+        return self.kind in ("buy", "lease", "reserve")
+
+    @property
+    def on_site(self) -> bool:
+        """Stands at the user's site: takes power and space there."""
+        return self.kind in ("buy", "lease")
 
 
 @dataclass(frozen=True)
@@ -87,10 +101,8 @@ class Problem:
         return self.workload.sites
 
     def buy_offers(self, system: str | None = None) -> list[SystemOffer]:
-        return [o for o in self.offers if o.kind == "buy" and system in (None, o.system)]
-
-    def rent_offers(self, system: str | None = None) -> list[SystemOffer]:
-        return [o for o in self.offers if o.kind == "rent" and system in (None, o.system)]
+        """Offers with a purchase price (owned systems have none)."""
+        return [o for o in self.offers if o.kind == "buy" and o.price_usd > 0 and system in (None, o.system)]
 
     def peak_rps(self, service: int) -> float:
         """Largest request rate of a service over all periods (at least 1e-9, so that it can divide)."""
@@ -108,6 +120,11 @@ class Problem:
         """Value at the start of one dollar a year paid monthly during the epoch."""
         e = self.epochs[epoch]
         return running_factor(self.workload.money.discount_rate, e.start_years, e.end_years)
+
+    def commitment_hours(self, offer: SystemOffer, epoch: int) -> float:
+        """Discounted hours paid under a lease or reservation that begins with the epoch: its whole term."""
+        rate, begin = self.workload.money.discount_rate, self.epochs[epoch].start_years
+        return HOURS_PER_YEAR * running_factor(rate, begin, begin + offer.life_years)
 
     def purchase_factor(self, offer: SystemOffer, epoch: int) -> float:
         """Net present cost of one dollar of purchase price paid at the epoch's start.
@@ -131,12 +148,12 @@ class Problem:
 
 
 def make_epochs(workload: Workload) -> tuple[Epoch, ...]:
-    """One epoch, or one a year where demand grows or a system's life may end within the horizon."""
-    years = workload.horizon.years
-    if all(s.demand.growth_per_year == 0 for s in workload.services):
-        return (Epoch(0, 0.0, years),)
-    count = int(-(-years // 1))
-    return tuple(Epoch(e, float(e), min(float(e + 1), years)) for e in range(count))
+    """One epoch, one a year where demand grows, or as long as the workload says."""
+    years, step = workload.horizon.years, workload.horizon.epoch_years
+    if step is None:
+        step = 1.0 if any(s.demand.growth_per_year for s in workload.services) else years
+    count = math.ceil(years / step - 1e-9)
+    return tuple(Epoch(e, e * step, min((e + 1) * step, years)) for e in range(count))
 
 
 def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period, ...]:
@@ -152,11 +169,11 @@ def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period,
     for epoch in epochs:
         for base, hours in groups.items():
             rates = tuple(
-                rate * (1 + s.demand.growth_per_year) ** epoch.index
+                rate * (1 + s.demand.growth_per_year) ** math.floor(epoch.start_years + 1e-9)
                 for rate, s in zip(base, workload.services, strict=True)
             )
             duration = HOURS_PER_YEAR * epoch.years * len(hours) / length
-            label = f"year {epoch.index + 1}, " if len(epochs) > 1 else ""
+            label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""
             label += f"hour {hours[0]}" if len(hours) == 1 else f"{len(hours)} hours of {length}"
             periods.append(Period(len(periods), epoch.index, duration, rates, label))
     return tuple(periods)

@@ -5,8 +5,9 @@ a[j,b,t]       traffic of bucket b bought as tokens from API j in period t
 R[p,i,e,l]     replicas of point p standing at site i in epoch e, on capacity line l   (integer)
 z[p,i,e,l]     1 if that line is in force                                              (binary)
 Q[p,i,t]       replicas of point p rented for the hours of period t                    (integer)
-buy[o,i,e]     systems bought under offer o for site i at the start of epoch e         (integer)
-hold[o,i,e]    systems rented under offer o through all hours of epoch e               (integer)
+buy[o,i,e]     systems bought, leased or reserved under offer o for site i in epoch e  (integer)
+    lot[o,i,e]     1 if any are, where the offer has a minimum lot                         (binary)
+    hold[o,i,e]    systems rented under offer o through all hours of epoch e               (integer)
 rent[o,i,t]    systems rented under offer o for the hours of period t                  (integer)
 """
 
@@ -39,8 +40,10 @@ def add_variables(problem: Problem, program: Program) -> None:
         high = limits.get(offer.system, 0)
         for i in range(len(problem.sites)):
             for e in range(len(problem.epochs)):
-                program.add(("buy" if offer.kind == "buy" else "hold", o, i, e), 0, high, integer=True)
-            if offer.kind == "rent" and len(problem.periods) > len(problem.epochs):
+                program.add(("buy" if offer.committed else "hold", o, i, e), 0, high, integer=True)
+                if offer.committed and offer.minimum_lot > 1:
+                    program.add(("lot", o, i, e), 0, 1, integer=True)
+            if not offer.committed and len(problem.periods) > len(problem.epochs):
                 for t in range(len(problem.periods)):
                     program.add(("rent", o, i, t), 0, high, integer=True)
 
@@ -54,7 +57,7 @@ def can_flex(problem: Problem, point: OperatingPoint) -> bool:
     """Whether a point may run on systems rented by the hour (pointless if all hours are alike)."""
     several = len(problem.periods) > len(problem.epochs)
     return several and any(
-        o.kind == "rent" and o.system == point.system for o in allowed_offers(problem, point)
+        not o.committed and o.system == point.system for o in allowed_offers(problem, point)
     )
 
 

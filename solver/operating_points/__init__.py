@@ -1,1 +1,1 @@
-"""(service x system x configuration) -> operating points: what a replica promises and what a request costs it."""
+"""(service x system x configuration) -> operating points: what a replica promises, what a request costs."""

@@ -78,8 +78,9 @@ def at_ceiling(table: StepTable, mix: Mix, memory: Floats, tau: float, prefix_hi
     piped = table.pipelined.astype(bool)
     step = table.sequence_s + mix.mean_context * table.context_s
     factor = np.where(piped, 1.0, 1.0 - table.fixed_s / tau)
-    full_step = np.where(piped, np.maximum(table.latency_floor_s, table.batch * step),
-                         table.fixed_s + table.batch * step)
+    full_step = np.where(
+        piped, np.maximum(table.latency_floor_s, table.batch * step), table.fixed_s + table.batch * step
+    )
     ok = (factor > 0) & (full_step <= tau * (1 + 1e-12)) & (table.kv_capacity_bytes > 0)
     keep = np.flatnonzero(ok)
     factor, batch, room = factor[keep], table.batch[keep].astype(np.float64), table.kv_capacity_bytes[keep]
@@ -102,8 +103,9 @@ def at_ceiling(table: StepTable, mix: Mix, memory: Floats, tau: float, prefix_hi
 def all_candidates(service: Service, table: StepTable, mix: Mix, memory: Floats) -> Candidates:
     """The finalists of every layout over all ceilings and batches."""
     parts = [at_ceiling(table, mix, memory, tau, service.prefix_hit) for tau in ceilings(service)]
-    merged = Candidates(*(np.concatenate([getattr(p, name) for p in parts])
-                          for name in Candidates.__dataclass_fields__))
+    merged = Candidates(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in Candidates.__dataclass_fields__)
+    )
     group = layout_groups(table)[merged.row]
     order = np.lexsort((-merged.full_rps, group))
     first = np.searchsorted(group[order], group[order], side="left")
@@ -113,10 +115,19 @@ def all_candidates(service: Service, table: StepTable, mix: Mix, memory: Floats)
 def layout_groups(table: StepTable) -> np.ndarray:
     """A number for each row that rows of the same system, layout, precision and placement share."""
     keys: dict[tuple[object, ...], int] = {}
-    columns = (table.system, table.chips, table.tensor_parallel, table.pipeline_parallel,
-               table.expert_parallel, table.weight_precision, table.placement)
-    return np.array([keys.setdefault(key, len(keys)) for key in zip(*(c.tolist() for c in columns), strict=True)],
-                    dtype=np.int64)
+    columns = (
+        table.system,
+        table.chips,
+        table.tensor_parallel,
+        table.pipeline_parallel,
+        table.expert_parallel,
+        table.weight_precision,
+        table.placement,
+    )
+    return np.array(
+        [keys.setdefault(key, len(keys)) for key in zip(*(c.tolist() for c in columns), strict=True)],
+        dtype=np.int64,
+    )
 
 
 @dataclass(frozen=True)
@@ -156,26 +167,42 @@ def with_load_ceilings(
 def pressure_of(service: Service, table: StepTable, mix: Mix, choice: Choice) -> Pressure:
     """What the queues of each choice see."""
     c, levels = choice.candidates, service.levels
-    misses = [allowed_late(p) for limit, p in ((levels.ttft_ms, levels.ttft_percentile),
-                                               (levels.end_to_end_s, levels.end_to_end_percentile)) if limit]
+    misses = [
+        allowed_late(p)
+        for limit, p in (
+            (levels.ttft_ms, levels.ttft_percentile),
+            (levels.end_to_end_s, levels.end_to_end_percentile),
+        )
+        if limit
+    ]
     batch = table.batch[c.row].astype(np.float64)
     hold = c.slots * batch[:, None]
     return Pressure(
-        slots=batch, hold_s=hold @ mix.share, full_rps=c.full_rps, prefill_work_s=c.work @ mix.share,
-        decode_work_s=c.decode @ mix.share, time_factor=c.factor, wait_s=choice.wait_s,
-        ceiling=choice.ceiling, miss=min(misses, default=1.0), cv2_arrival=service.demand.cv2,
-        cv2_hold=_largest_variation(hold, mix.share), cv2_prefill=_largest_variation(c.work, mix.share),
+        slots=batch,
+        hold_s=hold @ mix.share,
+        full_rps=c.full_rps,
+        prefill_work_s=c.work @ mix.share,
+        decode_work_s=c.decode @ mix.share,
+        time_factor=c.factor,
+        wait_s=choice.wait_s,
+        ceiling=choice.ceiling,
+        miss=min(misses, default=1.0),
+        cv2_arrival=service.demand.cv2,
+        cv2_hold=_largest_variation(hold, mix.share),
+        cv2_prefill=_largest_variation(c.work, mix.share),
     )
 
 
-def best_choices(service: Service, table: StepTable, choice: Choice, pressure: Pressure, peak_rps: float) -> np.ndarray:
+def best_choices(
+    service: Service, table: StepTable, choice: Choice, pressure: Pressure, peak_rps: float
+) -> np.ndarray:
     """Index of the choice of each layout that safely carries most at the pool size the demand needs."""
     c = choice.candidates
     need = np.clip(np.ceil(peak_rps / c.full_rps), 1, 4096)
     carried = np.zeros(len(need))
     for size in np.unique(need):
         rows = np.flatnonzero(need == size)
-        carried[rows] = safe_shares(pressure.rows(rows), np.array([size]))[:, 0] * c.full_rps[rows]
+        carried[rows] = safe_shares(pressure.rows(rows), np.array([float(size)]))[:, 0] * c.full_rps[rows]
     group = layout_groups(table)[c.row]
     order = np.lexsort((choice.ceiling, -carried, group))
     first = np.unique(group[order], return_index=True)[1]

@@ -49,11 +49,15 @@ def _groups(points: list[OperatingPoint]) -> list[list[OperatingPoint]]:
 Lateness = dict[str, tuple[tuple[bool, ...], ...]]
 
 
-def late_sets(point: OperatingPoint, service: Service, round_trips_s: list[float]) -> tuple[tuple[bool, ...], ...]:
+def late_sets(
+    point: OperatingPoint, service: Service, round_trips_s: list[float]
+) -> tuple[tuple[bool, ...], ...]:
     """For each promise and round trip, which buckets would be late on the point."""
     levels, found = service.levels, []
-    for limit, seconds in ((levels.ttft_ms and levels.ttft_ms / 1e3, point.ttft_s),
-                           (levels.end_to_end_s, point.end_to_end_s)):
+    for limit, seconds in (
+        (levels.ttft_ms and levels.ttft_ms / 1e3, point.ttft_s),
+        (levels.end_to_end_s, point.end_to_end_s),
+    ):
         if limit is not None:
             found += [tuple(value + trip > limit for value in seconds) for trip in round_trips_s]
     return tuple(found)
@@ -66,8 +70,11 @@ def replaces(a: OperatingPoint, b: OperatingPoint, lateness: Lateness) -> bool:
         return False
     if any(sb and not sa for sa, sb in zip(a.serves, b.serves, strict=True)):
         return False
-    later = any(x and not y for late_a, late_b in zip(lateness[a.id], lateness[b.id], strict=True)
-                for x, y in zip(late_a, late_b, strict=True))
+    later = any(
+        x and not y
+        for late_a, late_b in zip(lateness[a.id], lateness[b.id], strict=True)
+        for x, y in zip(late_a, late_b, strict=True)
+    )
     if later or _wears_more(a, b):
         return False
     ratio = _capacity_ratio(a, b, int(times))

@@ -41,8 +41,19 @@ class Pressure:
 
     def rows(self, chosen: np.ndarray) -> Pressure:
         """The pressure of some of the candidates."""
-        arrays = {name: getattr(self, name)[chosen] for name in (
-            "slots", "hold_s", "full_rps", "prefill_work_s", "decode_work_s", "time_factor", "wait_s", "ceiling")}
+        arrays = {
+            name: getattr(self, name)[chosen]
+            for name in (
+                "slots",
+                "hold_s",
+                "full_rps",
+                "prefill_work_s",
+                "decode_work_s",
+                "time_factor",
+                "wait_s",
+                "ceiling",
+            )
+        }
         return replace(self, **arrays)
 
 
@@ -52,6 +63,7 @@ def safe_shares(pressure: Pressure, sizes: Floats) -> Floats:
     At share rho the steps leave phi = f - rho X d for prefill (f time factor, X full rate, d decode work
     per request), so a prompt of work p takes p / phi and a prefill server is used to rho X p / phi.
     """
+
     def column(values: Floats) -> Floats:
         return values[:, None]
 
@@ -64,14 +76,29 @@ def safe_shares(pressure: Pressure, sizes: Floats) -> Floats:
     hold = column(pressure.hold_s)
     for _ in range(_BISECTIONS):
         share = (low + high) / 2
-        phi = np.maximum(column(pressure.time_factor) - share * column(pressure.full_rps * pressure.decode_work_s), 1e-12)
+        phi = np.maximum(
+            column(pressure.time_factor) - share * column(pressure.full_rps * pressure.decode_work_s), 1e-12
+        )
         prefill = np.maximum(column(pressure.prefill_work_s) / phi, 1e-12)
         used = share * column(pressure.full_rps) * prefill
         ok = (used < 1) & (wait > 0)
-        ok &= wait_probability(servers, np.clip(used, 1e-9, 1 - 1e-9), prefill, wait, pressure.cv2_arrival,
-                               pressure.cv2_prefill) <= miss
-        ok &= wait_probability(slots, np.clip(share, 1e-9, 1 - 1e-9), hold, wait, pressure.cv2_arrival,
-                               pressure.cv2_hold) <= miss
+        ok &= (
+            wait_probability(
+                servers,
+                np.clip(used, 1e-9, 1 - 1e-9),
+                prefill,
+                wait,
+                pressure.cv2_arrival,
+                pressure.cv2_prefill,
+            )
+            <= miss
+        )
+        ok &= (
+            wait_probability(
+                slots, np.clip(share, 1e-9, 1 - 1e-9), hold, wait, pressure.cv2_arrival, pressure.cv2_hold
+            )
+            <= miss
+        )
         low, high = np.where(ok, share, low), np.where(ok, high, share)
     return low
 

@@ -17,7 +17,7 @@ from solver.operating_points.load import FULL
 from solver.operating_points.physics import Setting, ceilings
 from solver.operating_points.point import OperatingPoint, Screened
 from solver.operating_points.requests import mix_of
-from solver.performance.queueing import capacity_lines
+from solver.performance.queueing import Line, capacity_lines
 
 
 def profile_points(
@@ -47,7 +47,8 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
     tau = 1.0 / per_user
     slots = max(1, round(total / per_user))
     first_token = profile.ttft_ms.value / 1e3 if profile.ttft_ms else 0.0
-    lines, wait = FULL, 0.0
+    lines: tuple[Line, ...] = FULL
+    wait = 0.0
     if service.levels.ttft_ms is not None:
         wait = service.levels.ttft_ms / 1e3 - first_token - setting.round_trip_s
         lines = capacity_lines(

@@ -46,9 +46,7 @@ def weight_years(technology: Technology, updates_per_day: float, reads_per_s: fl
     return 1.0 / rate if rate > 0 else float("inf")
 
 
-def wear_of(
-    setting: Setting, system: System, table: StepTable, n: int
-) -> tuple[Wear | None, str]:
+def wear_of(setting: Setting, system: System, table: StepTable, n: int) -> tuple[Wear | None, str]:
     """The wear of a replica, and why it is impossible (empty if it is not)."""
     technology = setting.technologies.get(system.weight_technology)
     if technology is None:

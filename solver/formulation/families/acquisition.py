@@ -40,7 +40,11 @@ def systems(problem: Problem, program: Program) -> None:
 
 @family("rented", "sum_p n_p Q[p,i,t] <= sum_o rent[o,i,t]")
 def rented(problem: Problem, program: Program) -> None:
-    """Elastic replicas run on systems rented in that hour: sum_p n_p Q[p,i,t] <= sum_o rent[o,i,t]."""
+    """Elastic replicas run on systems rented in that hour.
+
+    sum_p n_p Q[p,i,t] <= sum_o (1 - s_o) rent[o,i,t], s_o the share of time a spot system is taken away
+    (0 for rent); the same share shortens hold in family ``systems``.
+    """
     for system in sorted({p.system for p in problem.points}):
         for i, site in enumerate(problem.sites):
             for t, period in enumerate(problem.periods):
@@ -54,7 +58,7 @@ def rented(problem: Problem, program: Program) -> None:
                 for o, offer in enumerate(problem.offers):
                     column = program.find("rent", o, i, t)
                     if offer.system == system and column is not None:
-                        terms[column] = -1.0
+                        terms[column] = -(1.0 - offer.interruption_share)
                 program.row(
                     f"rented[{system},{site.name},{period.label}]",
                     "rented",
@@ -70,15 +74,28 @@ def rented(problem: Problem, program: Program) -> None:
 def supply(problem: Problem, program: Program) -> None:
     """No more systems than can be had: per offer and epoch (supplier), and per system (workload).
 
-    sum_i buy[o,i,e] <= floor(supply_o x years of e);   sum_{o of s, i, e} buy[o,i,e] <= supply_s.
+    sum_i buy[o,i,e] <= floor(supply_o x min(years of e, 1));   sum_{o of s, i, e} buy[o,i,e] <= supply_s.
+    At most a year's supply can be had at one time: more than that is not waiting at the factory.
     """
     sites, epochs = range(len(problem.sites)), range(len(problem.epochs))
     for o, offer in enumerate(problem.offers):
-        if offer.supply_per_year is None or offer.kind != "buy":
+        if offer.supply_total is not None:
+            terms = {program.index[("buy", o, i, e)]: 1.0 for i in sites for e in epochs}
+            program.row(
+                f"supply[{offer.id}]",
+                "supply",
+                terms,
+                "<=",
+                float(offer.supply_total),
+                unit="systems",
+                statement=f"hardware.owned.{offer.system}",
+                sentence=f"{offer.supply_total} {offer.system} are owned",
+            )
+        if offer.supply_per_year is None or not offer.committed:
             continue
         for e in epochs:
             terms = {program.index[("buy", o, i, e)]: 1.0 for i in sites}
-            limit = float(int(offer.supply_per_year * problem.epochs[e].years + 1e-9))
+            limit = float(int(offer.supply_per_year * min(problem.epochs[e].years, 1.0) + 1e-9))
             program.row(
                 f"supply[{offer.id},{e}]",
                 "supply",
@@ -92,7 +109,7 @@ def supply(problem: Problem, program: Program) -> None:
         terms = {
             program.index[("buy", o, i, e)]: 1.0
             for o, offer in enumerate(problem.offers)
-            if offer.system == system and offer.kind == "buy"
+            if offer.system == system and offer.kind == "buy" and offer.supply_total is None
             for i in sites
             for e in epochs
         }
@@ -105,6 +122,89 @@ def supply(problem: Problem, program: Program) -> None:
             unit="systems",
             statement=f"hardware.supply.{system}",
             sentence=f"at most {limit} {system} can be bought",
+        )
+
+
+@family("available", "buy[o,i,e] = hold[o,i,e] = rent[o,i,t] = 0 before offer o can be had")
+def available(problem: Problem, program: Program) -> None:
+    """Nothing is got before it can be had: sum_i buy + hold <= 0 in epochs that start before available_o.
+
+    The date is the offer's own (announced systems) or the workload's (late delivery); rent likewise.
+    """
+    for o, offer in enumerate(problem.offers):
+        for e, epoch in enumerate(problem.epochs):
+            if offer.available_years <= epoch.start_years + 1e-9:
+                continue
+            terms: dict[int, float] = {}
+            for i in range(len(problem.sites)):
+                hours = [program.find("rent", o, i, t) for t, p in enumerate(problem.periods) if p.epoch == e]
+                for column in (program.find("buy", o, i, e), program.find("hold", o, i, e), *hours):
+                    if column is not None:
+                        terms[column] = 1.0
+            program.row(
+                f"available[{offer.id},{e}]",
+                "available",
+                terms,
+                "<=",
+                0.0,
+                unit="systems",
+                statement=f"hardware.available_from.{offer.system}",
+                sentence=f"{offer.system} can be had from year {offer.available_years:.2f}",
+            )
+
+
+@family("lots", "lot_o lot[o,i,e] <= buy[o,i,e] <= high lot[o,i,e]")
+def lots(problem: Problem, program: Program) -> None:
+    """None, or at least the minimum lot: lot_o lot[o,i,e] <= buy[o,i,e] <= high lot[o,i,e].
+
+    high is the column's own bound. A quantity discount is an offer with a lower price and a minimum lot.
+    """
+    for (_, o, i, e), lot in program.family("lot"):
+        offer = problem.offers[int(str(o))]
+        buy = program.index[("buy", o, i, e)]
+        words = f"{offer.id}: at least {offer.minimum_lot} at a time"
+        program.row(
+            f"lot_low[{offer.id},{i},{e}]",
+            "lots",
+            {buy: -1.0, lot: float(offer.minimum_lot)},
+            "<=",
+            0.0,
+            unit="systems",
+            sentence=words,
+        )
+        program.row(
+            f"lot_high[{offer.id},{i},{e}]",
+            "lots",
+            {buy: 1.0, lot: -program.columns[buy].high},
+            "<=",
+            0.0,
+            unit="systems",
+            sentence=words,
+        )
+
+
+@family("vendor_share", "sum_{o of v} price_o buy[o,i,e] <= share_v sum_o price_o buy[o,i,e]")
+def vendor_share(problem: Problem, program: Program) -> None:
+    """No vendor gets more than its share of the purchase money (as paid, k$).
+
+    (1 - share_v) sum_{o of v} price_o buy[o,i,e] - share_v sum_{other o} price_o buy[o,i,e] <= 0.
+    """
+    for vendor, share in problem.workload.hardware.vendor_share.items():
+        terms: dict[int, float] = {}
+        for (_, o, _i, _e), column in program.family("buy"):
+            offer = problem.offers[int(str(o))]
+            if offer.kind == "buy":
+                mine = problem.systems[offer.system].vendor == vendor
+                terms[column] = offer.price_usd / 1e3 * ((1 - share) if mine else -share)
+        program.row(
+            f"vendor_share[{vendor}]",
+            "vendor_share",
+            terms,
+            "<=",
+            0.0,
+            unit="k$",
+            statement=f"hardware.vendor_share.{vendor}",
+            sentence=f"at most {share:.0%} of the purchase money goes to {vendor}",
         )
 
 
@@ -154,12 +254,12 @@ def _installed(problem: Problem, program: Program, system: str, i: int, e: int) 
     for o, offer in enumerate(problem.offers):
         if offer.system != system:
             continue
-        if offer.kind == "buy":
+        if offer.committed:
             for bought in range(e + 1):
                 if problem.alive(offer, bought, e):
                     terms[program.index[("buy", o, i, bought)]] = 1.0
         else:
-            terms[program.index[("hold", o, i, e)]] = 1.0
+            terms[program.index[("hold", o, i, e)]] = 1.0 - offer.interruption_share
     return terms
 
 

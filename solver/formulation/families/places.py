@@ -51,6 +51,7 @@ def _site_limit(
     limits: list[float | None],
     field: str,
 ) -> None:
+    standing = {c for key, c in program.family("buy") if problem.offers[int(str(key[1]))].on_site}
     for i, limit in enumerate(limits):
         if limit is None:
             continue
@@ -58,7 +59,7 @@ def _site_limit(
             terms: dict[int, float] = {}
             for system, facts in problem.systems.items():
                 for column, count in installed_terms(problem, program, system, i, e).items():
-                    if program.columns[column].name.startswith("buy"):
+                    if column in standing:
                         terms[column] = count * per(facts)
             site = problem.sites[i].name
             program.row(

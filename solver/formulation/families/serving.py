@@ -38,7 +38,7 @@ def demand(problem: Problem, program: Program) -> None:
                     load,
                     unit="peaks of the service",
                     statement=f"services.{k}.demand",
-                    sentence=f"{service.name}: all requests of length bucket {b} are served in {period.label}",
+                    sentence=f"{service.name}: bucket {b} of the requests is served in {period.label}",
                 )
 
 
