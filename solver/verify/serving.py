@@ -35,8 +35,9 @@ def hours(case: Case) -> Iterator[Broken]:
         if grows and span.end > floor(span.start) + 1:
             yield Broken(f"epoch {n + 1} spans more than one year of growing demand")
         at = span.end
-    if at != case.horizon or written(case.plan.horizon_years) != case.horizon:
-        yield Broken(f"the epochs end at {show(at)} of {show(case.horizon)} years", abs(at - case.horizon))
+    for what, years in (("the epochs end", at), ("the plan ends", written(case.plan.horizon_years))):
+        if years != case.horizon:
+            yield Broken(f"{what} at {show(years)} of {show(case.horizon)} years", abs(years - case.horizon))
     for words in case.schedule.uncovered:
         yield Broken(f"no period serves the demand of {words}")
     if not case.schedule.complete and _depends_on_hours(case):
@@ -112,10 +113,10 @@ def capacity(case: Case) -> Iterator[Broken]:
                  for row in point.use]  # fmt: skip
         for t, buckets in stream.items():
             pool = case.pool(target, t)
-            limit = safe_load(point.lines[pool.line], pool) if pool else Fraction(0)
             rate = case.periods[t].rates[k]
-            if not rate:
+            if pool is None or not rate:  # a missing pool breaks the demand check
                 continue
+            limit = safe_load(point.lines[pool.line], pool)
             bound = limit / rate
             shares, scale = _integers(list(buckets.values()))
             for resource, (need, unit) in zip(point.resources, needs, strict=True):

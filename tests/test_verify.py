@@ -1,0 +1,366 @@
+"""The verifier accepts the paper plan, and each check alone rejects what breaks its statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from verify_fixture import API, GPU, NVM, Asked, asked, line
+
+from solver.domain.workload import Demand, Money
+from solver.operating_points.point import Wear
+from solver.performance.queueing import Line
+from solver.verify import CHECKS
+
+Mutation = Callable[[Asked], Asked]
+SCALE = 1.01
+
+
+def long_peak(route: object) -> bool:
+    """The standing route of chat's long requests in the busiest period."""
+    return (route.bucket, route.period, route.mode) == (1, 3, "standing")  # type: ignore[attr-defined]
+
+
+def scaled(a: Asked, service: str, factor: float) -> Asked:
+    """The service's demand in every hour times a factor."""
+    demand = next(s.demand for s in a.workload.services if s.name == service)
+    rates = tuple(r * factor for r in demand.rate_rps)
+    return a.with_service(service, demand=demand.model_copy(update={"rate_rps": rates}))
+
+
+def listed_twice(a: Asked) -> Asked:
+    """The standing gpu pool of year 1 once more (there is no system left for it, so it has no replica)."""
+    return a.with_plan(pools=(*a.plan.pools, a.plan.pools[0].model_copy(update={"replicas": 0})))
+
+
+def swap_period(a: Asked, **changes: object) -> Asked:
+    """Other values in period 0."""
+    first, *rest = a.plan.periods
+    return a.with_plan(periods=({**first, **changes}, *rest))
+
+
+#: check -> mutations of the paper case after which exactly this check fails
+MUTATIONS: dict[str, dict[str, Mutation]] = {
+    "shape": {
+        "unknown offer": lambda a: a.with_item("systems", lambda s: s.system == "nvm", offer="x"),
+        "offer of another kind": lambda a: a.with_item(
+            "systems", lambda s: s.acquisition == "rent", offer="gpu/buy"
+        ),
+        "negative share": lambda a: a.with_item("routes", lambda r: r.period == 0, share="-1"),
+        "unknown target": lambda a: a.with_item("routes", lambda r: r.target == API, target="chat/no"),
+        "unknown site": lambda a: a.with_item("pools", lambda p: p.point == NVM, site="west"),
+        "bucket that is not there": lambda a: a.with_item("routes", lambda r: r.target == NVM, bucket=1),
+        "capacity line that is not there": lambda a: a.with_item("pools", lambda p: p.line == 1, line=2),
+        "other systems per replica": lambda a: a.with_item(
+            "pools", lambda p: p.point == NVM, systems_per_replica="1/4"
+        ),
+        "objective is not a number": lambda a: a.with_plan(objective_usd=float("nan")),
+        "load is not a number": lambda a: a.with_point(NVM, use=((float("nan"),),)),
+        "negative load": lambda a: a.with_point(NVM, use=((-0.5,),)),
+        "a rate is missing": lambda a: swap_period(a, rate_rps=[1.0]),
+        "period out of place": lambda a: swap_period(a, index=1),
+        "unknown epoch": lambda a: a.with_item("systems", lambda s: s.system == "nvm", epoch=2),
+    },
+    "integrality": {
+        "half a system": lambda a: a.with_item("systems", lambda s: s.acquisition == "buy", count=2.5),
+        "negative replicas": lambda a: a.with_item("pools", lambda p: p.point == NVM, replicas=-1),
+        "half a spare": lambda a: a.with_item("pools", lambda p: p.point == NVM, spare_replicas=1.5),
+    },
+    "hours": {
+        "epoch ends early": lambda a: a.with_plan(horizon_years=1.99),
+        "demand grows faster": lambda a: a.with_service(
+            "chat", demand=Demand(rate_rps=(2.0,) * 12 + (4.0,) * 12, growth_per_year=SCALE)
+        ),
+        "a duration divided by 1.01": lambda a: swap_period(a, hours=4383.0 / SCALE),
+        "a rate divided by 1.01": lambda a: swap_period(a, rate_rps=[2.0 / SCALE, 1.0]),
+    },
+    "demand": {
+        "a route is missing": lambda a: a.without("routes", lambda r: (r.period, r.bucket) == (0, 1)),
+        "a share times 1.01": lambda a: a.with_item(
+            "routes", lambda r: (r.period, r.bucket) == (0, 1), share="101/100"
+        ),
+        "a share times 0.99": lambda a: a.with_item("routes", long_peak, share="99/200"),
+        "a share wrong by 1e-18": lambda a: a.with_item(
+            "routes", long_peak, share="499999999999999999/1000000000000000000"
+        ),
+        "bucket that does not fit": lambda a: a.with_api(serves=(True, False)),
+        "acquisition not permitted": lambda a: a.with_service("chat", acquisitions=("buy", "rent")),
+        "precision not permitted": lambda a: a.with_service("code", precisions=("fp16",)),
+        "another model": lambda a: a.with_service("code", model="m"),
+        "elastic pool is missing": lambda a: a.without("pools", lambda p: p.mode == "elastic"),
+    },
+    "capacity": {
+        "a replica less": lambda a: a.with_item("pools", lambda p: p.epoch == 1 and p.line == 1, replicas=3),
+        "load times 1.01": lambda a: a.with_point(
+            GPU, use=((0.25 * SCALE, 0.5 * SCALE), a.points[GPU].use[1])
+        ),
+        "second resource": lambda a: a.with_point(GPU, use=(a.points[GPU].use[0], (0.25, 0.5 + 1e-15))),
+        "slope times 0.99": lambda a: a.with_point(NVM, lines=(Line(1, 10, 0.495, 0.0),)),
+        "intercept": lambda a: a.with_point(GPU, lines=(Line(1, 2, 0.5, 0), Line(3, 100, 1, -2 - 1e-12))),
+        "elastic load": lambda a: a.with_point(GPU, lines=(Line(1, 2, 0.29, 0), Line(3, 100, 1, -2))),
+    },
+    "pool_size": {
+        "below the line": lambda a: a.with_point(GPU, lines=(Line(1, 2, 0.5, 0), Line(5, 100, 1, -2))),
+        "above the line": lambda a: a.with_item("pools", lambda p: p.line == 1, line=0),
+        "listed twice": listed_twice,
+    },
+    "promise": {
+        "first token late": lambda a: a.with_point(GPU, ttft_s=(0.5, 0.91)),
+        "end late": lambda a: a.with_point(GPU, end_to_end_s=(1.0, 1.91)),
+        "network slower": lambda a: a.with_site(round_trip_ms=260.0),
+        "percentile higher": lambda a: a.with_levels(end_to_end_percentile=0.901),
+        "late by the API's speed alone": lambda a: a.with_api(late={}, ttft_s=0.6).with_levels(
+            end_to_end_percentile=0.901
+        ),
+        "first token of the API late": lambda a: a.with_api(ttft_s=1.01).with_levels(ttft_percentile=0.901),
+        "tokens late": lambda a: a.with_levels(tpot_ms=19.9),
+        "never ends": lambda a: a.with_point(GPU, end_to_end_s=(1.0, float("inf"))),
+    },
+    "api_limits": {
+        "requests": lambda a: a.with_api(requests_per_s_limit=0.4 / SCALE),
+        "tokens": lambda a: a.with_api(tokens_per_s_limit=440.0 / SCALE),
+    },
+    "endurance": {
+        "budget times 0.99": lambda a: a.with_point(NVM, wear=Wear(2.0, 6.31152e10 * 0.99)),
+        "a byte more": lambda a: a.with_point(NVM, kv_bytes=(1000.0001,)),
+        "weights wear out": lambda a: a.with_point(NVM, wear=Wear(1.99, 6.31152e10)),
+    },
+    "systems": {
+        "a bought system less": lambda a: (
+            a.with_item("systems", lambda s: s.system == "gpu", count=1)
+            .with_workload(hardware=a.workload.hardware.model_copy(update={"minimum": {}}))
+            .settled()
+        ),
+        "no rented system in year 2": lambda a: a.without(
+            "systems", lambda s: (s.acquisition, s.epoch) == ("rent", 1)
+        ).settled(),
+        "worn out in year 2": lambda a: a.with_offer("gpu/buy", life_years=1.99).settled(),
+        "larger replicas": lambda a: a.with_point(NVM, systems_per_replica=Fraction(101, 200)).with_item(
+            "pools", lambda p: p.point == NVM, systems_per_replica="101/200"
+        ),
+        "no spare": lambda a: a.with_item("pools", lambda p: p.point == NVM, spare_replicas=0),
+        "only bought ones permitted": lambda a: a.with_point(GPU, service="chat").with_service(
+            "code", acquisitions=("rent",)
+        ),
+        "system excluded": lambda a: a.with_workload(
+            hardware=a.workload.hardware.model_copy(update={"exclude": ("nvm",)})
+        ),
+        "system not included": lambda a: a.with_workload(
+            hardware=a.workload.hardware.model_copy(update={"include": ("gpu",)})
+        ),
+    },
+    "rented": {
+        "none rented": lambda a: a.without("systems", lambda s: s.acquisition == "rent-hourly").settled(),
+        "larger pool": lambda a: a.with_item("pools", lambda p: p.mode == "elastic", replicas=3),
+    },
+    "supply": {
+        "supplier": lambda a: a.with_offer("gpu/buy", supply_per_year=1.99),
+        "workload": lambda a: a.with_workload(
+            hardware=a.workload.hardware.model_copy(update={"supply": {"nvm": 1}})
+        ),
+        "smallest lot": lambda a: a.with_offer("gpu/buy", minimum_lot=3),
+    },
+    "promised": {
+        "one more": lambda a: a.with_workload(
+            hardware=a.workload.hardware.model_copy(update={"minimum": {"gpu": 3}})
+        ),
+        "never bought": lambda a: a.with_workload(
+            hardware=a.workload.hardware.model_copy(update={"minimum": {"tpu": 1}})
+        ),
+    },
+    "power": {
+        "system draws more": lambda a: a.with_system("nvm", power_max_kw=5.0 * SCALE),
+        "site has less": lambda a: a.with_site(power_kw=24.99),
+    },
+    "racks": {
+        "system is larger": lambda a: a.with_system("gpu", rack_units=8 * SCALE).settled(),
+        "site has less": lambda a: a.with_site(rack_units=19.9),
+    },
+    "budget": {
+        "capex": lambda a: a.with_workload(
+            money=a.workload.money.model_copy(update={"budget_capex_usd": 2999.99})
+        ),
+        "total": lambda a: a.with_workload(
+            money=a.workload.money.model_copy(update={"budget_total_usd": 43290.61})
+        ),
+    },
+    "objective": {
+        "a cent less": lambda a: a.with_plan(objective_usd=43290.61, bound_usd=0.0),
+        "times 1.01": lambda a: a.with_plan(objective_usd=43290.62 * SCALE),
+        "a line costs less": lambda a: a.with_item("systems", lambda s: s.system == "nvm", cost_usd=1.0),
+        "a term that is none": lambda a: a.with_plan(
+            costs=(*a.plan.costs, a.plan.costs[0].model_copy(update={"term": "discount", "usd": -1.0}))
+        ),
+    },
+    "bound": {
+        "claimed": lambda a: a.with_plan(bound_usd=43290.65),
+        "certified": lambda a: a.with_plan(certified_bound_usd=43290.65),
+    },
+} | {
+    term: {
+        f"{what} of {term}": lambda a, term=term, factor=factor: a.with_item(
+            "costs",
+            lambda c: c.term == term,
+            usd=next(c.usd for c in a.plan.costs if c.term == term) * factor,
+        )
+        for what, factor in (("1 %", SCALE), ("flip", -1.0), ("none", 0.0))
+    }
+    for term in ("purchase", "rental", "energy", "space", "api")
+}
+MUTATIONS["purchase"]["another price"] = lambda a: a.with_item(
+    "systems", lambda s: s.offer == "gpu/buy", unit_price_usd=999.0
+)
+MUTATIONS["rental"]["another price"] = lambda a: a.with_item(
+    "systems", lambda s: s.offer == "gpu/rent", unit_price_usd=0.09
+)
+MUTATIONS["rental"]["other hours"] = lambda a: a.with_item(
+    "systems", lambda s: s.hours == 8766.0, hours=8760.0
+)
+
+CASES = [(check, name) for check, mutations in MUTATIONS.items() for name in mutations]
+
+
+def test_the_paper_plan_passes_and_costs_what_the_paper_says() -> None:
+    verdict = asked().verdict()
+    assert verdict.failures == ()
+    assert verdict.passed and verdict.residual == 0
+    assert {k: round(float(v), 2) for k, v in verdict.cost_by_term.items()} == {
+        "purchase": 2750.0,
+        "rental": 2191.5,
+        "energy": 25246.08,
+        "space": 480.0,
+        "api": 12623.04,
+    }
+
+
+@pytest.mark.parametrize(("check", "name"), CASES)
+def test_a_mutation_fails_its_check_and_no_other(check: str, name: str) -> None:
+    verdict = MUTATIONS[check][name](asked()).verdict()
+    assert {f.check for f in verdict.failures} == {check}, verdict.failures
+    assert not verdict.passed
+    assert verdict.residual == max(f.amount for f in verdict.failures) > 0
+
+
+def test_every_check_has_a_mutation() -> None:
+    assert set(MUTATIONS) == set(CHECKS)
+
+
+@pytest.mark.parametrize("cost", ["purchase", "rental", "energy", "space", "api"])
+def test_a_wrong_price_in_the_facts_breaks_the_cost_term(cost: str) -> None:
+    """The recomputation reads the offers: another price, another cost (and another total)."""
+    changed = {
+        "purchase": lambda a: a.with_offer("gpu/buy", support_share_per_year=0.0505),
+        "rental": lambda a: a.with_offer("gpu/rent", price_usd=0.101),
+        "energy": lambda a: a.with_site(pue=1.212),
+        "space": lambda a: a.with_site(space_usd_per_rack_unit_month=1.01),
+        "api": lambda a: a.with_api(usd_per_request=(0.001, 0.00202)),
+    }[cost]
+    failing = changed(asked().with_workload(money=asked().workload.money.model_copy(
+        update={"budget_total_usd": None}))).failing()  # fmt: skip
+    assert failing == {cost, "objective"}
+
+
+def test_more_demand_than_the_plan_was_made_for() -> None:
+    """An hour 1 % busier than the listed one is not covered, whatever the routes say."""
+    assert scaled(asked(), "chat", SCALE).failing() == {"hours"}
+    assert (
+        "hours" in asked().with_service("chat", demand=Demand(rate_rps=(4.0,), growth_per_year=2.0)).failing()
+    )
+
+
+def test_less_demand_than_the_plan_was_made_for() -> None:
+    """Listed rates above the real ones keep every promise, but then hours cannot be told apart: money."""
+    assert scaled(asked(), "chat", 1 / SCALE).failing() == {"hours"}
+
+
+def only_bought() -> Asked:
+    """The paper case without anything that depends on the hour: more replicas, one resource, no wear."""
+    a = asked().without("systems", lambda s: s.acquisition == "rent-hourly")
+    a = a.without("pools", lambda p: p.mode == "elastic")
+    a = a.without("routes", lambda r: r.mode != "standing").with_item("routes", long_peak, share="1")
+    a = a.with_point(GPU, lines=(Line(1, 2, 0.5, 0.0), Line(3, 100, 1.0, -1.5))).with_point(NVM, wear=None)
+    return a.settled()
+
+
+def test_an_hour_with_less_demand_needs_no_period_of_its_own() -> None:
+    """4 - 1.5 = 2.5 replicas safe; 6 x 1/4 + 2 x 1/2 = 2.5 used in period 3; 0 and 2 are below it."""
+    assert only_bought().failing() == set()
+
+    def reduced(a: Asked, keep: tuple[int, ...]) -> Asked:
+        place = {t: n for n, t in enumerate(keep)}
+        periods = tuple({**a.plan.periods[t], "index": n} for t, n in place.items())
+        routes = tuple(
+            r.model_copy(update={"period": place[r.period]}) for r in a.plan.routes if r.period in place
+        )
+        return a.with_plan(periods=periods, routes=routes)
+
+    assert reduced(only_bought(), (1, 3)).failing() == set()
+    assert reduced(only_bought(), (0, 3)).failing() == {"hours"}  # period 1 is busier than period 0
+    assert reduced(only_bought(), (1, 2)).failing() == {"hours"}
+    split = [("1/2", {}), ("1/2", {"target": API, "site": "", "mode": "api"})]
+    bought = tuple(
+        r.model_copy(update=change | {"share": share})
+        for r in only_bought().plan.routes
+        for share, change in (
+            split if (r.bucket, r.period) == (0, 3) and r.service == "chat" else [("1", {})]
+        )
+    )
+    by_the_token = only_bought().with_plan(routes=bought).with_api(requests_per_s_limit=None)
+    by_the_token = by_the_token.with_api(requests_per_s_limit=None, tokens_per_s_limit=None)
+    by_the_token = by_the_token.with_workload(money=Money(discount_rate=0.0)).settled()
+    assert by_the_token.failing() == set()
+    assert reduced(by_the_token, (1, 3)).settled().failing() == {"hours"}  # paid by the hour
+    worn = only_bought().with_point(NVM, wear=asked().points[NVM].wear)
+    assert "hours" in reduced(worn, (1, 3)).failing()  # bytes are written by the hour
+
+
+def test_growth_is_exact_although_the_plan_holds_floats() -> None:
+    """0.1 x 1.1^2 = 0.121: a float cannot hold it, the check uses the exact rate."""
+    a = only_bought()
+    a = a.with_service("code", demand=Demand(rate_rps=(0.1,), growth_per_year=0.1))
+    periods = tuple(
+        {**p, "rate_rps": [p["rate_rps"][0], 0.1 if p["epoch"] == 0 else 0.1 * 1.1]} for p in a.plan.periods
+    )
+    a = a.with_plan(periods=periods)
+    assert a.failing() == set()
+    exact = a.with_point(NVM, use=((0.5 / 0.11,),))  # 0.11 x use is 0.5 but for the last digit of the float
+    over = Fraction(0.5 / 0.11) * Fraction(11, 100) > Fraction(1, 2)
+    assert exact.failing() == ({"capacity"} if over else set())
+
+
+def test_services_that_permit_different_acquisitions_share_no_system_unduly() -> None:
+    """chat may only buy: 2.5 gpu needed, 2 bought; the rented one does not count for it."""
+    a = only_bought().with_service("chat", acquisitions=("buy",))
+    assert a.failing() == {"systems"}
+    assert "by buy alone" in a.verdict().failures[0].message
+
+
+def test_rate_limits_hold_for_all_services_of_an_api_together() -> None:
+    """code sends 0.1 requests/s to the same API in period 3: 0.4 + 0.1 of 0.4."""
+    a = asked()
+    other = replace(a.apis[API], id="code/api", service="code", usd_per_request=(0.0,), tokens=(0.0,),
+                    serves=(True,), late={})  # fmt: skip
+    routes = []
+    for r in a.plan.routes:
+        if r.service == "code" and r.period == 3:
+            routes.append(r.model_copy(update={"share": "9/10"}))
+            more = {"target": "code/api", "site": "", "mode": "api", "share": "1/10"}
+            routes.append(r.model_copy(update=more))
+        else:
+            routes.append(r)
+    a = replace(a.with_plan(routes=tuple(routes)), apis=a.apis | {"code/api": other})
+    a = a.with_service("code", acquisitions=("buy", "api"))
+    assert a.failing() == {"api_limits"}
+
+
+def test_a_system_bought_later_costs_less_today() -> None:
+    """One nvm bought after a year at 10 %: 500 (1/1.1 - 0.1/1.21 + 0.1 x mean of 12 monthly factors)."""
+    a = asked().with_workload(money=asked().workload.money.model_copy(update={"discount_rate": 0.1}))
+    a = a.with_plan(systems=(line("nvm", "buy", 1, 1, 500.0, 0.0),), routes=())
+    months = sum(1.1 ** -(1 + m / 12) for m in range(1, 13)) / 12
+    costs = a.verdict().cost_by_term
+    assert float(costs["purchase"]) == pytest.approx(500 * (1 / 1.1 - 0.1 / 1.21 + 0.1 * months), abs=1e-9)
+    assert float(costs["energy"]) == pytest.approx(2.0 * 1.2 * 0.1 * 8766 * months, abs=1e-9)
+    assert float(costs["space"]) == pytest.approx(48 * months, abs=1e-9)
