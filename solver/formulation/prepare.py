@@ -191,9 +191,11 @@ def system_offer(offer: Offer, system: System, workload: Workload) -> SystemOffe
     """The numbers of an offer; a price override of the workload replaces the catalog's price."""
     money = workload.money
     field = "price_usd" if offer.kind == "buy" else "cloud_usd_hr"
-    override = workload.hardware.overrides.get(system.id, {}).get(field)
+    changed = workload.hardware.overrides.get(system.id, {})
     if not offer.id.endswith(("/buy", "/rent")):
-        override = None  # an override replaces the system's own price, not a special offer
+        changed = {}  # an override replaces the system's own price, not a special offer
+    override = changed.get(field)
+    supply = offer.supply_per_year.value if offer.supply_per_year else None
     life = offer.life_years.value if offer.life_years else 4.0
     residual = offer.residual_share.value if offer.residual_share else money.residual_share
     support = (
@@ -207,7 +209,7 @@ def system_offer(offer: Offer, system: System, workload: Workload) -> SystemOffe
         support_share_per_year=support,
         residual_share=residual,
         life_years=offer.term_months / 12 if offer.kind in ("lease", "reserve") else life,
-        supply_per_year=offer.supply_per_year.value if offer.supply_per_year else None,
+        supply_per_year=changed.get("supply_per_year", supply),
         minimum_lot=offer.minimum_lot,
         supplier=offer.supplier,
         available_years=years_until(offer.available_from, workload),
