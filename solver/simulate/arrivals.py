@@ -125,6 +125,8 @@ def choose_pools(
     ``shares[k][b]``: share of bucket b that goes to ``pools[k]``; what is missing to 1 goes to -1
     (served elsewhere, such as by a token API).
     """
+    if not len(pools):
+        return np.full(len(stream.arrival_s), -1, dtype=np.int64)
     table = np.cumsum(np.asarray(shares, dtype=np.float64), axis=0)
     draws = rng.random(len(stream.arrival_s))
     passed = (draws[None, :] >= table[:, stream.bucket] * (1 - 1e-12)).sum(axis=0)

@@ -10,18 +10,21 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from solver.domain.workload import LengthBucket, Service, Workload
-from solver.operating_points.point import StepLaw
+from solver.errors import InputError
+from solver.operating_points.point import OperatingPoint, StepLaw
 from solver.plan.plan import Plan, Pool
+from solver.plan.serialise import point_from_dict
 from solver.simulate.arrivals import Stream, choose_pools, generate, merge, scale_trace
 from solver.simulate.engine import replay
 from solver.simulate.types import Floats, Ints, PoolSpec, ReplayResult, ServiceSpec, Traffic
 
 _PLENTY = 1e300  # KV bytes of a profile that tells no memory
+_MOST_REPLICAS = 100_000
 _WARM_UP = 0.1  # share of the arrivals that only fill the replicas
 
 
@@ -66,8 +69,11 @@ class PlanReplay:
 
 
 def workload_of(plan: Plan) -> Workload:
-    """The workload as it was solved."""
-    return Workload.model_validate(plan.inputs["workload"])
+    """The workload as it was solved; InputError if the plan does not hold one."""
+    try:
+        return Workload.model_validate(plan.inputs["workload"])
+    except (KeyError, ValidationError):
+        raise InputError.at("plan", 0, "the plan does not hold its workload", "solve again") from None
 
 
 def services_of(workload: Workload) -> tuple[ServiceSpec, ...]:
@@ -101,53 +107,52 @@ def pools_in(plan: Plan, period: int) -> tuple[Pool, ...]:
     )
 
 
-def pool_spec(pool: Pool, point: Mapping[str, Any], workload: Workload, power_kw: float) -> PoolSpec:
-    """What the replay must know of a pool, from its saved operating point and the power of one system."""
+def pool_spec(pool: Pool, point: OperatingPoint, workload: Workload, power_kw: float) -> PoolSpec:
+    """What the replay must know of a pool, from its operating point and the power of one system."""
     service = next(s for s in workload.services if s.name == pool.service)
     site = next(s for s in workload.sites if s.name == pool.site)
     law = _law(point)
     fixed, growing = _kv(point, service)
-    bucket = service.lengths[0]
-    tokens = bucket.prompt_tokens + bucket.output_tokens
+    tokens = service.lengths[0].prompt_tokens + service.lengths[0].output_tokens
     return PoolSpec(
         name=f"{pool.point} @ {pool.site}" + (f" ({pool.mode})" if pool.mode != "standing" else ""),
         replicas=pool.replicas - pool.spare_replicas,
         batch=pool.batch,
-        tau_s=pool.tpot_ms / 1e3,
+        tau_s=point.tpot_s,
         step=replace(law, ttft_overhead_s=law.ttft_overhead_s + site.round_trip_ms / 1e3),
-        kv_capacity_bytes=float(point["kv_capacity_bytes"]) or _PLENTY,
+        kv_capacity_bytes=point.kv_capacity_bytes or _PLENTY,
         kv_per_token_bytes=growing,
         kv_fixed_bytes=fixed,
-        kv_written_per_token_bytes=float(point["kv_bytes"][0]) / tokens,
-        power_kw=float(Fraction(pool.systems_per_replica)) * power_kw,
+        kv_written_per_token_bytes=point.kv_bytes[0] / tokens,
+        power_kw=float(point.systems_per_replica) * power_kw,
     )
 
 
-def _law(point: Mapping[str, Any]) -> StepLaw:
+def _law(point: OperatingPoint) -> StepLaw:
     """The step law; a measured profile keeps its pace whatever the batch.
 
     The law's overhead of a first token counts one step's fixed time (or latency), which the replay
     takes in the prefill step itself; it is left out here.
     """
-    if point.get("step") is None:
-        first = float(point["ttft_s"][0]) - float(point["wait_s"]) - float(point["tpot_s"])
-        return StepLaw(0.0, 0.0, 0.0, 0.0, 0.0, float(point["tpot_s"]), max(first, 0.0), True)
-    law = StepLaw(**point["step"])
+    law = point.step
+    if law is None:
+        first = point.ttft_s[0] - point.wait_s - point.tpot_s
+        return StepLaw(0.0, 0.0, 0.0, 0.0, 0.0, point.tpot_s, max(first, 0.0), True)
     counted = law.latency_floor_s if law.pipelined else law.fixed_s
     return replace(law, ttft_overhead_s=max(law.ttft_overhead_s - counted, 0.0))
 
 
-def _kv(point: Mapping[str, Any], service: Service) -> tuple[float, float]:
+def _kv(point: OperatingPoint, service: Service) -> tuple[float, float]:
     """KV bytes of a sequence as fixed + growing * tokens, from what the buckets hold at mean context.
 
     The memory row is hold * KV / capacity and the slot row hold / batch, so their ratio is the KV size;
     the line through the buckets is exact where no window is partly filled.
     """
-    rows = dict(zip(point["resources"], point["use"], strict=True))
-    if "KV memory" not in rows or not point["kv_capacity_bytes"]:
+    rows = dict(zip(point.resources, point.use, strict=True))
+    if "KV memory" not in rows or "slots" not in rows or point.kv_capacity_bytes <= 0:
         return 0.0, 0.0
     held = [
-        memory * float(point["kv_capacity_bytes"]) / (slots * float(point["batch"]))
+        memory * point.kv_capacity_bytes / (slots * point.batch)
         for memory, slots in zip(rows["KV memory"], rows["slots"], strict=True)
     ]
     contexts = [b.prompt_tokens + b.output_tokens / 2 for b in service.lengths]
@@ -223,14 +228,16 @@ def replay_plan(
     periods: Sequence[int] | None = None,
     requests: int = 20_000,
     traces: Mapping[str, TraceLengths] | None = None,
+    workload: Workload | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> PlanReplay:
     """Replay the plan's busiest periods (or ``periods``), each with about ``requests`` requests.
 
     ``traces`` maps a service's name (or "" for all) to a real trace, which is scaled to the demand;
-    services without one get generated arrivals of their stated burstiness.
+    services without one get generated arrivals of their stated burstiness. ``workload`` stands for the
+    plan's own where the plan was made for a stricter one (:mod:`solver.simulate.tighten`).
     """
-    workload = workload_of(plan)
+    workload = workload_of(plan) if workload is None else workload
     chosen = busiest_periods(plan) if periods is None else tuple(periods)
     results = []
     for n, period in enumerate(chosen):
@@ -256,11 +263,20 @@ def _replay_period(
 ) -> PeriodReplay:
     rates = [float(r) for r in plan.periods[period]["rate_rps"]]
     duration = requests / max(sum(rates), 1e-12)
-    systems = plan.inputs["systems"]
-    specs = [
-        pool_spec(p, plan.points[p.point], workload, float(systems[p.system]["power_typ_kw"]))
-        for p in pools_in(plan, period)
-    ]
+    specs = [_spec(plan, p, workload) for p in pools_in(plan, period)]
     traffic = traffic_of(plan, workload, period, duration, seed, traces)
     result = replay(specs, services_of(workload), traffic, warm_up_s=_WARM_UP * duration, progress=progress)
     return PeriodReplay(period, str(plan.periods[period].get("label", period)), seed, result)
+
+
+def _spec(plan: Plan, pool: Pool, workload: Workload) -> PoolSpec:
+    if pool.replicas > _MOST_REPLICAS:
+        raise InputError.at(
+            "plan", 0, f"{pool.replicas:,} replicas in one pool", f"replay at most {_MOST_REPLICAS:,}"
+        )
+    try:
+        power_kw = float(plan.inputs["systems"][pool.system]["power_typ_kw"])
+        point = point_from_dict(plan.points[pool.point], f"points.{pool.point}")
+        return pool_spec(pool, point, workload, power_kw)
+    except (KeyError, StopIteration, TypeError, ValueError, ZeroDivisionError) as error:
+        raise InputError.at("plan", 0, f"pool {pool.point}: incomplete ({error})", "solve again") from None

@@ -1,0 +1,161 @@
+"""``solver simulate``: replay a plan request by request and hold its promises against the outcome."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from solver.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from solver.simulate.from_plan import PlanReplay, TraceLengths
+
+
+def simulate(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.json.")],
+    trace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trace", help="A request trace, scaled to the demand: FILE or SERVICE=FILE, repeatable."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same replay.")] = 0,
+    replays: Annotated[int, typer.Option(min=1, max=10_000, help="Replays, with seeds from --seed on.")] = 1,
+    requests: Annotated[int, typer.Option(min=100, max=50_000_000, help="Requests of each replay.")] = 20_000,
+    period: Annotated[
+        int | None, typer.Option(min=0, help="The period to replay; default: each service's busiest.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Replay a plan by discrete events; exit code 6 if a promise of the plan does not hold."""
+    from solver.plan.serialise import load_plan
+    from solver.simulate.from_plan import replay_plan, workload_of
+
+    plan = load_plan(plan_file)
+    if period is not None and period >= len(plan.periods):
+        raise UsageError(f"the plan has periods 0 to {len(plan.periods) - 1}; there is no period {period}")
+    traces = _traces(trace or [], [s.name for s in workload_of(plan).services])
+    chosen = None if period is None else [period]
+    found: list[PlanReplay] = []
+    with _Progress(as_json, replays) as tell:
+        for n in range(replays):
+            tell.begin(n)
+            found.append(
+                replay_plan(
+                    plan, seed=seed + n, periods=chosen, requests=requests, traces=traces, progress=tell
+                )
+            )
+    if as_json:
+        objects = [json.loads(r.to_json()) for r in found]
+        typer.echo(json.dumps(objects if replays > 1 else objects[0], indent=1))
+    else:
+        from rich.console import Console
+
+        _show(found, Console())
+    raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
+
+
+def _traces(options: list[str], services: list[str]) -> dict[str, TraceLengths]:
+    """Service name ("" for all) -> trace."""
+    from solver.inputs.traces import read_trace
+    from solver.simulate.from_plan import TraceLengths
+
+    found = {}
+    for option in options:
+        name, split, file = option.partition("=")
+        if not split or name not in services:
+            name, file = "", option
+        read = read_trace(Path(file))
+        found[name] = TraceLengths(read.arrival_s, read.prompt_tokens, read.output_tokens, file)
+    return found
+
+
+WORDS = {"ttft": "TTFT", "tpot": "TPOT", "end_to_end": "end to end"}
+
+
+class _Progress:
+    """A progress bar on stderr, if that is a terminal."""
+
+    def __init__(self, quiet: bool, replays: int) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self.bar = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
+        self.replays, self.done = replays, 0
+
+    def __enter__(self) -> _Progress:
+        self.bar.start()
+        self.task = self.bar.add_task("replay", total=1.0)
+        return self
+
+    def begin(self, replay: int) -> None:
+        """The replay with that number starts."""
+        self.done = replay
+        self(0.0)
+
+    def __call__(self, share: float) -> None:
+        self.bar.update(self.task, completed=(self.done + share) / self.replays)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+
+def _show(found: list[PlanReplay], console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not any(period.result.pools for period in found[0].periods):
+        console.print("The plan sends every request to token APIs; there is nothing to replay.")
+        return
+    table = Table("period", "service", "promise", "promised", "reached", "in time", "holds")
+    for row in _promise_rows(found):
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+    for period in found[0].periods:
+        for p in period.result.pools:
+            words = (
+                f"{period.label}: {p.name}: {p.requests:,} requests",
+                f"busy {p.busy_share:.0%}",
+                f"batch filled to {p.batch_share:.0%} (at most {p.peak_batch} sequences)",
+                f"KV memory {p.kv_share:.1%} (at most {p.kv_peak_share:.1%})",
+                f"{p.kv_written_bytes / 1e12:,.3g} TB of KV written",
+                f"{p.preemptions:,} preemptions",
+                f"{p.energy_kwh:,.3g} kWh",
+            )
+            console.print(Text(", ".join(words)))
+
+
+def _promise_rows(found: list[PlanReplay]) -> list[tuple[str, ...]]:
+    """One row per period, service and promise; over several replays the worst percentile and share."""
+    rows: dict[tuple[str, str, str], list[tuple[float, float, float, float, bool]]] = {}
+    for replayed in found:
+        for period in replayed.periods:
+            for service in period.result.services:
+                for p in service.promises:
+                    entry = (p.percentile, p.promised_s, p.reached_s, p.kept_share, p.holds)
+                    rows.setdefault((period.label, service.name, p.name), []).append(entry)
+    table: list[tuple[str, ...]] = []
+    for (label, service_name, name), entries in rows.items():
+        worst = max(e[2] for e in entries)
+        table.append(
+            (
+                label,
+                service_name,
+                f"p{entries[0][0] * 100:g} {WORDS[name]}",
+                _time(entries[0][1]),
+                _time(worst),
+                f"{min(e[3] for e in entries):.2%}",
+                f"{sum(e[4] for e in entries)} of {len(entries)}",
+            )
+        )
+    return table
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:,.4g} ms" if seconds < 1 else f"{seconds:,.4g} s"
