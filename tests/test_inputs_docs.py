@@ -9,12 +9,14 @@ from pydantic import BaseModel
 from solver.domain.workload import (
     Demand,
     HardwarePolicy,
+    Horizon,
     LengthBucket,
     Money,
     Service,
     ServiceLevels,
     Site,
     Workload,
+    WorkloadOffer,
 )
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.keys import KEYS, section_keys
@@ -32,11 +34,12 @@ def test_every_key_is_explained() -> None:
     sections: dict[str, type[BaseModel]] = {
         "workload": Workload, "service": Service, "demand": Demand, "lengths": LengthBucket,
         "levels": ServiceLevels, "site": Site, "money": Money, "hardware": HardwarePolicy,
+        "horizon": Horizon, "offer": WorkloadOffer,
     }  # fmt: skip
     keys = {key for name, model in sections.items() for key in (*model.model_fields, *section_keys(name))}
     times = re.compile(r"(peak_)?(requests|output_tokens)_per_(min|hour|day|month)")
     assert {key for key in keys - words if not times.fullmatch(key)} == set()
-    assert set(KEYS) == {*sections, "horizon"} - {"lengths"}
+    assert set(KEYS) == {*sections} - {"lengths"}
 
 
 def test_every_example_loads() -> None:

@@ -109,6 +109,21 @@ objective: power
 redundancy: 1
 """
 
+PROCUREMENT = """
+services: [{name: a, model: m, demand: {requests_per_s: 1, growth: 20 %}, lengths: {prompt: 9, output: 9}}]
+horizon: {years: 4, epoch: 6 months}
+money: {budget_capex_by_year: [$5M, 2M, 0]}
+hardware:
+  exclude_profiles: some-claim
+  technology_overrides: {rram-14: {endurance: 1e6}}
+  owned: {dgx-h100: 3}
+  available_from: {dgx-b200: 2027-07}
+  vendor_share: {NVIDIA: 60 %, A.B.: 0.5}
+offers:
+  - {id: used, system: dgx-h100, kind: buy, price: $150k, supply: 20, residual: 5 %, life: 4 years}
+  - {id: spot, system: dgx-h100, kind: spot, price_usd: 12.5, interruption: 10 %, available_from: 2027-03}
+"""
+
 
 def test_a_full_file() -> None:
     workload = load(FULL).workload
@@ -139,6 +154,55 @@ def test_a_full_file() -> None:
         minimum={"dgx-b200": 2},
     )  # fmt: skip
     assert (workload.objective, workload.redundancy) == ("power", 1)
+
+
+def test_procurement_keys() -> None:
+    workload = load(PROCUREMENT).workload
+    assert workload.horizon == Horizon(years=4, epoch_years=0.5)
+    assert workload.money.budget_capex_by_year_usd == (5e6, 2e6, 0)
+    assert workload.hardware == HardwarePolicy(
+        exclude_profiles=("some-claim",), technology_overrides={"rram-14": {"endurance": 1e6}},
+        owned={"dgx-h100": 3}, available_from={"dgx-b200": "2027-07"},
+        vendor_share={"NVIDIA": 0.6, "A.B.": 0.5},
+    )  # fmt: skip
+    used, spot = workload.offers
+    assert (used.price_usd, used.supply_per_year, used.residual_share, used.life_years) == (
+        150e3,
+        20,
+        0.05,
+        4,
+    )
+    assert (spot.price_usd, spot.interruption_share, spot.available_from) == (12.5, 0.1, "2027-03")
+    assert load(workload_to_yaml(workload)).workload == workload
+    changed = apply_overrides(
+        load(PROCUREMENT), ["hardware.vendor_share.A.B.=30 %", "offers.used.price=$1M"]
+    ).workload
+    assert changed.hardware.vendor_share["A.B."] == 0.3
+    assert changed.offers[0].price_usd == 1e6
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ("hardware: {vendor_share: {x: 150 %}}", "write 0 % to 100 %"),
+        ("hardware: {owned: {x: -1}}", "write 0 or more"),
+        ("hardware: {available_from: {x: soon}}", "write a month"),
+        ("hardware: {technology_overrides: {x: {endurance: lots}}}", "'lots' is not a number"),
+        ("money: {budget_capex_by_year: [1, many]}", "'many' is not a number"),
+        ("money: {budget_capex_by_year: 5}", "write a list"),
+        ("offers: [{id: a, system: b, kind: buy}]", "'price_usd' is missing"),
+        ("offers: [{id: a, system: b, kind: buy, prise: 3}]", "did you mean 'price'?"),
+        ("offers: [{id: a, system: b, kind: sell, price: 1}]", "offers.0.kind is 'sell'"),
+        ("offers: [{id: a, system: b, kind: buy, price: 1, available_from: 2027-13}]", "write a month"),
+        (
+            "offers: [{id: a, system: b, kind: buy, price: 1}, {id: a, system: b, kind: buy, price: 1}]",
+            "used twice",
+        ),
+    ],
+)
+def test_bad_procurement(extra: str, words: str) -> None:
+    found = complaints(f"{HEAD}{LENGTHS}demand: 1 requests/s\n{extra}\n")
+    assert any(line.startswith("w.yaml:5:") and words in line for line in found), found
 
 
 @pytest.mark.parametrize(
@@ -645,3 +709,12 @@ def test_histograms_are_replaced_as_a_whole() -> None:
     loaded = load(f"{HEAD}demand: 1 requests/s\n    lengths: [[1, 2, 0.5], [3, 4, 0.5]]\n")
     with pytest.raises(InputError, match="replace them as a whole"):
         apply_overrides(loaded, ["services.0.lengths.prompt=3"])
+
+
+def test_limits_on_items_and_complaints() -> None:
+    items = ", ".join(["{modle: x}"] * 1001)
+    assert complaints(f"services: [{items}]") == ["w.yaml:1:1: more than 1000 services; split the workload"]
+    assert len(complaints(f"services: [{items.removesuffix(', {modle: x}')}]")) == 100
+    rows = ", ".join(["[1, 1, 0.001]"] * 1001)
+    found = complaints(f"{HEAD}demand: 1 requests/s\n    lengths: [{rows}]\n")
+    assert found == ["w.yaml:4:5: 1001 length buckets; write at most 1000"]

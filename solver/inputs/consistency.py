@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from solver.domain.workload import Workload
+from solver.domain.workload import HardwarePolicy, Workload
 from solver.inputs.draft import Draft
 from solver.inputs.validation import shorten
 
 
 def check_consistency(draft: Draft, workload: Workload) -> None:
     """Complain about statements that are fine alone and wrong together."""
-    for key, items in (("services", workload.services), ("sites", workload.sites)):
-        if not items:
-            draft.complain(key, f"the list of {key} is empty", "write at least one")
-        names = [item.name for item in items]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                path = f"{key}.{index}.name"
-                draft.complain(path, f"the name '{shorten(name)}' is used twice", "rename one of the two")
+    _check_names(draft, workload)
     for index, service in enumerate(workload.services):
         _check_service(draft, f"services.{index}", service.precisions, service.acquisitions)
-    hardware = workload.hardware
+    _check_hardware(draft, workload.hardware)
+
+
+def _check_names(draft: Draft, workload: Workload) -> None:
+    lists = {
+        "services": [service.name for service in workload.services],
+        "sites": [site.name for site in workload.sites],
+        "offers": [offer.id for offer in workload.offers],
+    }
+    for key, names in lists.items():
+        if not names and key != "offers":
+            draft.complain(key, f"the list of {key} is empty", "write at least one")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                path = f"{key}.{index}.{'id' if key == 'offers' else 'name'}"
+                draft.complain(path, f"the name '{shorten(name)}' is used twice", "rename one of the two")
+
+
+def _check_hardware(draft: Draft, hardware: HardwarePolicy) -> None:
     for index, system in enumerate(hardware.exclude):
         if system in hardware.include or system in hardware.minimum:
             path = f"hardware.exclude.{index}"
             draft.complain(path, f"'{shorten(system)}' is both wanted and excluded", "keep one of the two")
-    for key, counts in (("supply", hardware.supply), ("minimum", hardware.minimum)):
-        for system, count in counts.items():
+    for key in ("supply", "minimum", "owned"):
+        for system, count in getattr(hardware, key).items():
             if count < 0:
                 draft.complain(f"hardware.{key}.{system}", f"{count} systems", "write 0 or more")
+    for vendor, share in hardware.vendor_share.items():
+        if not 0 <= share <= 1:
+            draft.complain(f"hardware.vendor_share.{vendor}", f"a share of {share:g}", "write 0 % to 100 %")
 
 
 def _check_service(draft: Draft, path: str, *lists: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from solver.errors import Complaint, InputError, Place
 from solver.inputs.keys import KEYS, Key
 from solver.inputs.units import parse_quantity
-from solver.inputs.validation import shorten, unknown_key
+from solver.inputs.validation import MAX_COMPLAINTS, shorten, unknown_key
 
 
 @dataclass
@@ -95,11 +95,34 @@ def _convert(draft: Draft, key: Key, path: str, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
     if key.kind == "percentile":
         return draft.percentile(path, value)
+    if key.kind == "numbers":
+        return _numbers(draft, value, key, path)
+    if key.kind in ("table", "tables"):
+        return _table(draft, value, key, path, nested=key.kind == "tables")
     return draft.quantity(path, value, key.unit, key.bare)
+
+
+def _numbers(draft: Draft, value: Any, key: Key, path: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    numbers = [draft.quantity(f"{path}.{i}", item, key.unit, key.bare) for i, item in enumerate(value)]
+    return None if None in numbers else numbers
+
+
+def _table(draft: Draft, value: Any, key: Key, path: str, nested: bool) -> Any:
+    if not isinstance(value, dict):
+        return value
+    table: dict[str, Any] = {}
+    for name, item in value.items():
+        place = f"{path}.{name}"
+        if nested:
+            table[name] = _table(draft, item, key, place, nested=False)
+        elif (number := draft.quantity(place, item, key.unit, key.bare)) is not None:
+            table[name] = number
+    return table
 
 
 def refuse_unknown(draft: Draft, data: dict[str, Any], known: tuple[str, ...], path: str) -> None:
     """Complain about every key of ``data`` that is not in ``known``."""
-    for key in data:
-        if key not in known:
-            draft.complain(f"{path}.{key}", *unknown_key(key, known))
+    for key in [key for key in data if key not in known][:MAX_COMPLAINTS]:
+        draft.complain(f"{path}.{key}", *unknown_key(key, known))

@@ -13,13 +13,14 @@ class Key:
     """A spelling of a domain field.
 
     ``unit`` is the canonical unit of the field; ``bare`` tells whether a number without unit is accepted
-    (yes where the key or the kind of number names it). ``kind`` "list" turns a single text into a list.
+    (yes where the key or the kind of number names it). Kinds: "list" turns a single text into a list,
+    "numbers" is a list of numbers, "table" maps names to numbers, "tables" maps names to such tables.
     """
 
     target: str
     unit: str = ""
     bare: bool = True
-    kind: Literal["number", "percentile", "list"] = "number"
+    kind: Literal["number", "percentile", "list", "numbers", "table", "tables"] = "number"
 
 
 def _number(target: str, unit: str, *short: str) -> dict[str, Key]:
@@ -63,7 +64,7 @@ KEYS: dict[str, dict[str, Key]] = {
         **_percentile("tpot_percentile"),
         **_percentile("end_to_end_percentile"),
     },
-    "horizon": _number("years", "years"),
+    "horizon": _number("years", "years") | _number("epoch_years", "years", "epoch"),
     "site": {
         **_number("power_kw", "kW", "power"),
         "rack_units": Key("rack_units", "U"),
@@ -78,9 +79,27 @@ KEYS: dict[str, dict[str, Key]] = {
         **_share("support_share_per_year", "support"),
         **_share("residual_share", "residual"),
         **{name: Key("budget_capex_usd", "USD") for name in ("budget_capex_usd", "budget_capex")},
+        **{
+            name: Key("budget_capex_by_year_usd", "USD", kind="numbers")
+            for name in ("budget_capex_by_year_usd", "budget_capex_by_year")
+        },
         **{name: Key("budget_total_usd", "USD") for name in ("budget_total_usd", "budget_total")},
     },
-    "hardware": _list("include") | _list("exclude") | _list("exclude_profiles"),
+    "hardware": {
+        **_list("include"),
+        **_list("exclude"),
+        **_list("exclude_profiles"),
+        "technology_overrides": Key("technology_overrides", "count", kind="tables"),
+        "vendor_share": Key("vendor_share", "share", kind="table"),
+    },
+    "offer": {
+        **{name: Key("price_usd", "USD") for name in ("price_usd", "price")},
+        **{name: Key("supply_per_year", "systems/year") for name in ("supply_per_year", "supply")},
+        **_share("interruption_share", "interruption"),
+        **_share("residual_share", "residual"),
+        **_share("support_share_per_year", "support"),
+        **_number("life_years", "years", "life"),
+    },
 }
 
 RATE_TIMES = {"s": 1, "min": 60, "hour": 3600, "day": 86400, "month": 2629800}
@@ -107,6 +126,7 @@ _SECTION_OF = (
     ("lengths", re.compile(r"services\.\d+\.lengths")),
     ("horizon", re.compile("horizon")),
     ("site", re.compile(r"sites\.\d+")),
+    ("offer", re.compile(r"offers\.\d+")),
     ("money", re.compile("money")),
     ("hardware", re.compile("hardware")),
 )

@@ -89,6 +89,9 @@ def _single(draft: Draft, data: dict[str, Any], path: str) -> list[Bucket]:
 
 
 def _listed(draft: Draft, rows: list[Any], path: str) -> list[Bucket]:
+    if len(rows) > MAX_BUCKETS:
+        draft.complain(path, f"{len(rows)} length buckets", f"write at most {MAX_BUCKETS}")
+        return []
     buckets = []
     for index, row in enumerate(rows):
         place = f"{path}.{index}"

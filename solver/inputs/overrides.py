@@ -12,6 +12,7 @@ from solver.inputs.validation import shorten
 from solver.inputs.yaml_text import load_yaml
 
 _EXAMPLE = "write PATH=VALUE such as services.0.levels.tpot=30 ms"
+_TABLES = ("supply", "minimum", "owned", "available_from", "vendor_share")
 _PERCENTILES = ("ttft_percentile", "tpot_percentile", "end_to_end_percentile")
 
 
@@ -66,13 +67,13 @@ def set_value(data: dict[str, Any], override: Override, places: dict[str, Place]
 
 
 def _parts(path: str) -> list[str]:
-    """Path elements; ids of systems may hold dots."""
+    """Path elements; ids of systems and names of vendors may hold dots."""
     parts = path.split(".")
-    if parts[:2] == ["hardware", "overrides"] and len(parts) > 4:
-        return [*parts[:2], ".".join(parts[2:-1]), parts[-1]]
-    if parts[0] == "hardware" and parts[1:2] in (["supply"], ["minimum"]):
-        return [*parts[:2], ".".join(parts[2:])] if len(parts) > 2 else parts
-    return parts
+    if parts[0] != "hardware" or len(parts) < 3:
+        return parts
+    if parts[1] in _TABLES:
+        return [*parts[:2], ".".join(parts[2:])]
+    return [*parts[:2], ".".join(parts[2:-1]), parts[-1]] if len(parts) > 4 else parts
 
 
 def _step(node: Any, part: str, done: list[str], override: Override) -> Any:
@@ -105,7 +106,9 @@ def _index(items: list[Any], part: str, done: list[str], override: Override) -> 
         remedy = "replace them as a whole: lengths={prompt: 512, output: 128}"
         raise InputError(Complaint(override.place, problem, remedy))
     default = "site" if done[-1:] == ["sites"] else ""
-    names = [str(item.get("name", default)) if isinstance(item, dict) else "" for item in items]
+    names = [
+        str(item.get("name", item.get("id", default))) if isinstance(item, dict) else "" for item in items
+    ]
     if part in names:
         return names.index(part)
     known = [*map(str, range(len(items))), *filter(None, names)][:20]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from solver.domain.catalog import Catalog
-from solver.domain.workload import HardwarePolicy, LoadedWorkload, Service
+from solver.domain.workload import LoadedWorkload, Service, Workload
 from solver.errors import Complaint, InputError
 from solver.inputs.validation import nearest, shorten
 
@@ -22,7 +22,7 @@ def resolve_references(loaded: LoadedWorkload, catalog: Catalog) -> LoadedWorklo
             place = loaded.place(f"services.{index}.model")
             complaints.append(Complaint(place, f"unknown model '{shorten(service.model)}'", remedy))
         services.append(Service.model_copy(service, update={"model": name or service.model}))
-    for path, system in _systems(loaded.workload.hardware):
+    for path, system in _systems(loaded.workload):
         if system not in catalog.systems:
             near = nearest(system, catalog.systems)
             remedy = f"did you mean '{near}'?" if near else "see 'solver catalog list systems'"
@@ -47,20 +47,25 @@ def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
         if technology in catalog.technologies:
             known = set(catalog.technologies[technology].values)
             named += [(f"{path}.{name}", name, "quantity", known) for name in values]
+    vendors = {system.vendor for system in catalog.systems.values()}
+    named += [(f"hardware.vendor_share.{name}", name, "vendor", vendors) for name in hardware.vendor_share]
     for path, name, kind, known in named:
         if name not in known:
             near = nearest(name, known)
-            section = {"profile": "profiles", "technology": "technologies"}.get(kind, "")
+            section = {"profile": "profiles", "technology": "technologies", "vendor": "systems"}.get(kind, "")
             remedy = f"did you mean '{near}'?" if near else f"see 'solver catalog list {section}'".rstrip()
             found.append(Complaint(loaded.place(path), f"unknown {kind} '{shorten(name)}'", remedy))
     return found
 
 
-def _systems(hardware: HardwarePolicy) -> Iterator[tuple[str, str]]:
+def _systems(workload: Workload) -> Iterator[tuple[str, str]]:
     """Every system that is named, with the path of the statement."""
+    hardware = workload.hardware
+    for index, offer in enumerate(workload.offers):
+        yield f"offers.{index}.system", offer.system
     for key in ("include", "exclude"):
         for index, system in enumerate(getattr(hardware, key)):
             yield f"hardware.{key}.{index}", system
-    for key in ("overrides", "supply", "minimum"):
+    for key in ("overrides", "supply", "minimum", "owned", "available_from"):
         for system in getattr(hardware, key):
             yield f"hardware.{key}.{system}", system

@@ -13,7 +13,6 @@ from solver.inputs.lengths import Bucket, length_buckets
 from solver.inputs.units import UNITS
 from solver.inputs.validation import shorten, unknown_key
 
-_MONTH = re.compile(r"(?:19|20|21)[0-9]{2}-(?:0[1-9]|1[0-2])")
 _PLACEHOLDER_LENGTHS: list[Bucket] = [{"prompt_tokens": 1.0, "output_tokens": 1.0, "share": 1.0}]
 
 
@@ -25,6 +24,10 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
         result["services"] = [
             _service(draft, item, index, result) for index, item in enumerate(data["services"])
         ]
+    if isinstance(data.get("offers"), list):
+        result["offers"] = [
+            rewrite(draft, "offer", item, f"offers.{i}") for i, item in enumerate(data["offers"])
+        ]
     if isinstance(data.get("sites"), list):
         result["sites"] = [rewrite(draft, "site", item, f"sites.{i}") for i, item in enumerate(data["sites"])]
     if isinstance(data.get("horizon"), str):
@@ -33,7 +36,6 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
     for section in ("horizon", "money", "hardware"):
         if section in result:
             result[section] = rewrite(draft, section, result[section], section)
-    _check_start(draft, result.get("horizon"))
     _overrides(draft, result.get("hardware"))
     _objective(draft, result)
     return result
@@ -94,12 +96,6 @@ def _speed(draft: Draft, value: Any, fields: dict[str, Any], path: str) -> None:
     elif speed is not None:
         fields["tpot_ms"] = 1000.0 / speed
         draft.alias(place, f"{path}.tpot_ms")
-
-
-def _check_start(draft: Draft, horizon: Any) -> None:
-    start = horizon.get("start") if isinstance(horizon, dict) else None
-    if start is not None and not _MONTH.fullmatch(str(start)):
-        draft.complain("horizon.start", f"start is '{shorten(start)}'", "write a month such as 2027-01")
 
 
 def _overrides(draft: Draft, hardware: Any) -> None:

@@ -15,6 +15,8 @@ from solver.errors import Complaint, InputError, Place
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Loc = tuple[str | int, ...]
 
+MAX_COMPLAINTS = 100
+
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
     "greater_than_equal": ("ge", "at least"),
@@ -51,7 +53,7 @@ def build_at(
     try:
         return model_type.model_validate(data)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = error.errors(include_url=False)[:MAX_COMPLAINTS]
     except RecursionError:
         raise InputError(Complaint(place(prefix), "nested too deeply", "flatten it")) from None
     complaints = []
@@ -99,6 +101,8 @@ def _words(
         found = f"{name} has no value"
     elif isinstance(detail["input"], dict | list | tuple):
         found = f"{name} is a {'list' if isinstance(detail['input'], list | tuple) else 'mapping'}"
+    if kind == "string_pattern_mismatch" and r"\d\d-" in str(context["pattern"]):
+        return found, "write a month such as 2027-01"
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return found, f"write {words} {context[key]:g}"

@@ -15,12 +15,13 @@ from solver.inputs.draft import Draft
 from solver.inputs.keys import known_keys
 from solver.inputs.overrides import Override, parse_override, set_value
 from solver.inputs.spelling import domain_spelling
-from solver.inputs.validation import build_at
+from solver.inputs.validation import MAX_COMPLAINTS, build_at
 from solver.inputs.workload_text import to_data, workload_to_yaml
 from solver.inputs.yaml_text import Document, load_yaml
 
 __all__ = ["apply_overrides", "load_workload", "workload_from", "workload_to_yaml"]
 
+MAX_ITEMS = 1000
 _HOURLY = re.compile(r"services\.\d+\.(?:demand\..*|lengths\.histogram)\.\d+")
 
 
@@ -34,6 +35,11 @@ def workload_from(document: Document, folder: Path) -> LoadedWorkload:
     places = {path: place for path, place in document.places.items() if not _HOURLY.fullmatch(path)}
     if not isinstance(document.data, dict):
         raise InputError.at(document.file, 1, "a list where keys belong", "write lines such as 'name: chat'")
+    for key in ("services", "sites", "offers"):
+        stated = document.data.get(key)
+        if isinstance(stated, list) and len(stated) > MAX_ITEMS:
+            place = places[key]
+            raise InputError(Complaint(place, f"more than {MAX_ITEMS} {key}", "split the workload"))
     draft = Draft(document.file, folder, places)
     return LoadedWorkload(
         workload=_workload(draft, document.data), places=places, file=document.file, sha256=document.sha256
@@ -66,7 +72,7 @@ def _workload(draft: Draft, stated: dict[str, Any]) -> Workload:
     except InputError as error:
         draft.complaints.extend(error.complaints)
     if draft.complaints:
-        raise InputError(*sorted(set(draft.complaints), key=_order))
+        raise InputError(*sorted(set(draft.complaints), key=_order)[:MAX_COMPLAINTS])
     return workload
 
 

@@ -12,7 +12,7 @@ import yaml
 from solver.errors import InputError
 
 MAX_DEPTH = 64
-MAX_SCALARS = 1_000_000
+MAX_SCALARS = 200_000
 MAX_DIGITS = 30
 
 #: Control characters, separators that look like nothing, directional overrides, and the tab.
