@@ -57,7 +57,8 @@ def solve_until_it_holds(
     ``replay`` judges by the user's workload. After ``rounds`` the last plan is returned as it is; its
     replay tells what is still missed.
     """
-    asked, notes = workload, []
+    asked = workload
+    notes: list[str] = []
     for n in range(1, rounds + 1):
         plan = solve(asked)
         replayed = replay(plan)

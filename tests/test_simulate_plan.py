@@ -1,0 +1,213 @@
+"""A saved plan in replay: pools, routing, traces, the command, and the loop that tightens."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from solver.cli.simulate import simulate
+from solver.domain.workload import Demand, LengthBucket, Service, ServiceLevels, Site, Workload
+from solver.errors import InputError, UsageError
+from solver.operating_points.point import OperatingPoint, StepLaw
+from solver.performance.queueing import Line
+from solver.plan.plan import Plan, Pool, Route
+from solver.plan.serialise import load_plan, plan_json, point_to_dict
+from solver.simulate import replay
+from solver.simulate.from_plan import (
+    TraceLengths,
+    bucket_of,
+    pool_spec,
+    replay_plan,
+    traffic_of,
+    workload_of,
+)
+from solver.simulate.tighten import solve_until_it_holds, tightened
+
+LENGTHS = (
+    LengthBucket(prompt_tokens=500, output_tokens=100, share=0.75),
+    LengthBucket(prompt_tokens=2000, output_tokens=300, share=0.25),
+)
+RATE = 24.0  # requests/s; a replica serves at most 0.75 / (0.035 + 0.030) = 11.5 of them
+LEVELS = ServiceLevels(ttft_ms=500, tpot_ms=40)
+WORKLOAD = Workload(
+    name="w",
+    services=(
+        Service(name="chat", model="m", demand=Demand(rate_rps=(RATE,)), lengths=LENGTHS, levels=LEVELS),
+    ),
+    sites=(Site(name="here", round_trip_ms=10),),
+)
+KV_PER_TOKEN, CAPACITY, BATCH, TAU = 1e5, 1e10, 64, 0.040
+
+
+def point() -> OperatingPoint:
+    hold = [100 * TAU + 0.05, 300 * TAU + 0.2]
+    memory = [h * KV_PER_TOKEN * c / CAPACITY for h, c in zip(hold, (550, 2150), strict=True)]
+    return OperatingPoint(
+        id="chat/x", service="chat", model="m", system="x", systems_per_replica=Fraction(1, 2), layout="TP4",
+        weight_precision="fp8", kv_precision="fp8", placement="resident", batch=BATCH, tpot_s=TAU, wait_s=0.2,
+        resources=("time", "KV memory", "slots"),
+        use=((0.05, 0.2), tuple(memory), tuple(h / BATCH for h in hold)),
+        ttft_s=(0.3, 0.5), end_to_end_s=(5.0, 13.0), late={}, serves=(True, True),
+        lines=(Line(1, 9, 0.8, 0.0),),
+        kv_bytes=(600 * KV_PER_TOKEN, 2300 * KV_PER_TOKEN), kv_capacity_bytes=CAPACITY,
+        step=StepLaw(0.010, 0.0002, 0.0, 0.00004, 0.0, 0.0, 0.015, False), wear=None, evidence="by hand",
+        spread=1.0,
+    )  # fmt: skip
+
+
+def plan(replicas: int = 4, share: str = "1", **more: Any) -> Plan:
+    pool = Pool(
+        point="chat/x", service="chat", model="m", system="x", site="here", mode="standing", epoch=0,
+        period=None, replicas=replicas, spare_replicas=0, systems_per_replica="1/2", layout="TP4",
+        weight_precision="fp8",
+        batch=BATCH, tpot_ms=TAU * 1e3, line=0, evidence="by hand",
+    )  # fmt: skip
+    routes = [
+        Route(service="chat", bucket=b, period=0, target="chat/x", site="here", mode="standing", share=share)
+        for b in (0, 1)
+    ]
+    values: dict[str, Any] = {
+        "outcome": "optimal", "workload": "w", "objective": "cost", "objective_usd": 1.0, "bound_usd": 1.0,
+        "gap": 0.0, "verified": True, "horizon_years": 1.0, "epochs": ((0.0, 1.0),),
+        "periods": ({"index": 0, "epoch": 0, "hours": 8766.0, "rate_rps": [RATE], "label": "all hours"},),
+        "systems": (), "pools": (pool,), "routes": tuple(routes), "service_levels": (), "costs": (),
+        "usd_per_m_output_tokens": 1.0, "usd_per_m_tokens": 1.0, "power_kw": {},
+        "points": {"chat/x": point_to_dict(point())},
+        "inputs": {"workload": WORKLOAD.model_dump(mode="json"), "systems": {"x": {"power_typ_kw": 6.0}}},
+    }  # fmt: skip
+    return Plan(**{**values, **more})
+
+
+def test_a_pool_takes_its_numbers_from_the_operating_point() -> None:
+    spec = pool_spec(plan().pools[0], point(), WORKLOAD, 6.0)
+    assert spec.kv_per_token_bytes == pytest.approx(KV_PER_TOKEN)
+    assert spec.kv_fixed_bytes == 0.0
+    assert spec.kv_written_per_token_bytes == pytest.approx(KV_PER_TOKEN)
+    assert spec.power_kw == 3.0  # half a system of 6 kW
+    assert spec.step.ttft_overhead_s == pytest.approx(0.015 - 0.010 + 0.010)  # less a step, plus round trip
+
+
+def test_a_window_shows_as_a_fixed_part_of_the_memory() -> None:
+    # 2e4 bytes per token and 3e6 bytes for full windows
+    hold = [100 * TAU + 0.05, 300 * TAU + 0.2]
+    memory = [h * (3e6 + 2e4 * c) / CAPACITY for h, c in zip(hold, (550, 2150), strict=True)]
+    windowed = replace(point(), use=(point().use[0], tuple(memory), point().use[2]))
+    spec = pool_spec(plan().pools[0], windowed, WORKLOAD, 0.0)
+    assert spec.kv_fixed_bytes == pytest.approx(3e6)
+    assert spec.kv_per_token_bytes == pytest.approx(2e4)
+
+
+def test_a_measured_profile_keeps_its_pace() -> None:
+    measured = replace(point(), step=None, resources=("slots",), use=((0.1, 0.2),), kv_capacity_bytes=0.0,
+                       ttft_s=(0.35, 0.35), wait_s=0.2)  # fmt: skip
+    spec = pool_spec(plan().pools[0], measured, WORKLOAD, 0.0)
+    one = traffic_of(plan(), WORKLOAD, 0, 100.0, 1, {})
+    result = replay([spec], [], one)
+    assert result.tpot_s.max() == pytest.approx(TAU)
+    assert np.median(result.ttft_s) == pytest.approx(0.35 - 0.2 + 0.010, abs=TAU)
+
+
+def test_a_good_plan_holds_and_a_small_one_does_not() -> None:
+    good = replay_plan(plan(4), seed=1, requests=4000)
+    assert good.holds
+    assert {p.name for p in good.periods[0].result.services[0].promises} == {"ttft", "tpot"}
+    assert not replay_plan(plan(1), seed=1, requests=4000).holds
+
+
+def test_half_of_the_traffic_goes_to_an_api() -> None:
+    load = traffic_of(plan(share="1/2"), WORKLOAD, 0, 2000.0, 3, {})
+    assert float((load.pool == 0).mean()) == pytest.approx(0.5, abs=0.02)
+    assert len(load) / 2000.0 == pytest.approx(RATE, rel=0.03)
+    result = replay_plan(plan(1, share="1/2"), seed=3, requests=1000).periods[0].result
+    assert result.services[0].requests < 600
+    only_api = plan(pools=(), points={})
+    assert replay_plan(only_api, requests=500).periods[0].result.services[0].requests == 0
+
+
+def test_spare_replicas_are_taken_as_lost() -> None:
+    spared = plan(4)
+    pool = spared.pools[0].model_copy(update={"spare_replicas": 3})
+    assert not replay_plan(spared.model_copy(update={"pools": (pool,)}), seed=1, requests=4000).holds
+
+
+def test_a_trace_is_scaled_and_its_lengths_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    arrival = np.sort(rng.uniform(0, 600, 1200))  # 2 requests/s
+    prompt = rng.choice([480, 2100], 1200)
+    trace = TraceLengths(arrival, prompt, np.where(prompt > 1000, 310, 90), "t")
+    load = traffic_of(plan(), WORKLOAD, 0, 500.0, 2, {"": trace})
+    assert len(load) / 500.0 == pytest.approx(RATE, rel=0.1)
+    assert set(np.unique(load.prompt)) == {480, 2100}
+    assert bucket_of(prompt, trace.output_tokens, LENGTHS).tolist() == (prompt > 1000).astype(int).tolist()
+    assert replay_plan(plan(), traces={"chat": trace}, requests=3000).holds
+
+
+def test_same_seed_same_bytes() -> None:
+    assert (
+        replay_plan(plan(), seed=5, requests=1500).to_json()
+        == replay_plan(plan(), seed=5, requests=1500).to_json()
+    )
+    assert (
+        replay_plan(plan(), seed=6, requests=1500).to_json()
+        != replay_plan(plan(), seed=5, requests=1500).to_json()
+    )
+
+
+def test_a_plan_without_its_inputs_is_refused() -> None:
+    with pytest.raises(InputError, match="does not hold its workload"):
+        workload_of(plan(inputs={}))
+    with pytest.raises(InputError, match="incomplete"):
+        replay_plan(plan(points={}))
+    with pytest.raises(InputError, match="replicas"):
+        replay_plan(plan(10**9))
+
+
+def test_the_command_tells_promises_and_ends_with_the_promised_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import typer
+
+    file = tmp_path / "plan.json"
+    file.write_text(plan_json(plan()), encoding="utf-8")
+    assert load_plan(file).workload == "w"
+    with pytest.raises(typer.Exit) as ended:
+        simulate(file, requests=2000)
+    assert ended.value.exit_code == 0
+    assert "p95 TTFT" in capsys.readouterr().out
+    file.write_text(plan_json(plan(1)), encoding="utf-8")
+    with pytest.raises(typer.Exit) as ended:
+        simulate(file, requests=3000, replays=2, as_json=True)
+    assert ended.value.exit_code == 6
+    told = json.loads(capsys.readouterr().out)
+    assert [t["holds"] for t in told] == [False, False]
+    with pytest.raises(UsageError, match="no period 7"):
+        simulate(file, period=7)
+
+
+def test_the_loop_tightens_until_the_replay_holds() -> None:
+    asked: list[float] = []
+
+    def solve(workload: Workload) -> Plan:
+        asked.append(workload.services[0].demand.cv2)
+        return plan(len(asked))  # one replica more each round
+
+    final, replayed, notes = solve_until_it_holds(
+        WORKLOAD, solve, lambda p: replay_plan(p, seed=1, requests=4000, workload=WORKLOAD), rounds=6
+    )
+    assert replayed.holds
+    assert final.pools[0].replicas == len(asked) == len(notes) + 1
+    assert asked[:2] == [1.0, 1.5]
+    assert "chat: ttft" in notes[0]
+
+
+def test_a_missed_tpot_asks_for_a_faster_pace() -> None:
+    slow = replace(point(), step=replace(point().step or StepLaw(*[0.0] * 7, False), latency_floor_s=0.041))
+    missed = replay_plan(plan(4, points={"chat/x": point_to_dict(slow)}), requests=500)
+    stricter = tightened(WORKLOAD, missed)
+    assert stricter.services[0].levels.tpot_ms == pytest.approx(38.0)
