@@ -1,0 +1,132 @@
+"""Verified plans by content: the same question, catalogs and program give the same bytes, computed once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+
+from solver import __version__
+from solver.domain.catalog import Catalog
+from solver.domain.workload import LoadedWorkload
+from solver.engine.solve import Request, solve
+from solver.errors import ExitCode, SolverError
+from solver.performance.calibration import Calibration
+from solver.plan.plan import Plan
+from solver.plan.serialise import plan_json
+from solver.whatif.store import Store
+
+REMEMBERED = 16  # results kept in memory
+TIME_LIMIT_S = 120.0
+#: Endings without a plan, in words; the first two hold whenever the question is asked again.
+ENDINGS = {
+    ExitCode.INFEASIBLE: "infeasible",
+    ExitCode.NUMERICALLY_REFUSED: "refused for numerical reasons",
+    ExitCode.BAD_INPUT: "bad input",
+    ExitCode.LIMIT_WITHOUT_PLAN: "limit reached without a plan",
+    ExitCode.VERIFICATION_FAILED: "verification failed",
+}
+LASTING = ("optimal", "infeasible", "refused for numerical reasons")
+USUAL = Request(time_limit_s=TIME_LIMIT_S)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a question: a verified plan as text, or the reason why there is none."""
+
+    key: str
+    body: str
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The plan, or None."""
+        return Plan.model_validate_json(self.body) if self.body.startswith('{\n "format"') else None
+
+    @cached_property
+    def refusal(self) -> dict[str, object]:
+        """Without a plan: ``outcome``, ``message`` and ``reasons``."""
+        return {} if self.plan is not None else dict(json.loads(self.body))
+
+    @property
+    def outcome(self) -> str:
+        """How it ended: optimal, limit reached, or one of ENDINGS."""
+        return self.plan.outcome if self.plan is not None else str(self.refusal["outcome"])
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of a command that ends with this result."""
+        if self.plan is not None:
+            return ExitCode.VERIFIED if self.outcome == "optimal" else ExitCode.LIMIT_WITH_PLAN
+        return next((code for code, words in ENDINGS.items() if words == self.outcome), ExitCode.OUR_FAULT)
+
+    @property
+    def message(self) -> str:
+        """Why there is no plan; empty where there is one."""
+        return str(self.refusal.get("message", ""))
+
+
+class Planner:
+    """Solves workloads for a session and keeps the results in its store."""
+
+    def __init__(
+        self, store: Store, catalog: Catalog, calibration: Calibration, request: Request = USUAL
+    ) -> None:
+        self.catalog, self.calibration, self.request = catalog, calibration, request
+        self._store = store
+        self._near: OrderedDict[str, Result] = OrderedDict()
+        self.solved = 0  # how many were computed rather than found
+
+    @cached_property
+    def world(self) -> str:
+        """Hash of what is not in the workload: catalogs, calibration, program, tolerances."""
+        parts = (
+            self.catalog.model_dump_json(),
+            repr(self.calibration),
+            __version__,
+            f"{self.request.gap!r} {self.request.prune} {self.request.reduce}",
+        )
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def key(self, loaded: LoadedWorkload, compare: bool) -> str:
+        """Hash of everything a result depends on."""
+        text = f"{self.world}\n{loaded.model_dump_json()}\n{compare}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def result(self, loaded: LoadedWorkload, compare: bool = False) -> Result:
+        """The result of a workload; ``compare`` adds alternatives, break-even prices and what binds."""
+        key = self.key(loaded, compare)
+        found = self._near.pop(key, None)
+        if found is None:
+            kept = self._store.plan(key)
+            found = Result(key, kept) if kept is not None else self.compute(loaded, compare)
+            if kept is None and found.outcome in LASTING:
+                self._store.keep(key, found.body)
+        if found.outcome in LASTING:
+            self._near[key] = found
+        while len(self._near) > REMEMBERED:
+            self._near.popitem(last=False)
+        return found
+
+    def compute(self, loaded: LoadedWorkload, compare: bool = False) -> Result:
+        """The result, solved afresh."""
+        self.solved += 1
+        request = Request(
+            self.request.gap, self.request.time_limit_s, compare, self.request.prune, self.request.reduce
+        )
+        try:
+            body = plan_json(solve(loaded, self.catalog, self.calibration, request))
+        except SolverError as error:
+            body = _refusal(error)
+        return Result(self.key(loaded, compare), body)
+
+
+def _refusal(error: SolverError) -> str:
+    """The ending without a plan as text."""
+    facts = {
+        "outcome": ENDINGS.get(error.exit_code, "failed"),
+        "message": str(error),
+        "reasons": list(getattr(error, "reasons", ())),
+    }
+    return json.dumps(facts, indent=1) + "\n"
