@@ -25,7 +25,7 @@ _BLANKS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 #: Characters that make a spreadsheet read a cell as a formula (OWASP, CSV injection), also full width.
 _FORMULA = "=+-@|%＝＋－＠"
-_SEPARATED = re.compile(rf"([;|]\s*)(?=[{re.escape(_FORMULA)}])")
+_SEPARATED = re.compile(rf"([;|][\s\"]*)(?=[{re.escape(_FORMULA)}])")
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$^]|(?<![^\W_])_|_(?![^\W_])|^\s*(?:\d+(?=[.)])|[-+#=:])")
 #: Longest text of an XLSX cell (ECMA-376 as implemented by Excel).
 XLSX_LONGEST = 32_767

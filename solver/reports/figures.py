@@ -9,7 +9,7 @@ from solver.reports.fleet import Names, fleet
 from solver.reports.sections import cost_words
 from solver.reports.svg import NEUTRAL, Bar, Series, bar_figure, hours_figure, share_figure
 from solver.reports.traffic import Hour, Target, Traffic
-from solver.reports.units import listed, number, percent, usd
+from solver.reports.units import listed, number, percent, usd, usd_tick
 from solver.reports.words import kept
 
 _LONGEST = 400  # steps drawn; a longer curve shows the largest hour of each stretch
@@ -58,7 +58,7 @@ def _costs(plan: Plan) -> Figure | None:
     words = listed([f"{cost_words(line.term)} {usd(line.usd)}" for line in lines])
     title = "Where the money goes"
     caption = "Net present US dollars over the horizon; each bar starts where the one above it ends."
-    return Figure(title, caption, bar_figure("cost", title, f"{words}; total {usd(total)}.", bars, usd))
+    return Figure(title, caption, bar_figure("cost", title, f"{words}; total {usd(total)}.", bars, usd_tick))
 
 
 def _fleet(plan: Plan, styles: dict[str, int]) -> Figure | None:
@@ -193,7 +193,7 @@ def _alternatives(plan: Plan, names: Names) -> Figure | None:
     if impossible:
         caption += f" Not possible: {', '.join(impossible)}."
     words = listed([f"{bar.label} {bar.text}" for bar in bars])
-    return Figure(title, caption, bar_figure("alternatives", title, f"{words}.", bars, usd))
+    return Figure(title, caption, bar_figure("alternatives", title, f"{words}.", bars, usd_tick))
 
 
 def _levels(plan: Plan) -> Figure | None:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Names of all tables.
-TABLES = frozenset(
-    "summary systems pools routes serving service_levels costs power hours binding alternatives break_even "
-    "assumptions notes".split()
-)
+TABLES = {
+    *("summary", "systems", "pools", "routes", "serving", "service_levels", "costs", "power", "hours"),
+    *("binding", "alternatives", "break_even", "assumptions", "notes"),
+}
 Records = dict[str, list[dict[str, Any]]]
 
 

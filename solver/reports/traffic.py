@@ -9,6 +9,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from solver.domain.workload import HOURS_PER_YEAR, Workload
 from solver.plan.plan import Plan, Pool
 
@@ -38,8 +40,7 @@ class Traffic:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        stated = plan.inputs.get("workload")
-        self.workload = Workload.model_validate(stated) if stated else None
+        self.workload = _workload(plan)
 
     @cached_property
     def services(self) -> tuple[str, ...]:
@@ -178,6 +179,14 @@ class Traffic:
             if whole > 0 and rows:
                 found[target] = max(sum(row[b] * w for b, w in mix.items()) / whole for row in rows)
         return found
+
+
+def _workload(plan: Plan) -> Workload | None:
+    """The workload as solved; None where a plan holds none that can be read."""
+    try:
+        return Workload.model_validate(plan.inputs["workload"])
+    except (KeyError, ValidationError):
+        return None
 
 
 def safe_load(plan: Plan, pool: Pool) -> float:

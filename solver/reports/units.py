@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
+import re
 
 _MONEY = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
-_TOKENS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
 def usd(value: float) -> str:
@@ -18,6 +17,11 @@ def usd(value: float) -> str:
         if amount >= scale * 0.9995:
             return f"{sign}${_three(amount / scale)}{letter}"
     return f"{sign}${price(amount)}"
+
+
+def usd_tick(value: float) -> str:
+    """Dollars on an axis, where the values are round: $20M, $2.5k."""
+    return re.sub(r"\.0+(?=[BMk]?$)", "", usd(value))
 
 
 def price(value: float) -> str:
@@ -56,32 +60,9 @@ def number(value: float) -> str:
     return f"{value:.2e}"
 
 
-def tokens(value: float) -> str:
-    """An amount of tokens in words: 1.2 trillion tokens."""
-    for scale, word in _TOKENS:
-        if value >= scale * 0.9995:
-            return f"{_three(value / scale)} {word} tokens"
-    return f"{value:,.0f} tokens"
-
-
-def fraction(text: str) -> float:
-    """The value of a rational such as "1/8"."""
-    return float(Fraction(text))
-
-
-def per_replica(text: str) -> str:
-    """Systems per replica in words of the table: "1/8 of a system", "20 systems"."""
-    amount = Fraction(text)
-    if amount == 1:
-        return "1 system"
-    return f"{amount} systems" if amount > 1 else f"{amount} of a system"
-
-
 def counted(count: int, noun: str) -> str:
-    """A count with its noun: 1 system, 3 systems, 2 libraries."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{count:,} {noun}s"
+    """A count with its noun: 1 hour, 3 hours."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def listed(parts: list[str]) -> str:

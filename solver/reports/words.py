@@ -6,7 +6,7 @@ from solver.plan.plan import Alternative, Assumption, Plan
 from solver.reports.escape import plain
 from solver.reports.fleet import FleetLine, Names, deciding, epoch_words, fleet, leverage
 from solver.reports.traffic import Traffic
-from solver.reports.units import counted, dollars, listed, percent, price, usd
+from solver.reports.units import dollars, listed, percent, price, usd
 
 _VERBS = {"buy": "buy", "rent": "rent for all hours", "rent-hourly": "rent by the hour"}
 _UNITS = {
@@ -195,4 +195,4 @@ def kept(promise: str, promised: float, reached: float) -> bool:
     return reached >= promised - tolerance if "speed" in promise else reached <= promised + tolerance
 
 
-__all__ = ["amount", "answer", "counted", "kept", "quantity_words", "range_words", "runner_up", "value_words"]
+__all__ = ["amount", "answer", "kept", "quantity_words", "range_words", "runner_up", "value_words"]
