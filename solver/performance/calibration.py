@@ -1,121 +1,133 @@
-"""Fitted constants of each system family, with the rows they come from (catalogs/calibration.yaml)."""
+"""Fitted constants of every system family and engine generation (catalogs/calibration.yaml).
+
+The logarithm of a constant is a sum of effects: all accelerators + family + generation + family in that
+generation + system in that generation. What has no rows falls back on what it belongs to.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from solver.domain.catalog import System
 from solver.errors import InputError
+from solver.performance.constants import HIGHS, LOWS, NAMES
+from solver.performance.families import family_of
 
-#: Constant -> (unit, meaning). Shares are of the data sheet's figure.
-CONSTANTS: dict[str, tuple[str, str]] = {
-    "memory_share": ("1", "achieved share of memory bandwidth"),
-    "compute_share": ("1", "achieved share of dense FLOP/s at 16 bit, dense matrices"),
-    "compute_share_moe": ("1", "the same in routed experts"),
-    "fp8_factor": ("1", "compute share at fp8 and int8, over that at 16 bit"),
-    "fp4_factor": ("1", "compute share at fp4, over that at 16 bit"),
-    "layer_us": ("us", "time of a layer that does not depend on its size"),
-    "layer_ns_per_hidden": ("ns", "growth of that time with the width of the model"),
-    "moe_layer_us": ("us", "further time of a layer with routed experts"),
-    "sequence_us": ("us", "scheduler and sampling, per sequence and step"),
-    "collective_us": ("us", "latency of an all-reduce of two chips"),
-    "link_share": ("1", "achieved share of the scale-up rate"),
-    "ttft_ms": ("ms", "server, tokeniser and scheduler before the first token"),
-    "saturation": ("1", "step time with everything queued, over that at the same batch in a closed loop"),
-}
+Floats = NDArray[np.float64]
+
+#: How new a run is to the fit: nothing new, the model, the system (or its engine), the engine generation.
+NOVELTY = ("known", "model", "system", "generation")
+LEVELS = ("all", "family", "generation", "family-generation", "system-generation")
+
+
+def effect_keys(family: str, generation: str, system: str) -> dict[str, str]:
+    """Key of a run on each level."""
+    return dict(
+        zip(LEVELS, ("", family, generation, f"{family}/{generation}", f"{system}/{generation}"), strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Constants of a family whose layers own their memory (SRAM, ROM, NVM): time is latency per layer."""
+
+    layer_us: float
+    layer_ns_per_hidden: float
+    moe_layer_us: float
+    sequence_us: float
+    memory_share: float
+    compute_share: float
+    ttft_ms: float
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Constants of one system family with one engine generation."""
+    """Constants for plans with one system, and where they come from."""
 
-    name: str
-    values: Mapping[str, float]
+    family: str
+    constants: Mapping[str, float]
+    latency: Latency | None
     spread: float  # 80 % half-width of a prediction, as a factor on throughput
     rows: int
-    source: str
-    date: str
-    inherits: str = ""
-    spreads: Mapping[str, float] = field(default_factory=dict)  # metric -> half-width
-
-    def __getitem__(self, constant: str) -> float:
-        return self.values[constant]
-
-    @property
-    def evidence(self) -> str:
-        """How a report names the origin of a prediction."""
-        width = f"80 % within a factor {self.spread:.2f}"
-        if self.inherits:
-            return f"inherited from {self.inherits}: {self.source}; {width}"
-        if not self.rows:
-            return f"{self.source} ({self.date}); {width}"
-        return f"fitted: {self.name} ({self.rows:,} rows, {self.date}); {width}"
+    evidence: str
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """All entries; ``current`` names the one that plans use for each family."""
+    """All effects, with the rows behind each and the measured spread of predictions."""
 
-    entries: Mapping[str, Entry]
-    current: Mapping[str, str]
-    version: str = ""
+    effects: Mapping[str, Mapping[str, Floats]]  # level -> key -> logarithms in the order of NAMES
+    rows: Mapping[str, Mapping[str, int]]
+    spreads: Mapping[str, Mapping[str, float]]  # novelty -> metric -> 80 % half-width as a factor
+    current: Mapping[str, str]  # family -> engine generation that plans assume
+    relatives: Mapping[str, str]  # family without rows -> family it takes its constants from
+    latencies: Mapping[str, Latency]
+    latency_spreads: Mapping[str, float]
+    latency_sources: Mapping[str, str]
+    models: frozenset[str]  # seen by the fit
+    date: str
+    source: str
+
+    def logs(self, family: str, generation: str, system: str) -> Floats:
+        """Logarithms of the constants of a run."""
+        total = np.zeros(len(NAMES))
+        for level, key in effect_keys(self.relatives.get(family, family), generation, system).items():
+            total = total + self.effects.get(level, {}).get(key, 0.0)
+        return np.clip(total, LOWS, HIGHS)
+
+    def novelty(self, family: str, generation: str, system: str, model: str) -> str:
+        """What of a run the fit has not seen: the farthest word of NOVELTY that holds."""
+        known = self.rows.get("system-generation", {})
+        if f"{system}/{generation}" in known:
+            return "known" if model in self.models else "model"
+        return "system" if generation in self.rows.get("generation", {}) else "generation"
 
     def of(self, system: System) -> Entry | None:
-        """The constants for plans with ``system``, or None where its family is unknown."""
-        name = self.current.get(family_of(system))
-        return None if name is None else self.entries[name]
+        """Constants for plans with ``system``; None where neither its family nor a relative is known."""
+        family = family_of(system)
+        if family in self.latencies:
+            return self._latency_entry(family)
+        generation = self.current.get(family)
+        if generation is None:
+            return None
+        logs = self.logs(family, generation, system.id)
+        constants = {name: float(value) for name, value in zip(NAMES, np.exp(logs), strict=True)}
+        novelty = self.novelty(family, generation, system.id, "")
+        novelty = "model" if novelty == "known" else novelty  # a plan's model need not be measured there
+        if family in self.relatives or not self.rows.get("family", {}).get(family):
+            novelty = "generation"
+        spread = self.spreads[novelty]["throughput"]
+        rows = self._rows_behind(family, generation, system.id)
+        return Entry(family, constants, None, spread, rows, self._evidence(family, generation, rows, spread))
 
+    def _rows_behind(self, family: str, generation: str, system: str) -> int:
+        """Rows of the system, else of the family in this generation, else of the family."""
+        keys = effect_keys(family, generation, system)
+        for level in ("system-generation", "family-generation", "family"):
+            found = self.rows.get(level, {}).get(keys[level], 0)
+            if found:
+                return found
+        return 0
 
-#: Word in the system's name -> family, first match wins; systems may name their family in the catalog.
-_FAMILIES: dict[str, tuple[tuple[str, str], ...]] = {
-    "NVIDIA": (
-        ("a100", "nvidia-ampere"),
-        ("a10", "nvidia-ampere"),
-        ("h100", "nvidia-hopper"),
-        ("h200", "nvidia-hopper"),
-        ("h800", "nvidia-hopper"),
-        ("l40", "nvidia-ada"),
-        ("l4", "nvidia-ada"),
-        ("rtx", "nvidia-blackwell-pcie"),
-        ("", "nvidia-blackwell"),
-    ),
-    "Intel": (("gaudi", "intel-gaudi"), ("", "intel-gpu")),
-    "AMD": (("mi250", "amd-cdna2"), ("mi355", "amd-cdna4"), ("", "amd-cdna3")),
-}
-_VENDORS = {
-    "google": "google-tpu",
-    "aws": "aws-neuron",
-    "sambanova": "sambanova",
-    "tenstorrent": "tenstorrent",
-    "qualcomm": "qualcomm",
-    "etched": "etched",
-    "groq": "groq",
-    "graphcore": "graphcore",
-    "d-matrix": "d-matrix",
-}
-_KINDS = {"sram-wafer": "cerebras", "dram-cpu": "cpu", "rom-weight": "taalas"}
+    def _evidence(self, family: str, generation: str, rows: int, spread: float) -> str:
+        width = f"80 % within a factor {spread:.2f}"
+        if family in self.relatives:
+            return f"inherited from {self.relatives[family]}, {generation}; {width}"
+        if not rows:
+            return f"inherited from all accelerators, {generation}; {width}"
+        return f"fitted: {family}, {generation} ({rows:,} rows, {self.date}); {width}"
 
-
-def family_of(system: System) -> str:
-    """Calibration family: named in the catalog, or from kind, vendor and name."""
-    if system.family:
-        return system.family
-    if system.kind in _KINDS:
-        return _KINDS[system.kind]
-    if system.kind == "nvm-weight":
-        wafer = (system.get("die_mm2_per_chip") or 0) > 2000  # a reticle is 858 mm2
-        return "nvm-wafer" if wafer else ("hbf" if "HBF" in system.dram_type else "nvm-chip")
-    if system.kind == "sram-chip" and "groq" in system.vendor.lower():
-        return "groq"
-    name = f"{system.id} {system.name}".lower()
-    for word, family in _FAMILIES.get(system.vendor, ()):
-        if word in name:
-            return family
-    return next((f for v, f in _VENDORS.items() if v in system.vendor.lower()), "accelerator")
+    def _latency_entry(self, family: str) -> Entry:
+        spread = self.latency_spreads[family]
+        evidence = f"{self.latency_sources[family]}; 80 % within a factor {spread:.2f}"
+        return Entry(family, {}, self.latencies[family], spread, 0, evidence)
 
 
 def load_calibration(path: Path | None = None) -> Calibration:
@@ -124,9 +136,7 @@ def load_calibration(path: Path | None = None) -> Calibration:
 
     file = catalog_dir() / "calibration.yaml" if path is None else path
     if not file.is_file():
-        raise InputError.at(
-            str(file), 0, "no such file", "run `solver calibrate MEASUREMENTS.csv` to write it"
-        )
+        raise InputError.at(str(file), 0, "no such file", "run `solver calibrate` to write it")
     return _load(file, file.stat().st_mtime_ns)
 
 
@@ -134,26 +144,34 @@ def load_calibration(path: Path | None = None) -> Calibration:
 def _load(file: Path, _stamp: int) -> Calibration:
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-        entries = {name: _entry(name, row) for name, row in raw["entries"].items()}
-        return Calibration(entries, dict(raw["current"]), str(raw.get("version", "")))
+        return _parse(yaml.load(file.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         remedy = "restore the shipped file or run `solver calibrate`"
         raise InputError.at(str(file), 0, f"not a calibration file: {error!r}", remedy) from error
 
 
-def _entry(name: str, row: Mapping[str, Any]) -> Entry:
-    missing = [key for key in CONSTANTS if key not in row["values"]]
-    if missing:
-        raise ValueError(f"entry {name} lacks {', '.join(missing)}")
-    return Entry(
-        name=name,
-        values={key: float(row["values"][key]) for key in CONSTANTS},
-        spread=float(row["spread"]),
-        rows=int(row["rows"]),
-        source=str(row["source"]),
-        date=str(row["date"]),
-        inherits=str(row.get("inherits", "")),
-        spreads={str(k): float(v) for k, v in row.get("spreads", {}).items()},
+def _parse(raw: Mapping[str, Any]) -> Calibration:
+    if tuple(raw["constants"]) != NAMES:
+        raise ValueError("its constants are not those of this program version")
+    effects: dict[str, dict[str, Floats]] = {}
+    rows: dict[str, dict[str, int]] = {}
+    for level, table in raw["effects"].items():
+        effects[level] = {key: np.array(row["log"], dtype=np.float64) for key, row in table.items()}
+        rows[level] = {key: int(row["rows"]) for key, row in table.items()}
+    latencies = raw["latencies"]
+    fields = Latency.__dataclass_fields__
+    return Calibration(
+        effects=effects,
+        rows=rows,
+        spreads={k: {m: float(v) for m, v in t.items()} for k, t in raw["spreads"].items()},
+        current=dict(raw["current"]),
+        relatives=dict(raw["relatives"]),
+        latencies={k: Latency(**{f: float(v[f]) for f in fields}) for k, v in latencies.items()},
+        latency_spreads={k: float(v["spread"]) for k, v in latencies.items()},
+        latency_sources={k: str(v["source"]) for k, v in latencies.items()},
+        models=frozenset(raw["models"]),
+        date=str(raw["date"]),
+        source=str(raw["source"]),
     )

@@ -44,7 +44,6 @@ class Candidate:
     link: float
     weights: float  # bytes of a replica
     kv_capacity: float  # bytes of KV that a replica can hold, counted once per token
-    memory_share: float  # achieved share of the bandwidth of the weight memory
     access_s: float = 0.0  # time to the first byte of the weight memory
 
 
@@ -142,7 +141,6 @@ def _base(
         link=link * 1e9,
         weights=weight_bytes(model, "mxfp4" if precision == "fp4" and native_mxfp4(model) else precision),
         kv_capacity=0.0,
-        memory_share=entry["memory_share"],
         access_s=access.value * 1e-9 if access else 0.0,
     )
 
@@ -157,7 +155,7 @@ def _placed(
         _need(base.system, "dram_bw_tbs")
         chip = _UTILISATION * _need(base.system, "dram_gb") * 1e9 / base.system.chips - _RESERVE_BYTES
         found = _on_nodes(model, base, chip, None)
-    elif kind == "nvm-weight" and base.entry.name.startswith("hbf"):
+    elif kind == "nvm-weight" and base.entry.latency is None:
         chip = _need(base.system, "dram_gb") * 1e9 / base.system.chips
         own = None if kv_in_weight_memory else _second_memory(base.system) / base.system.chips
         found = _on_nodes(model, base, chip, own)
@@ -240,4 +238,4 @@ def _streamed(base: Candidate, sequence: float) -> list[Candidate]:
     layout = Layout("streamed", 1, 1, 1, 1, _ONE, placement="streamed")
     room = _need(system, "sram_gb") * 1e9
     # nothing measured the link: its data sheet's rate counts in full
-    return [replace(base, layout=layout, bandwidth=rate * 1e9, kv_capacity=room, memory_share=1.0)]
+    return [replace(base, layout=layout, bandwidth=rate * 1e9, kv_capacity=room)]

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from solver.domain.catalog import Model
 from solver.performance import roofline
-from solver.performance.calibration import Entry
 from solver.performance.candidates import Candidate
+from solver.performance.constants import Narrow, efficiency
+from solver.performance.latency import as_constants
 from solver.performance.roofline import Decode, Efficiency, Group, Machine, Prefill, Shape
 
 Floats = NDArray[np.float64]
@@ -29,20 +30,12 @@ class Case:
     speculative_tokens: float = 1.0
 
 
-def efficiency(entry: Entry, precision: str, hidden: float = 0.0) -> Efficiency:
-    """The constants of ``entry`` at a weight precision, in SI units."""
-    factor = {"fp8": entry["fp8_factor"], "fp4": entry["fp4_factor"]}.get(precision, 1.0)
-    return Efficiency(
-        memory=entry["memory_share"],
-        compute=entry["compute_share"] * factor,
-        compute_experts=entry["compute_share_moe"] * factor,
-        layer_s=entry["layer_us"] * 1e-6 + entry["layer_ns_per_hidden"] * 1e-9 * hidden,
-        moe_layer_s=entry["moe_layer_us"] * 1e-6,
-        sequence_s=entry["sequence_us"] * 1e-6,
-        collective_s=entry["collective_us"] * 1e-6,
-        link_share=entry["link_share"],
-        first_token_s=entry["ttft_ms"] * 1e-3,
-    )
+def _efficiency(c: Candidate, hidden: float) -> Efficiency:
+    """The constants of a candidate at its precision."""
+    latency = c.entry.latency
+    constants = c.entry.constants if latency is None else as_constants(latency, hidden)
+    weight_only = c.precision != "fp16" and c.flops <= c.flops16
+    return efficiency(constants, Narrow(c.precision == "fp8", c.precision == "fp4", weight_only))
 
 
 def stacked(cls: Any, values: Sequence[Any], rows: Integers) -> Any:
@@ -54,12 +47,10 @@ def columns(
     case: Case, chosen: Sequence[Candidate], rows: Integers, batch: Integers
 ) -> dict[str, NDArray[Any]]:
     """Step-law columns of :class:`solver.performance.steps.StepTable` for node-like candidates."""
-    hidden = float(case.model.hidden)
     s: Shape = stacked(Shape, [roofline.shape(case.model, c.bytes_as, c.kv_precision) for c in chosen], rows)
     m: Machine = stacked(Machine, [_machine(c) for c in chosen], rows)
     g: Group = stacked(Group, [Group(c.layout.tensor, c.layout.data, c.layout.stages) for c in chosen], rows)
-    e: Efficiency = stacked(Efficiency, [efficiency(c.entry, c.precision, hidden) for c in chosen], rows)
-    e = replace(e, memory=np.array([c.memory_share for c in chosen])[rows])
+    e: Efficiency = stacked(Efficiency, [_efficiency(c, float(case.model.hidden)) for c in chosen], rows)
     access = np.array([c.access_s for c in chosen])[rows] * np.maximum(s.moe_layers, 1.0)
     law = _law(case, s, m, g, e, batch)
     single = _decode(case, s, m, g, e, np.ones_like(batch)).total / case.speculative_tokens

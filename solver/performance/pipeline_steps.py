@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.performance import architecture, roofline
+from solver.performance.calibration import Latency
 from solver.performance.candidates import Candidate
-from solver.performance.node_steps import Case, efficiency, stacked
-from solver.performance.roofline import Efficiency, Shape
+from solver.performance.latency import layer_s
+from solver.performance.node_steps import Case, stacked
+from solver.performance.roofline import Shape
 
 Integers = NDArray[np.int64]
 
@@ -29,8 +31,7 @@ def columns(
     """Step-law columns of :class:`solver.performance.steps.StepTable` for pipelined candidates."""
     model, emitted = case.model, case.speculative_tokens
     s: Shape = stacked(Shape, [roofline.shape(model, c.bytes_as, c.kv_precision) for c in chosen], rows)
-    hidden = float(model.hidden)
-    e: Efficiency = stacked(Efficiency, [efficiency(c.entry, c.precision, hidden) for c in chosen], rows)
+    e: Latency = stacked(Latency, [c.entry.latency for c in chosen], rows)
 
     def column(name: str) -> NDArray[np.float64]:
         return np.array([getattr(c, name) for c in chosen], dtype=np.float64)[rows]
@@ -38,15 +39,15 @@ def columns(
     chips = np.array([c.layout.chips for c in chosen], dtype=np.float64)[rows]
     rate = chips * np.where(column("bandwidth") > 0, column("bandwidth"), np.inf)
     flops = chips * column("flops")
-    link = np.where(column("link") > 0, column("link"), np.inf) * e.link_share
+    link = np.where(column("link") > 0, column("link"), np.inf)
     active = s.dense_bytes + s.top_k * s.expert_bytes
     width = np.minimum(s.layers, chips)  # a layer never spreads over less than its share of the chips
-    reading = active / (rate * e.memory)  # per token, all layers at work
-    computing = 2 * (s.dense_parameters / e.compute + s.expert_parameters / e.compute_experts) / flops
-    layer = e.layer_s + np.where(s.layers > 0, s.moe_layers / np.maximum(s.layers, 1), 0.0) * e.moe_layer_s
-    latency = s.layers * (layer + column("access_s")) + reading * width + e.sequence_s
-    busy = np.maximum(np.maximum(layer, reading), computing) + e.sequence_s
-    kv_rate = chips * np.where(column("kv_bandwidth") > 0, column("kv_bandwidth"), np.inf) * e.memory
+    reading = active / (rate * e.memory_share)  # per token, all layers at work
+    computing = 2 * (s.dense_parameters + s.expert_parameters) / (flops * e.compute_share)
+    layer, sequence = layer_s(e, s.layers, s.moe_layers, s.hidden), 1e-6 * e.sequence_us
+    latency = s.layers * (layer + column("access_s")) + reading * width + sequence
+    busy = np.maximum(np.maximum(layer, reading), computing) + sequence
+    kv_rate = chips * np.where(column("kv_bandwidth") > 0, column("kv_bandwidth"), np.inf) * e.memory_share
     local = np.minimum(case.context, s.window) * s.kv_local_bytes / kv_rate
     token = np.maximum(computing, architecture.BYTES["fp16"] * s.hidden / link)
     new = 1.0 - case.prefix_hit
@@ -56,9 +57,11 @@ def columns(
         "context_s": s.kv_bytes / kv_rate / emitted,
         "latency_floor_s": (latency + local + case.context * s.kv_bytes / kv_rate) / emitted,
         "prefill_s": token * new,
-        "prefill_quadratic_s": np.where(np.isfinite(flops), s.attention_values / (flops * e.compute), 0.0)
+        "prefill_quadratic_s": np.where(
+            np.isfinite(flops), s.attention_values / (flops * e.compute_share), 0.0
+        )
         * (1.0 - case.prefix_hit**2),
-        "ttft_overhead_s": e.first_token_s + latency,
+        "ttft_overhead_s": 1e-3 * e.ttft_ms + latency,
         "pipelined": np.ones(len(batch), dtype=np.bool_),
         "bound_tpot_s": np.maximum(
             active / rate * width,

@@ -41,6 +41,7 @@ class Shape:
     expert_bytes: Column  # one expert in each of the MoE layers
     experts: Column
     top_k: Column
+    expert_width: Column  # inner width of a routed expert
     kv_bytes: Column  # per context token, global layers
     kv_local_bytes: Column  # per context token inside the window, local layers
     window: Column
@@ -67,6 +68,7 @@ def shape(model: Model, weight_precision: str, kv_precision: str) -> Shape:
         expert_bytes=p.per_expert * moe_layers * expert,
         experts=float(model.n_experts),
         top_k=float(model.top_k),
+        expert_width=float(max(model.moe_ffn_dim, 1)),
         kv_bytes=everywhere * BYTES[kv_precision],
         kv_local_bytes=local * BYTES[kv_precision],
         window=float(model.window),
@@ -115,11 +117,16 @@ class Efficiency:
     collective_s: Column  # latency of an all-reduce of two chips
     link_share: Column  # share of the link rate
     first_token_s: Column  # HTTP, tokeniser, scheduler, first sampling
+    kv_memory: Column  # share of the peak bandwidth in reading KV
+    step_s: Column  # host loop of the engine, per step
+    latent_layer_s: Column  # further time of a layer with latent attention: more and smaller matrices
+    expert_tile: Column  # tokens by which each routed expert's part of a prompt is padded
+    expert_half_width: Column  # inner width at which experts reach half of their compute share
 
     @classmethod
     def ideal(cls) -> Efficiency:
         """Nothing lost: the speed of light."""
-        return cls(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+        return cls(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,20 @@ def collective_latency(group: Group, e: Efficiency) -> Column:
     return np.where(members > 1, e.collective_s * (0.5 + 0.5 * np.log2(np.maximum(members, 2))), 0.0)
 
 
+def _overhead(s: Shape, group: Group, e: Efficiency) -> Column:
+    """Time of all layers that depends on neither size nor batch."""
+    reduces = 2 * s.layers * collective_latency(group, e)
+    latent = np.where(s.latent_values > 0, s.layers * e.latent_layer_s, 0.0)
+    return (
+        s.layers * e.layer_s + s.moe_layers * e.moe_layer_s + latent + reduces + (group.stages - 1) * _HOP_S
+    )
+
+
+def _expert_share(s: Shape, e: Efficiency) -> Column:
+    """Achieved share of the FLOP/s in routed experts: narrow experts fill the matrix units less."""
+    return e.compute_experts * s.expert_width / (s.expert_width + e.expert_half_width)
+
+
 def _traffic_s(s: Shape, m: Machine, group: Group, e: Efficiency) -> Column:
     """Link time of one token's activations through all layers (two all-reduces or one exchange a layer)."""
     rate = m.link * e.link_share
@@ -160,26 +181,28 @@ def _traffic_s(s: Shape, m: Machine, group: Group, e: Efficiency) -> Column:
     return reduces + np.where(group.data > 1, exchange, 0.0)
 
 
-def decode(s: Shape, m: Machine, group: Group, e: Efficiency, batch: Column, context: Column) -> Decode:
+def decode(
+    s: Shape, m: Machine, group: Group, e: Efficiency, batch: Column, context: Column, routed: Column = None
+) -> Decode:
     """A decode step of ``batch`` sequences with ``context`` tokens each, all pipeline stages in turn.
 
     A replica with P stages keeps P microbatches of batch / P sequences going: a sequence passes P stages,
-    each of which reads 1/P of the weights for its microbatch.
+    each of which reads 1/P of the weights for its microbatch. ``routed``: tokens that choose experts
+    independently, where that is not the batch (identical prompts).
     """
     micro = np.maximum(batch / group.stages, np.minimum(batch, 1.0))
     mine = np.maximum(micro / group.data, np.minimum(micro, 1.0))
     read, span = m.bandwidth * e.memory, group.tensor * group.data
-    hit = distinct_experts_column(s, micro)
+    hit = distinct_experts_column(s, micro if routed is None else np.minimum(routed, micro))
     copies = np.maximum(1.0 / group.tensor, 1.0 / s.kv_heads)
-    kv_rate = m.kv_bandwidth * e.memory / copies
+    kv_rate = m.kv_bandwidth * e.kv_memory / copies
     macs = np.where(s.latent_values > 0, s.latent_values, s.attention_values)
-    reduces = np.where(group.tensor * group.data > 1, 2 * s.layers, 0.0) * collective_latency(group, e)
     return Decode(
         dense_read=s.dense_bytes / (group.tensor * read),
         dense_compute=mine * 2 * s.dense_parameters / (group.tensor * m.flops * e.compute),
         expert_read=hit * s.expert_bytes / (span * read),
-        expert_compute=micro * 2 * s.expert_parameters / (span * m.flops * e.compute_experts),
-        overhead=s.layers * e.layer_s + s.moe_layers * e.moe_layer_s + reduces + (group.stages - 1) * _HOP_S,
+        expert_compute=micro * 2 * s.expert_parameters / (span * m.flops * _expert_share(s, e)),
+        overhead=e.step_s + _overhead(s, group, e),
         per_sequence=mine * e.sequence_s + micro * _traffic_s(s, m, group, e),
         kv_read=mine * context * s.kv_bytes / kv_rate,
         kv_local=mine * np.minimum(context, s.window) * s.kv_local_bytes / kv_rate,
@@ -197,23 +220,28 @@ def distinct_experts_column(s: Shape, tokens: Column) -> Column:
 class Prefill:
     """Prefill of prompts, seconds per replica, pipeline stages filled: linear and quadratic parts."""
 
-    token_s: Column  # per prompt token
+    token_s: Column  # per prompt token, all chips busy
+    alone_s: Column  # per prompt token, one prompt: other attention groups and stages idle
     token_squared_s: Column  # per prompt token squared
     weights_s: Column  # reading all weights once
     overhead: Column
 
 
-def prefill(s: Shape, m: Machine, group: Group, e: Efficiency) -> Prefill:
-    """Coefficients of a prompt's time; a prompt of n tokens takes max(n a, weights) + n^2 b + overhead."""
+def prefill(s: Shape, m: Machine, group: Group, e: Efficiency, chunk: Column = 2048.0) -> Prefill:
+    """Coefficients of a prompt's time; a prompt of n tokens takes max(n a, weights) + n^2 b + overhead.
+
+    ``chunk``: prompt tokens in a step, over which routed experts share their padding.
+    """
     span, read = group.tensor * group.data, m.bandwidth * e.memory
-    compute = 2 * s.dense_parameters / (m.flops * e.compute) + 2 * s.expert_parameters / (
-        m.flops * e.compute_experts
-    )
+    dense = 2 * s.dense_parameters / (m.flops * e.compute)
+    padding = distinct_experts_column(s, chunk) * e.expert_tile / np.maximum(s.top_k, 1.0)
+    routed = 2 * s.expert_parameters * (1 + padding / chunk) / (m.flops * _expert_share(s, e))
+    compute, traffic = dense + routed, _traffic_s(s, m, group, e)
     weights = s.dense_bytes / (group.tensor * read) + s.experts * s.expert_bytes / (span * read)
-    reduces = np.where(span > 1, 2 * s.layers, 0.0) * collective_latency(group, e)
     return Prefill(
-        token_s=(compute / span + _traffic_s(s, m, group, e)) / group.stages,
+        token_s=(compute / span + traffic) / group.stages,
+        alone_s=dense / group.tensor + routed / span + traffic,
         token_squared_s=s.attention_values / (m.flops16 * e.compute * group.chips),
         weights_s=weights,
-        overhead=s.layers * e.layer_s + s.moe_layers * e.moe_layer_s + reduces + (group.stages - 1) * _HOP_S,
+        overhead=e.step_s + _overhead(s, group, e),
     )

@@ -1,0 +1,123 @@
+"""Words of published measurements: precisions, parallelism, engines, benchmark data sets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_WEIGHTS = (
+    ("mxfp4", "mxfp4"),
+    ("nvfp4", "fp4"),
+    ("fp4", "fp4"),
+    ("int4", "fp4"),
+    ("3bit", "fp4"),
+    ("fp8", "fp8"),
+    ("int8", "fp8"),
+    ("8bit", "fp8"),
+    ("bfp8", "fp8"),
+    ("16", "fp16"),
+)
+
+
+def weight_precision(text: str) -> str:
+    """fp16, fp8, fp4, mxfp4, or empty where the source does not say."""
+    return next((name for word, name in _WEIGHTS if word in text.lower()), "")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Chips and count of the prefill or decode workers of a run."""
+
+    tensor: int
+    data: int = 1
+    stages: int = 1
+    count: int = 0  # 0: all chips that the run names
+
+    @property
+    def chips(self) -> int:
+        """Chips of one worker."""
+        return self.tensor * self.data * self.stages
+
+
+_POOL = re.compile(r"TP(\d+) DP(\d+) EP(\d+) x(\w+)")
+_GROUP = re.compile(r"(?:(\d+)x)?TP(\d+)(?:[+_]?PP(\d+))?(?:\+DPattn(\d+))?")
+
+
+def workers(text: str, chips: int) -> tuple[Workers, Workers] | str:
+    """Prefill and decode workers of a parallelism string on ``chips`` chips, or why it cannot be read."""
+    pools = _POOL.findall(text)
+    if len(pools) == 2:
+        if any(not p[3].isdigit() for p in pools):
+            return "disaggregated pools without worker counts"
+        first, second = (Workers(int(t), int(d), 1, int(n)) for t, d, _, n in pools)
+        return first, second
+    pd = re.match(r"disagg (\d)P(\d)D .*TP(\d)", text)
+    if pd:
+        p, d, t = (int(x) for x in pd.groups())
+        return Workers(t, count=p), Workers(t, count=d)
+    if text.startswith(("disagg", "PD-disagg")):
+        return "disaggregated pools without worker counts"
+    one = _one_group(text, chips)
+    return (one, one) if one else "parallelism unknown"
+
+
+def _one_group(text: str, chips: int) -> Workers | None:
+    """Workers that both prefill and decode."""
+    wide = re.match(r"(?:DEP(\d+)|EP(\d+) DP\d+|DPattn\+EP\d+)", text)
+    if wide:
+        size = int(wide[1] or wide[2] or chips)
+        return Workers(1, min(size, 8 * chips))
+    if "cores" in text.lower():
+        return Workers(chips)
+    found = _GROUP.match(text)
+    if found:
+        return Workers(int(found[2]), int(found[4] or 1), int(found[3] or 1))
+    if not text or "chips" in text or "pipeline" in text or "submission" in text:
+        return Workers(0)
+    return None
+
+
+#: Pattern of the engine -> generation. Software moves faster than chips: each generation is fitted apart.
+_GENERATIONS = (
+    (r"splitwise", "vllm-2023"),
+    (r"vllm.*tpu", "vllm-tpu-2026"),
+    (r"vllm 0\.[1-6]\b|vllm 0\.[56]\.|vllm 0\.4", "vllm-2024"),
+    (r"vllm 0\.([789]|10)\b", "vllm-2025"),
+    (r"tensorrt-llm 0\.[5-9]", "trtllm-2024-static"),
+    (r"tensorrt-llm 0\.1[0-9]", "trtllm-2024"),
+    (r"tensorrt-llm v0|tensorrt-llm v1|tensorrt-llm pytorch|trtllm", "trtllm-2025"),
+    (r"tensorrt-llm", "trtllm-2024"),
+    (r"sglang", "sglang-2025"),
+    (r"deepspeed-mii", "deepspeed-mii-2024"),
+    (r"deepspeed", "deepspeed-2024"),
+    (r"neuron", "neuron-2024"),
+    (r"sambaflow", "sambaflow-2024"),
+    (r"habana", "habana-2026"),
+    (r"gpt-fast", "torch-2024"),
+    (r"tt-metal", "tt-metal-2025"),
+    (r"vllm|llm-d|mango", "vllm-2026"),
+    (r"tensorrt|cuda|rocm|todo|jetpack", "mlperf"),
+)
+
+
+def generation(engine: str, source: str) -> str:
+    """Engine generation of a run; a run of unknown software counts as the benchmark suite it is from."""
+    text = engine.lower()
+    if source.startswith("MLPerf"):
+        return "mlperf"
+    if source.startswith("ANL") and text == "vllm":
+        return "vllm-2024"
+    return next((name for pattern, name in _GENERATIONS if re.search(pattern, text)), "vendor")
+
+
+#: MLPerf Inference data sets: mean prompt tokens, mean output tokens (where the row has none), beams.
+MLPERF_LENGTHS = {
+    "GPT-J-6B": (780.0, 69.0, 4),
+    "Llama-2-70B": (294.0, 290.0, 1),
+    "Llama-3.1-8B": (780.0, 128.0, 1),
+    "Llama-3.1-405B": (9400.0, 650.0, 1),
+    "Mixtral-8x7B": (400.0, 145.0, 1),
+    "Mixtral-8x22B": (400.0, 145.0, 1),
+    "DeepSeek-R1": (800.0, 3700.0, 1),
+    "gpt-oss-120b": (1100.0, 1350.0, 1),
+}
