@@ -17,6 +17,7 @@ from solver.formulation.prepare import Prepared
 from solver.operating_points.point import Screened
 
 TIME_LIMIT_S = 20.0
+CATALOG = "catalog: "  # begins the name of a limit that no user stated
 
 
 def explain_screening(loaded: LoadedWorkload, prepared: Prepared) -> None:
@@ -60,7 +61,7 @@ def _one_per_system(candidates: list[Screened]) -> list[Screened]:
 
 def explain_program(loaded: LoadedWorkload, prepared: Prepared) -> None:
     """Raise InfeasibleError with a minimal set of statements and the amount missing in one of them."""
-    program = build_program(prepared.problem)
+    program = with_catalog_limits(build_program(prepared.problem))
     statements = sorted({row.statement for row in program.rows if row.statement})
     core = list(statements)
     for statement in statements:
@@ -70,6 +71,17 @@ def explain_program(loaded: LoadedWorkload, prepared: Prepared) -> None:
     amount = _missing(loaded, program, set(statements) - set(core), core)
     text = "these statements cannot hold together:\n" + "\n".join(sentences)
     raise InfeasibleError(text + (f"\n{amount}" if amount else ""), tuple(sentences))
+
+
+def with_catalog_limits(program: Program) -> Program:
+    """The program with limits of the catalogs as statements too: supply and endurance."""
+    rows = [
+        replace(row, statement=f"{CATALOG}{row.sentence}")
+        if row.family in ("supply", "endurance") and not row.statement
+        else row
+        for row in program.rows
+    ]
+    return replace(program, rows=rows)
 
 
 def _without(program: Program, dropped: set[str]) -> Program:
@@ -88,7 +100,7 @@ def _sentence(loaded: LoadedWorkload, prepared: Prepared, program: Program, stat
         if rows[0].family != "demand"
         else (f"{rows[0].sentence.split(':')[0]}: all requests are served")
     )
-    return f"  {loaded.place(path)}: {words}"
+    return f"  {'the catalog' if path.startswith(CATALOG) else loaded.place(path)}: {words}"
 
 
 def original_path(loaded: LoadedWorkload, prepared: Prepared, statement: str) -> str:
@@ -106,8 +118,8 @@ def original_path(loaded: LoadedWorkload, prepared: Prepared, statement: str) ->
 
 def _missing(loaded: LoadedWorkload, program: Program, dropped: set[str], core: list[str]) -> str:
     """How much one of the statements must give way: the least violation of its rows."""
-    wishes = [s for s in core if not s.endswith(".demand")] or core
-    statement = wishes[0]
+    limits = [s for s in core if not s.endswith(".demand")] or core
+    statement = min(limits, key=lambda s: s.startswith(CATALOG))
     relaxed = _without(program, dropped)
     elastic = replace(relaxed, columns=list(relaxed.columns), index=dict(relaxed.index))
     excess = elastic.add(("excess",))
