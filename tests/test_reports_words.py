@@ -26,7 +26,8 @@ SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
         (0.4, "$0.40"),
         (0.0897, "$0.0897"),
         (12.3, "$12.30"),
-        (999.0, "$999.00"),
+        (999.4, "$999"),
+        (99.9, "$99.90"),
         (999.6, "$1.00k"),
         (1234, "$1.23k"),
         (515_000, "$515k"),
@@ -91,7 +92,7 @@ def test_answer_tells_what_to_get_at_what_cost_and_how_sure() -> None:
         "Over 3 years this costs $61.0M in net present value, $6.05 per million tokens",
         "proven to be the cheapest plan",
         "exact check of every constraint and cost passed",
-        "33 x Cerebras CS-3 (buy), would cost $98.9M (+62 %)",
+        "33 × Cerebras CS-3 (buy), would cost $98.9M (+62 %)",
         "DGX H100 (8 GPU) would enter the fleet at $214k instead of $270k",
         "purchase price of Cerebras CS-3: $2.50M (range $1.50M to $3.13M), assumed, behind 93 % of the cost",
     ):

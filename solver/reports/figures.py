@@ -8,7 +8,7 @@ from solver.plan.plan import Plan
 from solver.reports.fleet import Names, fleet
 from solver.reports.sections import cost_words
 from solver.reports.svg import NEUTRAL, Bar, Series, bar_figure, hours_figure, share_figure
-from solver.reports.traffic import Hour, Target, Traffic
+from solver.reports.traffic import Target, Traffic
 from solver.reports.units import listed, number, percent, usd, usd_tick
 from solver.reports.words import kept
 
@@ -29,7 +29,10 @@ def figures(plan: Plan) -> list[Figure]:
     traffic, names = Traffic(plan), Names(plan)
     styles = _styles(plan, traffic, names)
     found = [_costs(plan), _fleet(plan, styles)]
-    found += [_hours(traffic, names, styles, n) for n in range(len(traffic.services))]
+    if len({hour.hour for hour in traffic.hours}) > 1:
+        found += [_hours(traffic, names, styles, n) for n in range(len(traffic.services))]
+    elif traffic.hours:
+        found.append(_headroom(traffic))
     found += [_shares(traffic, names, styles), _alternatives(plan, names), _levels(plan)]
     return [figure for figure in found if figure is not None]
 
@@ -65,9 +68,10 @@ def _fleet(plan: Plan, styles: dict[str, int]) -> Figure | None:
     lines = fleet(plan)
     if not lines:
         return None
+    several = len(plan.power_kw) > 1
     bars = [
         Bar(
-            f"{line.name}, {line.site}, {line.way}",
+            ", ".join([line.name, *([line.site] if several else []), line.way]),
             line.count,
             f"{'up to ' if line.acquisition == 'rent-hourly' else ''}{line.count:,}",
             series=styles[line.name],
@@ -77,7 +81,30 @@ def _fleet(plan: Plan, styles: dict[str, int]) -> Figure | None:
     title = "The fleet"
     words = listed([f"{bar.text} {bar.label}" for bar in bars])
     caption = "Number of systems; those rented by the hour: most at once."
-    return Figure(title, caption, bar_figure("fleet", title, f"{words}.", bars, lambda v: f"{v:g}"))
+    return Figure(title, caption, bar_figure("fleet", title, f"{words}.", bars, _whole))
+
+
+def _whole(value: float) -> str:
+    return f"{value:g}" if value == int(value) else ""
+
+
+def _headroom(traffic: Traffic) -> Figure:
+    """Demand that never changes: how much of the capacity each service uses."""
+    bars = []
+    for service in traffic.services:
+        demand = traffic.demand_rps(service)[-1]
+        capacity = _with_api(traffic, service, traffic.served_rps(service))[-1]
+        text = f"{number(demand)} of {number(capacity)} requests/s"
+        bars.append(Bar(service, demand / capacity if capacity else 0.0, text))
+    title = "Demand and capacity"
+    words = listed([f"{bar.label} {bar.text}" for bar in bars])
+    caption = "Demand as a share of the load that is safe for the promised waiting time, all hours alike."
+    drawing = bar_figure("load", title, f"{words}.", bars, _share, mark=(1.0, "capacity"))
+    return Figure(title, caption, drawing)
+
+
+def _share(value: float) -> str:
+    return f"{value * 100:.0f} %"
 
 
 def _hours(traffic: Traffic, names: Names, styles: dict[str, int], n: int) -> Figure | None:
@@ -91,7 +118,8 @@ def _hours(traffic: Traffic, names: Names, styles: dict[str, int], n: int) -> Fi
     busiest = max(chosen, key=lambda i: demand[i])
     words = _headroom_words(demand[busiest], capacity[busiest])
     title = f"{service}: demand and capacity"
-    caption = f"{words} Capacity: load that is safe for the promised waiting time, and what the API takes."
+    plus = ", and what the API takes" if any(target.mode == "api" for target in served) else ""
+    caption = f"{words} Capacity: load that is safe for the promised waiting time{plus}."
     if len({hour.epoch for hour in traffic.hours}) > 1:
         caption = f"Year {traffic.plan.epochs[last][0] + 1:g} of the plan. {caption}"
     stretches = _stretches(chosen, demand)
@@ -143,8 +171,6 @@ def _stretches(chosen: list[int], demand: list[float]) -> list[int]:
 
 def _time_axis(hours: int, steps: int) -> tuple[str, list[tuple[float, str]]]:
     """Name and ticks of the time axis."""
-    if hours == 1:
-        return "every hour", []
     if hours == 24:
         return "hour of the day", [(float(h), str(h)) for h in range(0, 25, 4)]
     if hours == 168:
@@ -198,7 +224,10 @@ def _alternatives(plan: Plan, names: Names) -> Figure | None:
 
 def _levels(plan: Plan) -> Figure | None:
     bars = []
+    speeds = {s.service for s in plan.service_levels if "speed" in s.promise}
     for s in plan.service_levels:
+        if s.promise == "TPOT" and s.service in speeds:
+            continue  # the same promise in other words
         speed = "speed" in s.promise
         used = (s.promised / s.reached if speed else s.reached / s.promised) if s.reached else 0.0
         verdict = "" if kept(s.promise, s.promised, s.reached) else " NOT KEPT"
@@ -214,10 +243,5 @@ def _levels(plan: Plan) -> Figure | None:
         "Length of a bar: reached latency over promised latency (for speeds: promised over reached); "
         "up to 100 % the promise is kept."
     )
-    drawing = bar_figure(
-        "levels", title, f"{words}.", bars, lambda v: f"{v * 100:.0f} %", mark=(1.0, "promise")
-    )
+    drawing = bar_figure("levels", title, f"{words}.", bars, _share, mark=(1.0, "promise"))
     return Figure(title, caption, drawing)
-
-
-__all__ = ["Figure", "Hour", "figures"]

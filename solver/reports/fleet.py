@@ -88,8 +88,8 @@ class Names:
         known = sorted(self._systems, key=len, reverse=True)
         if not known:
             return text
-        pattern = rf"(?<![\w-])(?:{'|'.join(map(re.escape, known))})(?![\w-])"
-        return re.sub(pattern, lambda found: self._systems[found[0]], text)
+        pattern = rf"(?<![\w-])(\d+ x )?({'|'.join(map(re.escape, known))})(?![\w-])"
+        return re.sub(pattern, lambda m: (m[1] or "").replace(" x ", " × ") + self._systems[m[2]], text)
 
 
 def epoch_words(plan: Plan, epoch: int | None) -> str:
@@ -102,8 +102,9 @@ def epoch_words(plan: Plan, epoch: int | None) -> str:
 def configuration(pool: Pool) -> str:
     """Layout, precision and batch of a replica."""
     size = pool.systems_per_replica
-    per = "" if size == "1" else f" on {size} systems" if "/" not in size else f" on {size} system"
-    return f"{pool.layout}{per}, {pool.weight_precision}, batch {pool.batch}"
+    stated = size == "1" or " on " in pool.layout
+    per = "" if stated else f" on {size} systems" if "/" not in size else f" on {size} system"
+    return f"{pool.layout}{per}, {pool.weight_precision}, batch {pool.batch:,}"
 
 
 def replica_words(replicas: int, spare: int) -> str:
@@ -115,15 +116,18 @@ def leverage(plan: Plan, assumption: Assumption) -> float:
     """How far the cost moves, as a share, when a value goes to the further end of its range.
 
     First order: the part of the cost that depends on the value (the price's own share; energy for a
-    power; else all that is paid for the system) times the relative width. It orders the assumptions;
-    `solver solve --set` tells the exact effect.
+    power; tokens bought for an API's price; else all that is paid for the system) times the relative
+    width. It orders the assumptions; `solver solve --set` tells the exact effect.
     """
     if (assumption.low is None and assumption.high is None) or not assumption.value:
         return 0.0
     part = assumption.cost_share
     if not part and plan.objective_usd:
+        apis = plan.inputs.get("apis", {}).values()
         if assumption.quantity.startswith("power"):
             moved = [c.usd for c in plan.costs if c.term == "energy"]
+        elif "price" in assumption.quantity and any(a.get("provider") == assumption.subject for a in apis):
+            moved = [c.usd for c in plan.costs if c.term == "api"]
         else:
             moved = [s.cost_usd for s in plan.systems if s.system == assumption.subject]
         part = sum(moved) / plan.objective_usd

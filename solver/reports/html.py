@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -31,7 +31,7 @@ def render_html(plan: Plan) -> str:
             figures=[(f.title, f.caption, Markup(f.drawing)) for f in figures(plan)],  # noqa: S704 (escaped in svg)
             sections=sections(plan),
             question=Markup(json_in_html(plan.inputs.get("workload", {}))),  # noqa: S704 (escaped)
-            file=plan.inputs.get("file", ""),
+            file=PurePath(str(plan.inputs.get("file", ""))).name,
             provenance=_provenance(plan),
         )
     )

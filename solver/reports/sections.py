@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from solver.plan.plan import Plan
@@ -19,6 +19,9 @@ from solver.reports.serving import pool_groups, serving_lines
 from solver.reports.traffic import Traffic
 from solver.reports.units import dollars, number, percent
 from solver.reports.words import kept, quantity_words, range_words, value_words
+
+#: Heading of the last column of the assumptions.
+SOURCE = "Source, date"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,18 @@ def sections(plan: Plan) -> list[Section]:
         _break_even(plan, names),
         _assumptions(plan, names),
     ]
-    return [section for section in found if section.rows]
+    return [_without_empty_columns(section) for section in found if section.rows]
+
+
+def _without_empty_columns(section: Section) -> Section:
+    kept_columns = [
+        n for n in range(len(section.columns)) if any(r[n] not in (None, "") for r in section.rows)
+    ]
+    return replace(
+        section,
+        columns=tuple(section.columns[n] for n in kept_columns),
+        rows=tuple(tuple(row[n] for n in kept_columns) for row in section.rows),
+    )
 
 
 def _right(name: str, text: Callable[[Any], str] = str) -> Column:
@@ -108,7 +122,7 @@ def _pools(plan: Plan, traffic: Traffic, names: Names) -> Section:
     rows = []
     for group in pool_groups(plan, traffic):
         pool = group.pool
-        where = f"{names.system(pool.system)}, {pool.site}"
+        where = names.system(pool.system) + (f", {pool.site}" if len(plan.power_kw) > 1 else "")
         when = epoch_words(plan, pool.epoch) if pool.mode == "standing" else f"in {group.hours_words}"
         replicas = replica_words(group.replicas, pool.spare_replicas)
         if pool.mode != "standing":
@@ -117,7 +131,8 @@ def _pools(plan: Plan, traffic: Traffic, names: Names) -> Section:
             (
                 pool.service,
                 " ".join(filter(None, (where, when))),
-                f"{replicas} × {configuration(pool)}",
+                replicas,
+                configuration(pool),
                 1e3 / pool.tpot_ms,
                 group.peak_load,
             )
@@ -130,7 +145,8 @@ def _pools(plan: Plan, traffic: Traffic, names: Names) -> Section:
         (
             Column("Service"),
             Column("Hardware"),
-            Column("Replicas × configuration"),
+            _right("Replicas"),
+            Column("Configuration of each"),
             _right("tok/s per user", number),
             _right("Load", percent),
         ),
@@ -217,7 +233,7 @@ def cost_words(term: str) -> str:
 def _power(plan: Plan, traffic: Traffic) -> Section:
     sites = {s.name: s for s in traffic.workload.sites} if traffic.workload else {}
     rows = []
-    for name, kw in plan.power_kw.items():
+    for name, kw in plan.power_kw.items() if any(plan.power_kw.values()) else ():
         site = sites.get(name)
         limit = site.power_kw if site else None
         rows.append((name, kw, site.pue if site else None, limit, kw / limit if limit else None))
@@ -314,7 +330,7 @@ def _assumptions(plan: Plan, names: Names) -> Section:
             _right("Range"),
             Column("Evidence"),
             _right("Of cost", percent),
-            Column("Source, date"),
+            Column(SOURCE),
         ),
         rows,
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from solver.plan.plan import Plan
 from solver.reports.escape import plain
-from solver.reports.sections import Section, sections
+from solver.reports.sections import SOURCE, Section, sections
 from solver.reports.words import answer
 
 
@@ -36,22 +36,20 @@ def _heading(console: Console, title: str) -> None:
 
 
 def _table(console: Console, section: Section) -> list[str]:
-    """Print the table; long sources are numbered and returned to stand below it."""
-    cited = section.key == "assumptions"
+    """Print the table; the sources of assumptions are numbered and returned to stand below it."""
+    cited = section.columns[-1].name == SOURCE
+    columns = section.columns[:-1] if cited else section.columns
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
-    for column in section.columns:
-        table.add_column(
-            Text("Source" if cited and column is section.columns[-1] else column.name),
-            justify="right" if column.right else "left",
-            overflow="fold",
-        )
+    for column in columns:
+        table.add_column(Text(column.name), justify="right" if column.right else "left", overflow="fold")
     sources: list[str] = []
     for position, row in enumerate(section.rows):
         cells = section.cells(row)
         if cited:
-            if cells[-1] not in sources:
-                sources.append(cells[-1])
-            cells[-1] = f"[{sources.index(cells[-1]) + 1}]"
+            source = cells.pop()
+            if source not in sources:
+                sources.append(source)
+            cells[0] += f" [{sources.index(source) + 1}]"
         last = section.total and position == len(section.rows) - 1
         if last:
             table.add_section()

@@ -16,7 +16,7 @@ def usd(value: float) -> str:
     for scale, letter in _MONEY:
         if amount >= scale * 0.9995:
             return f"{sign}${_three(amount / scale)}{letter}"
-    return f"{sign}${price(amount)}"
+    return f"{sign}${amount:.0f}" if amount >= 99.95 else f"{sign}${price(amount)}"
 
 
 def usd_tick(value: float) -> str:
@@ -42,7 +42,7 @@ def dollars(value: float) -> str:
 def percent(share: float, signed: bool = False) -> str:
     """A share as per cent with as many digits as it needs: 12 %, 3.4 %, 99.97 %, 0.02 %."""
     value = share * 100
-    text = f"{value:.3g}" if abs(value) < 1 else f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
+    text = f"{value:.3g}" if abs(value) < 1 else f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
     if 99 <= value < 100:
         digits = 10 if value < 99.9 else 100
         text = f"{math.floor(value * digits) / digits:g}"

@@ -136,7 +136,8 @@ def _deciding_sentence(plan: Plan) -> str:
         return ""
     first = ordered[0]
     part = f", behind {percent(first.cost_share)} of the cost" if first.cost_share else ""
-    subject = f"the {quantity_words(first.quantity)} of {Names(plan).system(first.subject)}"
+    of = "on" if first.quantity.startswith("throughput") else "of"
+    subject = f"the {quantity_words(first.quantity)} {of} {Names(plan).system(first.subject)}"
     return f"The answer rests most on {subject}: {value_words(first)}{_range(first)}, {first.evidence}{part}."
 
 
@@ -166,6 +167,8 @@ def amount(value: float, unit: str) -> str:
     """A value with its unit, money with the sign of dollars."""
     if unit == "USD":
         return usd(value)
+    if unit.startswith("x "):
+        return "as predicted" if value == 1 else f"{value:.3g} × {unit[2:]}"
     if unit.startswith("USD/"):
         per = {"h": "hour", "Mtok": "million tokens"}.get(unit[4:], unit[4:])
         return f"{dollars(value)} per {per}"
@@ -173,20 +176,20 @@ def amount(value: float, unit: str) -> str:
 
 
 def _range(assumption: Assumption) -> str:
-    low, high = assumption.low, assumption.high
-    if low is None and high is None:
+    words = range_words(assumption)
+    if not words:
         return ""
-    if low is None or high is None:
-        end = f"up to {amount(high, assumption.unit)}" if high is not None else ""
-        return f" ({end or f'from {amount(low or 0.0, assumption.unit)}'})"
-    return f" (range {range_words(assumption)})"
+    one_sided = "up to " if assumption.low is None else "from " if assumption.high is None else "range "
+    return f" ({one_sided}{words})"
 
 
 def range_words(assumption: Assumption) -> str:
     """Low and high end: $380k to $550k."""
     ends = [end for end in (assumption.low, assumption.high) if end is not None]
-    short = assumption.unit if not assumption.unit.startswith("USD") else "USD"
-    return " to ".join(usd(end) if short == "USD" else f"{end:.4g}" for end in ends)
+    if all(end == assumption.value for end in ends):
+        return ""
+    words = " to ".join(usd(end) if assumption.unit.startswith("USD") else f"{end:.3g}" for end in ends)
+    return f"{words} times" if assumption.unit.startswith("x ") else words
 
 
 def kept(promise: str, promised: float, reached: float) -> bool:
