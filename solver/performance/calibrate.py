@@ -44,18 +44,22 @@ _GROQ = "published LPU speeds without speculation, 7B to 70B: 42 to 50 us per la
 _NONE = "no device exists; inherited from "
 #: Latencies before the fit, with their spread and source.
 LATENCIES: dict[str, tuple[Latency, float, str]] = {
-    "cerebras": (Latency(7.0, 2.54, 2.0, 1.0, 0.5, 0.3, 200.0), 1.5, _CS3),
-    "groq": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0), 1.4, _GROQ),
-    "taalas": (Latency(1.8, 0.0, 0.0, 0.0, 1.0, 1.0, 20.0), 1.5, "published 17,000 tok/s of an 8B model"),
-    "graphcore": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0), 2.0, "no rows; inherited from groq"),
-    "sram-chip": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0), 2.0, "no rows; inherited from groq"),
+    "cerebras": (Latency(7.0, 2.54, 2.0, 1.0, 0.5, 0.3, 200.0, 1.0), 1.5, _CS3),
+    "groq": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0, 1.0), 1.4, _GROQ),
+    "taalas": (
+        Latency(1.8, 0.0, 0.0, 0.0, 1.0, 1.0, 20.0, 1.0),
+        1.5,
+        "published 17,000 tok/s of an 8B model",
+    ),
+    "graphcore": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0, 1.0), 2.0, "no rows; inherited from groq"),
+    "sram-chip": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0, 1.0), 2.0, "no rows; inherited from groq"),
     "d-matrix": (
-        Latency(25.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0),
+        Latency(25.0, 0.0, 12.0, 0.0, 0.5, 0.3, 200.0, 48.0),
         2.0,
         "vendor: 2 ms per token of a 70B model",
     ),
-    "nvm-wafer": (Latency(7.0, 2.54, 2.0, 1.0, 0.5, 0.3, 200.0), 2.5, _NONE + "cerebras"),
-    "nvm-chip": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0), 2.5, _NONE + "groq"),
+    "nvm-wafer": (Latency(7.0, 2.54, 2.0, 1.0, 0.5, 0.3, 200.0, 1.0), 2.5, _NONE + "cerebras"),
+    "nvm-chip": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0, 1.0), 2.5, _NONE + "groq"),
 }
 _HEIRS = {"graphcore": "groq", "sram-chip": "groq", "nvm-wafer": "cerebras", "nvm-chip": "groq"}
 _LATENCY_WIDTH = 0.4  # prior standard deviation of the logarithm of a latency
@@ -75,7 +79,9 @@ def calibrate(rows: Rows, file: Path, date: str, folds: int, tell: Tell) -> dict
         names = ("tpot", "throughput", "ttft")
         spreads[novelty] = {g: half_width(residuals[groups == g]) for g in names}
         errors[kind] = {g: summary(residuals[groups == g]) for g in names}
-    latencies = _fit_latencies(rows.take(rows.pipeline & (rows.speculation == "")))
+    latencies = _fit_latencies(
+        rows.take(rows.pipeline & (rows.speculation == "") & (rows.labels.mode == "single-stream"))
+    )
     return {
         "date": date,
         "source": "public benchmarks of whole models on whole systems (see docs/reference/measurements.md)",
@@ -143,7 +149,7 @@ def _fit_latencies(rows: Rows) -> dict[str, dict[str, Any]]:
             return np.concatenate([np.log(predict_latency(mine, {family: moved(x)}) / mine.value) / 0.15, x])
 
         start = np.zeros(len(free))
-        fitted[family] = moved(least_squares(residuals, start, loss="soft_l1").x) if len(mine) else prior
+        fitted[family] = moved(least_squares(residuals, start, loss="cauchy").x) if len(mine) else prior
     for heir, parent in _HEIRS.items():
         fitted[heir] = fitted[parent]
     return {f: _latency_row(f, latency, counts[f]) for f, latency in fitted.items()}
@@ -162,8 +168,8 @@ def as_yaml(content: Mapping[str, Any]) -> str:
 
     heading = (
         "# Fitted constants of the performance model, written by `solver calibrate`; do not edit.\n"
-        "# Meaning, units and priors: docs/reference/performance-model.md. Effects are logarithms and add up\n"
-        "# over the levels; spreads are factors within which 80 % of left-out rows lie.\n"
+        "# Meaning, units and priors: docs/reference/performance-model.md. Effects are logarithms and add\n"
+        "# up over the levels; spreads are factors within which 80 % of left-out rows lie.\n"
     )
     parts = []
     for key, value in content.items():

@@ -45,6 +45,7 @@ class Latency:
     memory_share: float
     compute_share: float
     ttft_ms: float
+    lanes: float  # tokens that a layer takes at once
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Calibration:
     latency_spreads: Mapping[str, float]
     latency_sources: Mapping[str, str]
     models: frozenset[str]  # seen by the fit
+    measurements: str  # SHA-256 of the fitted file
     date: str
     source: str
 
@@ -172,6 +174,7 @@ def _parse(raw: Mapping[str, Any]) -> Calibration:
         latency_spreads={k: float(v["spread"]) for k, v in latencies.items()},
         latency_sources={k: str(v["source"]) for k, v in latencies.items()},
         models=frozenset(raw["models"]),
+        measurements=str(raw["measurements_sha256"]),
         date=str(raw["date"]),
         source=str(raw["source"]),
     )

@@ -14,6 +14,7 @@ from solver.performance.layouts import Layout, node_layouts, pipeline_layouts
 _NODE_KINDS = ("hbm-gpu", "hbm-other", "dram-cpu")
 _UTILISATION = 0.9  # share of the memory that engines use (vLLM gpu_memory_utilization default)
 _RESERVE_BYTES = 2.5e9  # per chip: activations, CUDA graphs, communication buffers
+_HOST_LINK_GBS = 64.0  # PCIe 5.0 x16, one direction, where the catalog has no link
 _ONE = Fraction(1)
 _KV_PRECISION = {"fp16": "fp16", "fp8": "fp8", "fp4": "fp8"}
 
@@ -125,7 +126,7 @@ def _base(
     dram = (system.get("dram_bw_tbs") or 0.0) * 1e12
     technology = technologies.get(system.weight_technology)
     access = technology.values.get("read_latency_ns") if technology else None
-    link = system.get("scaleup_gbs_per_chip") or system.get("scaleout_gbs_per_chip") or 0.0
+    link = system.get("scaleup_gbs_per_chip") or system.get("scaleout_gbs_per_chip") or _HOST_LINK_GBS
     chips = system.chips
     return Candidate(
         system=system,
@@ -186,14 +187,12 @@ def _on_nodes(model: Model, base: Candidate, chip: float, kv_chip: float | None)
     found = []
     for layout in node_layouts(base.system, model, base.weights, chip):
         link = scaleout or base.link if layout.across and layout.stages == 1 else base.link
-        if layout.chips > 1 and not link:
-            continue
         stored = _stored_weights(model, base, layout)
         room = layout.chips * chip - stored if kv_chip is None else layout.chips * kv_chip
         if layout.chips * chip < stored:
             continue
         room /= max(1.0, layout.tensor / heads)  # beyond one chip per KV head, KV is stored twice
-        found.append(replace(base, layout=layout, link=link or 1.0, weights=stored, kv_capacity=room))
+        found.append(replace(base, layout=layout, link=link, weights=stored, kv_capacity=room))
     return found
 
 

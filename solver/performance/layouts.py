@@ -60,13 +60,20 @@ def node_layouts(system: System, model: Model, weights: float, chip_bytes: float
             found.append(Layout(f"TP{n}", n, 1, 1, n, share))
         if model.n_experts and 1 < n <= model.n_experts:
             found.append(Layout(f"DP{n}+EP{n}", 1, n, 1, n, share))
+            tensor = _attention_group(model, n)
+            if 1 < tensor < n:
+                name = f"TP{tensor}+DP{n // tensor}+EP{n}"
+                found.append(Layout(name, tensor, n // tensor, 1, n, share))
     return found + _several_nodes(system, model, needed, domain)
+
+
+def _attention_group(model: Model, chips: int) -> int:
+    """Largest tensor-parallel group of at most 8 chips that divides the heads and ``chips``."""
+    return max(n for n in (1, 2, 4, 8) if chips % n == 0 and (model.q_heads or n) % n == 0)
 
 
 def _several_nodes(system: System, model: Model, needed: int, domain: int) -> list[Layout]:
     """Pipeline (and for mixtures of experts wide expert parallelism) over systems joined by the network."""
-    if system.get("scaleout_gbs_per_chip") is None and system.get("scaleup_gbs_per_chip") is None:
-        return []
     tensor = max(n for n in chip_chain(system.chips) if (model.q_heads or n) % n == 0 and n <= _MAX_TENSOR)
     groups = system.chips // tensor
     least = math.ceil(needed / system.chips)

@@ -35,6 +35,7 @@ METRICS = (
     "req_s",
     "prefill_tok_s",
 )
+_LEAST_ROOM = 0.08  # share of the memory: who ran it had room for some KV
 _FILL = {"vllm": "fp16", "sglang": "fp16", "trtllm": "fp8", "mlperf": "fp8"}
 
 
@@ -202,7 +203,7 @@ class _Mapper:
             "prefill_count": pools[0].count or max(chips / max(pools[0].chips, 1), 1.0),
             "decode_count": pools[1].count or max(chips / max(pools[1].chips, 1), 1.0),
             "apart": bool(groups[0].count and groups[1].count),
-            "kv_room": max(room, 0.02 * memory),
+            "kv_room": max(room, _LEAST_ROOM * memory * pools[1].chips),
             "pipeline": pipeline,
             "weight_only": bool(precision != "fp16" and machine.flops <= machine.flops16),
         }
@@ -281,13 +282,13 @@ def _machine(system: System, precision: str, gen: str) -> Machine | str:
         flops16, memory = 1e6, 1e6
     if not flops16 or not memory:
         return f"system {system.id} lacks bandwidth or FLOP/s"
-    fp8 = system.get("fp8_tflops") or flops16
+    fp8 = system.get("fp8_tflops") or system.get("int8_tops") or flops16
     flops = {"fp16": flops16, "fp8": fp8, "fp4": system.get("fp4_tflops") or fp8}.get(precision)
     if flops is None:  # mxfp4: fp4 or fp8 arithmetic where the chip has it, else 16 bit
         flops = system.get("fp4_tflops") or flops16
     if gen == "torch-2024":
         flops = flops16
-    link = system.get("scaleup_gbs_per_chip") or 64.0
+    link = system.get("scaleup_gbs_per_chip") or 64.0  # PCIe 5.0 x16
     per = 1e12 / chips
     return Machine(memory * per, flops * per, flops16 * per, link * 1e9, memory * per)
 

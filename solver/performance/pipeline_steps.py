@@ -2,7 +2,7 @@
 
 A token passes the layers in turn, so its time is the sum of the layers' latencies (fitted); weight bandwidth
 is hardly used. Sequences overlap: a layer is free for the next token when it has finished this one, so a
-replica emits at most one token per layer time.
+replica emits at most ``lanes`` tokens per layer time (1 unless the vendor states batches).
 No published figure shows the aggregate of such a pipeline; one busy layer at a time per *system* would be the
 lower, all KV-resident sequences at full single-stream speed the upper bound. The layer time lies between.
 """
@@ -45,17 +45,19 @@ def columns(
     reading = active / (rate * e.memory_share)  # per token, all layers at work
     computing = 2 * (s.dense_parameters + s.expert_parameters) / (flops * e.compute_share)
     layer, sequence = layer_s(e, s.layers, s.moe_layers, s.hidden), 1e-6 * e.sequence_us
-    latency = s.layers * (layer + column("access_s")) + reading * width + sequence
-    busy = np.maximum(np.maximum(layer, reading), computing) + sequence
+    walk = s.layers * (layer + column("access_s"))  # reading overlaps with it
+    busy = np.maximum(np.maximum(layer / e.lanes, reading), computing) + sequence
     kv_rate = chips * np.where(column("kv_bandwidth") > 0, column("kv_bandwidth"), np.inf) * e.memory_share
     local = np.minimum(case.context, s.window) * s.kv_local_bytes / kv_rate
+    read = reading * width + local + case.context * s.kv_bytes / kv_rate
+    latency = np.maximum(walk, read) + sequence
     token = np.maximum(computing, architecture.BYTES["fp16"] * s.hidden / link)
     new = 1.0 - case.prefix_hit
     return {
         "fixed_s": np.zeros(len(batch)),
         "sequence_s": (busy + local) / emitted,
         "context_s": s.kv_bytes / kv_rate / emitted,
-        "latency_floor_s": (latency + local + case.context * s.kv_bytes / kv_rate) / emitted,
+        "latency_floor_s": latency / emitted,
         "prefill_s": token * new,
         "prefill_quadratic_s": np.where(
             np.isfinite(flops), s.attention_values / (flops * e.compute_share), 0.0
