@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from solver.reports.escape import csv_cell
 from solver.reports.files import write_atomically
 from solver.reports.fleet import Names, leverage
 from solver.reports.serving import serving_lines
-from solver.reports.traffic import Traffic
+from solver.reports.traffic import Traffic, share_value
 from solver.reports.words import kept
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def records(plan: Plan) -> Records:
             {**p.model_dump(), "peak_load_share": traffic.peak_load(p), "tok_s_per_user": 1e3 / p.tpot_ms}
             for p in plan.pools
         ],
-        "routes": [{**r.model_dump(), "share_value": float(Fraction(r.share))} for r in plan.routes],
+        "routes": [{**r.model_dump(), "share_value": share_value(r.share)} for r in plan.routes],
         "serving": [
             {
                 "service": line.service,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -93,19 +92,29 @@ class Traffic:
         found: dict[tuple[str, int], dict[Target, dict[int, float]]] = {}
         for route in self.plan.routes:
             target = Target(route.target, route.site, route.mode)
-            share = float(Fraction(route.share)) * self.mixes[route.service][route.bucket]
+            share = share_value(route.share) * self.mixes[route.service][route.bucket]
             found.setdefault((route.service, route.period), {}).setdefault(target, {})[route.bucket] = share
         return found
 
     def served_rps(self, service: str) -> dict[Target, list[float]]:
         """Requests per second of a service that each target serves in each of `hours`."""
-        k, found = self.services.index(service), dict[Target, list[float]]()
-        for n, hour in enumerate(self.hours):
-            for target, buckets in self.parts.get((service, hour.period), {}).items():
-                found.setdefault(target, [0.0] * len(self.hours))[n] = (
-                    sum(buckets.values()) * hour.rate_rps[k]
-                )
-        return found
+        return self._served[service]
+
+    @cached_property
+    def _served(self) -> dict[str, dict[Target, list[float]]]:
+        totals = {
+            key: {target: sum(buckets.values()) for target, buckets in targets.items()}
+            for key, targets in self.parts.items()
+        }
+        served: dict[str, dict[Target, list[float]]] = {}
+        for k, service in enumerate(self.services):
+            found = served.setdefault(service, {})
+            for n, hour in enumerate(self.hours):
+                for target, share in totals.get((service, hour.period), {}).items():
+                    if target not in found:
+                        found[target] = [0.0] * len(self.hours)
+                    found[target][n] = share * hour.rate_rps[k]
+        return served
 
     def demand_rps(self, service: str) -> list[float]:
         """Requests per second of a service in each of `hours`."""
@@ -187,6 +196,12 @@ def _workload(plan: Plan) -> Workload | None:
         return Workload.model_validate(plan.inputs["workload"])
     except (KeyError, ValidationError):
         return None
+
+
+def share_value(text: str) -> float:
+    """The value of a rational share "p/q" (of a checked plan)."""
+    above, _, below = text.partition("/")
+    return int(above) / int(below or 1)
 
 
 def safe_load(plan: Plan, pool: Pool) -> float:
