@@ -26,6 +26,8 @@ COMMANDS = {
     "solve": "solver.cli.solve:solve",
     "explain": "solver.cli.solve:explain",
     "verify": "solver.cli.solve:verify",
+    "whatif": "solver.cli.whatif:whatif",
+    "ask": "solver.cli.whatif:ask",
 }
 
 

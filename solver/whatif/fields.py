@@ -182,6 +182,14 @@ FIELDS: dict[str, Field] = {
         Field("residual", "", "money.residual", "residual value, share of the price", "residual=10 %"),
         Field("years", "", "horizon.years", "length of the horizon", "years=5"),
         Field(
+            "epoch",
+            "",
+            "horizon.epoch_years",
+            "the fleet may change every so many years",
+            "epoch=0.5",
+            "horizon.epoch_years",
+        ),
+        Field(
             "supply",
             "system",
             "hardware.supply.{}",
@@ -281,12 +289,14 @@ def subjects(kind: Subject, workload: Workload, catalog: Catalog) -> dict[str, s
 
 
 def find(word: str, known: Mapping[str, str], what: str) -> str:
-    """The canonical name that ``word`` means: exact, by its letters, or as the only one that holds it."""
+    """The canonical name that ``word`` means: exact, by its letters, a part of it, or the only one
+    that holds it."""
     if word in known:
         return word
     key = letters(word)
     for fits in (
         [name for name in known if letters(name) == key],
+        [name for name in known if key and key in map(letters, re.split(r"[^A-Za-z0-9]+", name))],
         [name for name in known if key and key in letters(name)],
         [name for name, also in known.items() if key and key in letters(f"{name} {also}")],
     ):

@@ -1,0 +1,74 @@
+"""Why a plan changed: what it would take to keep the old fleet under the new assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from solver.domain.quantity import Frozen
+from solver.domain.workload import LoadedWorkload
+from solver.plan.plan import Plan
+from solver.whatif.difference import Difference, difference
+from solver.whatif.planner import Result
+
+
+class Reason(Frozen):
+    """Why the fleet changed. ``kept_usd``: cost of the best use of the old fleet now; None if impossible."""
+
+    kind: str  # same fleet | cheaper | impossible | new
+    kept_usd: float | None
+    extra_usd: float | None
+    message: str
+    terms: tuple[tuple[str, float], ...] = ()  # where keeping it would cost more, dollars
+
+
+def keep_fleet(loaded: LoadedWorkload, old: Plan) -> LoadedWorkload | None:
+    """The workload with no other systems than those of an old plan, and no more of those bought."""
+    bought: dict[str, int] = {}
+    kept: set[str] = set()
+    for line in old.systems:
+        kept.add(line.system)
+        if line.acquisition == "buy":
+            bought[line.system] = bought.get(line.system, 0) + line.count
+    if not kept:
+        return None
+    policy = loaded.workload.hardware
+    supply = dict(policy.supply)
+    for system in kept:
+        supply[system] = min(bought.get(system, 0), supply.get(system, bought.get(system, 0)))
+    minimum = {s: min(n, supply[s]) for s, n in policy.minimum.items() if s in kept}
+    changed = policy.model_copy(
+        update={
+            "include": tuple(sorted(kept)),
+            "supply": {s: n for s, n in supply.items() if s in kept},
+            "minimum": minimum,
+        }
+    )
+    return loaded.model_copy(update={"workload": loaded.workload.model_copy(update={"hardware": changed})})
+
+
+def why(
+    before: Plan, after: Plan, loaded: LoadedWorkload, ask: Callable[[LoadedWorkload], Result]
+) -> tuple[Difference, Reason]:
+    """The difference of two plans and the reason for it; ``loaded`` is the workload of the second."""
+    found = difference(before, after)
+    if found.same_fleet:
+        moved = tuple((c.term, c.after_usd - c.before_usd) for c in found.costs)
+        return found, Reason(
+            kind="same fleet", kept_usd=after.objective_usd, extra_usd=0.0, message="", terms=moved
+        )
+    question = keep_fleet(loaded, before)
+    if question is None:
+        return found, Reason(
+            kind="new", kept_usd=None, extra_usd=None, message="no systems were there before"
+        )
+    kept = ask(question)
+    if kept.plan is None:
+        return found, Reason(kind="impossible", kept_usd=None, extra_usd=None, message=kept.message)
+    terms = difference(after, kept.plan).costs
+    return found, Reason(
+        kind="cheaper",
+        kept_usd=kept.plan.objective_usd,
+        extra_usd=kept.plan.objective_usd - after.objective_usd,
+        message="",
+        terms=tuple((c.term, c.after_usd - c.before_usd) for c in terms),
+    )

@@ -1,0 +1,504 @@
+"""The money of a plan as a workbook with live formulas: change a price and the costs follow.
+
+The fleet and the traffic are fixed; every dollar is a formula over the sheet *Assumptions*. The algebra is
+that of solver.finance.cash_flow: purchases at the start of their epoch, what runs at the end of each month,
+the residual value at the end of the horizon; present value (1 + discount rate)^-years. Cached values are
+computed here, so that viewers which do not calculate show the plan's figures.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.errors import UsageError
+from solver.finance.cash_flow import months
+from solver.plan.plan import Plan
+from solver.time_value import present_value_factor
+
+TERMS = ("purchase", "support", "residual", "energy", "space", "rental", "token API")
+EPS = "0.000000001"
+
+#: FOCUS 1.0 column -> what the ledger writes there (https://focus.finops.org/focus-specification/).
+CATEGORY = {"purchase": "Purchase", "residual": "Credit"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value that may be changed: where it is used, in which unit, where it comes from."""
+
+    key: tuple[str, str]
+    name: str
+    value: float
+    unit: str
+    source: str = ""
+
+
+@dataclass
+class Sheet:
+    """Cells of a sheet: (row, column) -> number, text, or (formula, cached value)."""
+
+    name: str
+    widths: tuple[int, ...]
+    cells: dict[tuple[int, int], Any] = field(default_factory=dict)
+    inputs: set[tuple[int, int]] = field(default_factory=set)
+    heads: set[int] = field(default_factory=set)
+
+    def row(self, line: int, *values: Any, head: bool = False) -> None:
+        """Write a row from the first column on."""
+        for column, value in enumerate(values):
+            if value is not None:
+                self.cells[line, column] = value
+        if head:
+            self.heads.add(line)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the fleet, paid for between ``begin`` and ``end``; ``power_end`` ends energy and space."""
+
+    kind: str  # buy | run | api
+    name: str
+    site: str
+    way: str
+    count: float
+    offer: str
+    begin: float
+    end: float
+    support_end: float
+    power_end: float
+    residual: bool
+    power_kw: float = 0.0
+    rack_units: float = 0.0
+    amount_per_year: float = 0.0  # system hours or requests a year
+
+
+def workbook(plan: Plan, scenarios: list[tuple[str, Plan]] | None = None) -> bytes:
+    """The workbook of a plan; ``scenarios`` stand beside each other on a sheet of their own."""
+    book = Book(plan)
+    sheets = [book.assumptions(), book.fleet(), book.cash_flow(), book.costs(), book.ledger()]
+    if scenarios:
+        sheets.append(_scenarios(scenarios))
+    return _written(sheets)
+
+
+class Book:
+    """The sheets of one plan; rows count from 0."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.workload = Workload.model_validate(plan.inputs["workload"])
+        self.horizon = plan.epochs[-1][1]
+        self.lines = _lines(plan, self.workload, self.horizon)
+        self.given = {g.key: (n + 2, g) for n, g in enumerate(_given(plan, self.workload, self.lines))}
+        self.months = months(0.0, self.horizon)
+        self.starts = sorted({line.begin for line in self.lines if line.kind == "buy"} | {0.0})
+
+    # values that may be changed ------------------------------------------------------------------
+
+    def value(self, group: str, name: str) -> float:
+        """The present value of a given."""
+        return self.given[group, name][1].value
+
+    def cell(self, group: str, name: str) -> str:
+        """The address of a given."""
+        return f"Assumptions!$B${self.given[group, name][0] + 1}"
+
+    def assumptions(self) -> Sheet:
+        sheet = Sheet("Assumptions", (44, 16, 18, 70))
+        sheet.row(0, "Change the blue values; the costs follow, for the fleet as it is.")
+        sheet.row(1, "Assumption", "Value", "Unit", "Source", head=True)
+        for row, given in self.given.values():
+            sheet.row(row, given.name, given.value, given.unit, given.source)
+            sheet.inputs.add((row, 1))
+        return sheet
+
+    # the fleet ------------------------------------------------------------------------------------
+
+    def fleet(self) -> Sheet:
+        sheet = Sheet("Fleet", (30, 16, 16, 10, 14, 10, 10, 12, 10, 10, 12, 12, 12, 12, 14, 14))
+        sheet.row(
+            0,
+            *("Item", "Site", "How", "Count", "Unit price", "From year", "To year"),
+            *("Support to", "Energy to", "Residual", "Support share", "kW each", "PUE", "USD/kWh"),
+            *("USD/month space", "Amount/year"),
+            head=True,
+        )
+        for n, line in enumerate(self.lines, 1):
+            buy = line.kind == "buy"
+            sheet.row(
+                n,
+                *(line.name, line.site, line.way, line.count),
+                self._ref("price", line.offer),
+                *(line.begin, line.end, line.support_end, line.power_end),
+                self._ref("residual", line.offer) if buy and line.residual else 0.0,
+                self._ref("support", line.offer) if buy else 0.0,
+                line.power_kw,
+                self._ref("pue", line.site) if buy else 0.0,
+                self._ref("energy", line.site) if buy else 0.0,
+                self._space(line) if buy else 0.0,
+                line.amount_per_year,
+            )
+        return sheet
+
+    def _ref(self, group: str, name: str) -> tuple[str, float]:
+        return f"={self.cell(group, name)}", self.value(group, name)
+
+    def _space(self, line: Line) -> tuple[str, float]:
+        rent = self.value("space", line.site)
+        return f"={line.rack_units!r}*{self.cell('space', line.site)}", line.rack_units * rent
+
+    # month by month -------------------------------------------------------------------------------
+
+    def cash_flow(self) -> Sheet:
+        sheet = Sheet("Cash flow", (12, 12, 12, 12, *(14,) * (len(TERMS) + 2)))
+        head = ("Year", "From", "To", "Factor", *TERMS, "total", "present value")
+        sheet.row(0, *head, head=True)
+        row = 1
+        for begin, end, at in self._times():
+            values = {term: self.amount(term, begin, end) for term in TERMS}
+            factor = present_value_factor(self.value("money", "discount"), at)
+            sheet.row(row, max(1, int(at + 1 - 1e-9)), begin, end, (self._factor(row), factor))
+            for n, term in enumerate(TERMS):
+                formula = self.formula(term, row)
+                if formula is not None:
+                    sheet.cells[row, 4 + n] = (formula, values[term])
+            total = sum(values.values())
+            last = 4 + len(TERMS)
+            first, end_column = _letter(4), _letter(last - 1)
+            sheet.cells[row, last] = (f"=SUM({first}{row + 1}:{end_column}{row + 1})", total)
+            sheet.cells[row, last + 1] = (f"={_letter(last)}{row + 1}*D{row + 1}", total * factor)
+            row += 1
+        return sheet
+
+    def _times(self) -> list[tuple[float, float, float]]:
+        """(from, to, paid at): purchases at a moment, months at their end, in order of time."""
+        moments = [(t, t, t) for t in self.starts]
+        return sorted([*moments, *((a, b, b) for a, b in self.months)], key=lambda x: (x[2], x[0]))
+
+    def _factor(self, row: int) -> str:
+        return f"=(1+{self.cell('money', 'discount')})^-C{row + 1}"
+
+    def _column(self, letter: str) -> str:
+        return f"Fleet!${letter}$2:${letter}${len(self.lines) + 1}"
+
+    def formula(self, term: str, row: int) -> str | None:
+        """The formula of a term in a row of the cash flow; None where nothing can fall due."""
+        if not self.lines:
+            return None
+        begin, end, at = self._times()[row - 1]
+        c, start, stop = self._column, f"$B{row + 1}", f"$C{row + 1}"
+        kinds = {"rental": "run", "token API": "api"}
+        how = c("C")
+        buys = f'(LEFT({how},3)="buy")'
+        lasts = f"({c('F')}<{start}+{EPS})"
+        dt = f"({stop}-{start})"
+        if begin == end:
+            if term != "purchase":
+                return None
+            return f"=SUMPRODUCT({buys}*(ABS({c('F')}-{stop})<{EPS})*{c('D')}*{c('E')})"
+        if term == "support":
+            return f"=SUMPRODUCT({buys}*{lasts}*({c('H')}>{stop}-{EPS})*{c('D')}*{c('E')}*{c('K')})*{dt}"
+        if term == "energy":
+            alive = f"{lasts}*({c('I')}>{stop}-{EPS})"
+            power = f"{c('D')}*{c('L')}*{c('M')}*{c('N')}"
+            return f"=SUMPRODUCT({buys}*{alive}*{power})*{HOURS_PER_YEAR!r}*{dt}"
+        if term == "space":
+            alive = f"{lasts}*({c('I')}>{stop}-{EPS})"
+            return f"=SUMPRODUCT({buys}*{alive}*{c('D')}*{c('O')})*12*{dt}"
+        if term == "residual":
+            if at < self.horizon - 1e-9:
+                return None
+            return f"=-SUMPRODUCT({buys}*{c('D')}*{c('E')}*{c('J')})"
+        if term in kinds:
+            what = f'({how}="tokens")' if term == "token API" else f'(({how}<>"tokens")-{buys})'
+            runs = f"{lasts}*({c('G')}>{stop}-{EPS})"
+            return f"=SUMPRODUCT({what}*{runs}*{c('D')}*{c('E')}*{c('P')})*{dt}"
+        return None
+
+    def amount(self, term: str, begin: float, end: float) -> float:
+        """The value of that formula."""
+        moment, total = begin == end, 0.0
+        for line in self.lines:
+            price = self.value("price", line.offer)
+            buy, lasts = line.kind == "buy", line.begin < begin + 1e-9
+            running = {"run": "rental", "api": "token API"}.get(line.kind)
+            worth = line.count * price
+            if buy and moment and term == "purchase" and abs(line.begin - end) < 1e-9:
+                total += worth
+            elif moment:
+                continue
+            elif buy and term == "support" and lasts and line.support_end > end - 1e-9:
+                total += worth * self.value("support", line.offer) * (end - begin)
+            elif buy and term == "energy" and lasts and line.power_end > end - 1e-9:
+                kw = line.count * line.power_kw * self.value("pue", line.site)
+                total += kw * self.value("energy", line.site) * HOURS_PER_YEAR * (end - begin)
+            elif buy and term == "space" and lasts and line.power_end > end - 1e-9:
+                total += line.count * line.rack_units * self.value("space", line.site) * 12 * (end - begin)
+            elif buy and term == "residual" and line.residual and end > self.horizon - 1e-9:
+                total -= worth * self.value("residual", line.offer)
+            elif term == running and lasts and line.end > end - 1e-9:
+                total += worth * line.amount_per_year * (end - begin)
+        return total
+
+    # what it comes to -----------------------------------------------------------------------------
+
+    def costs(self) -> Sheet:
+        sheet = Sheet("Costs", (34, 18, *(18,) * 12))
+        last = len(self._times()) + 1
+        years = sorted({max(1, int(at + 1 - 1e-9)) for _, _, at in self._times()})
+        sheet.row(0, "Cost term", "present value", *(f"year {y}" for y in years), head=True)
+        flows = [
+            (max(1, int(at + 1 - 1e-9)), present_value_factor(self.value("money", "discount"), at), a, b)
+            for a, b, at in self._times()
+        ]
+        for n, term in enumerate(TERMS):
+            column = f"'Cash flow'!${_letter(4 + n)}$2:${_letter(4 + n)}${last}"
+            present = sum(self.amount(term, a, b) * factor for _, factor, a, b in flows)
+            cells: list[Any] = [(f"=SUMPRODUCT({column}*'Cash flow'!$D$2:$D${last})", present)]
+            for year in years:
+                paid = sum(self.amount(term, a, b) for y, _, a, b in flows if y == year)
+                cells.append((f"=SUMIF('Cash flow'!$A$2:$A${last},{year},{column})", paid))
+            sheet.row(n + 1, term, *cells)
+        bottom = len(TERMS) + 1
+        totals = []
+        for k in range(1, len(years) + 2):
+            letter = _letter(k)
+            value = sum(sheet.cells[n + 1, k][1] for n in range(len(TERMS)))
+            totals.append((f"=SUM({letter}2:{letter}{bottom})", value))
+        sheet.row(bottom, "total", *totals)
+        output = self.plan.usd_per_m_output_tokens
+        tokens = self.plan.objective_usd / output if output else 0.0
+        sheet.row(bottom + 2, "verified plan, present value", self.plan.objective_usd)
+        sheet.row(
+            bottom + 3,
+            "change against the verified plan",
+            (f"=B{bottom + 1}-B{bottom + 3}", totals[0][1] - self.plan.objective_usd),
+        )
+        sheet.row(bottom + 4, "million output tokens, discounted", tokens)
+        if tokens:
+            sheet.row(
+                bottom + 5,
+                "USD per million output tokens",
+                (f"=B{bottom + 1}/B{bottom + 5}", totals[0][1] / tokens),
+            )
+        return sheet
+
+    def ledger(self) -> Sheet:
+        """One row per month and term under the column names of FOCUS 1.0."""
+        sheet = Sheet("FOCUS", (20, 20, 18, 18, 30, 16, 16))
+        sheet.row(
+            0,
+            *("ChargePeriodStart", "ChargePeriodEnd", "ChargeCategory", "ServiceCategory"),
+            *("ChargeDescription", "BilledCost", "BillingCurrency"),
+            head=True,
+        )
+        row = 1
+        for line, (begin, end, _) in enumerate(self._times(), 1):
+            for n, term in enumerate(TERMS):
+                value = self.amount(term, begin, end)
+                if value and self.formula(term, line) is not None:
+                    start, stop = self._month(begin), self._month(end, end == begin)
+                    formula = (f"='Cash flow'!{_letter(4 + n)}{line + 1}", value)
+                    kind = CATEGORY.get(term, "Usage")
+                    sheet.row(row, start, stop, kind, "AI and Machine Learning", term, formula, "USD")
+                    row += 1
+        return sheet
+
+    def _month(self, years: float, next_month: bool = False) -> str:
+        first = self.workload.horizon.start
+        count = int(first[:4]) * 12 + int(first[5:7]) - 1 + round(years * 12) + next_month
+        return f"{count // 12:04d}-{count % 12 + 1:02d}-01"
+
+
+def _lines(plan: Plan, workload: Workload, horizon: float) -> list[Line]:
+    found = []
+    for s in plan.systems:
+        begin, end = plan.epochs[s.epoch]
+        if s.acquisition != "buy":
+            found.append(
+                Line(
+                    *("run", s.name, s.site, s.acquisition, s.count, s.offer, begin, end, 0, 0, False),
+                    amount_per_year=s.hours / (end - begin),
+                )
+            )
+            continue
+        facts, dies = plan.inputs["systems"][s.system], begin + plan.inputs["offers"][s.offer]["life_years"]
+        alive = [stop for _, stop in plan.epochs[s.epoch :] if dies >= stop - 1e-9]
+        found.append(
+            Line(
+                *("buy", s.name, s.site, "buy", s.count, s.offer, begin, horizon),
+                min(horizon, dies),
+                max(alive, default=begin),
+                dies >= horizon,
+                facts["power_typ_kw"],
+                facts["rack_units"],
+            )
+        )
+    return found + _api_lines(plan, workload)
+
+
+def _api_lines(plan: Plan, workload: Workload) -> list[Line]:
+    """Requests a year to each provider in each epoch, priced at their average."""
+    found = []
+    for (provider, epoch), (requests, _) in sorted(api_totals(plan, workload).items()):
+        begin, end = plan.epochs[epoch]
+        key = f"{provider} {epoch}"
+        found.append(
+            Line(
+                *("api", provider, "", "tokens", 1, key, begin, end, 0, 0, False),
+                amount_per_year=requests / (end - begin),
+            )
+        )
+    return found
+
+
+def api_totals(plan: Plan, workload: Workload) -> dict[tuple[str, int], tuple[float, float]]:
+    """(provider, epoch) -> requests and dollars, as in solver.finance.cash_flow."""
+    services = {s.name: (k, s) for k, s in enumerate(workload.services)}
+    totals: dict[tuple[str, int], tuple[float, float]] = {}
+    for route in plan.routes:
+        if route.mode != "api":
+            continue
+        period = plan.periods[route.period]
+        k, service = services[route.service]
+        requests = period["rate_rps"][k] * service.lengths[route.bucket].share * 3600 * period["hours"]
+        requests *= float(Fraction(route.share))
+        api = plan.inputs["apis"][route.target]
+        key = (api["provider"], period["epoch"])
+        n, usd = totals.get(key, (0.0, 0.0))
+        totals[key] = (n + requests, usd + requests * api["usd_per_request"][route.bucket])
+    return totals
+
+
+def _given(plan: Plan, workload: Workload, lines: list[Line]) -> list[Given]:
+    sources = {(a.subject, a.quantity.split()[0]): _source(a) for a in plan.assumptions}
+    found = [
+        Given(("money", "discount"), "Discount rate", workload.money.discount_rate, "per year", "workload")
+    ]
+    prices = {s.offer: s for s in plan.systems}
+    for offer, s in sorted(prices.items()):
+        unit = "USD" if s.acquisition == "buy" else "USD/h"
+        source = sources.get((s.system, "buy" if s.acquisition == "buy" else s.acquisition.split("-")[0]), "")
+        word = "Purchase price" if s.acquisition == "buy" else "Price per hour"
+        found.append(Given(("price", offer), f"{word}, {s.name}", s.unit_price_usd, unit, source))
+        if s.acquisition == "buy":
+            facts = plan.inputs["offers"][offer]
+            for group, key, name in (
+                ("support", "support_share_per_year", "Support a year"),
+                ("residual", "residual_share", "Residual value"),
+            ):
+                found.append(
+                    Given((group, offer), f"{name}, {s.name}", facts[key], "share of price", "offer terms")
+                )
+    totals = api_totals(plan, workload)
+    for (provider, epoch), (requests, usd) in sorted(totals.items()):
+        name = f"Tokens, {provider}" + (f", epoch {epoch + 1}" if len(plan.epochs) > 1 else "")
+        key = f"{provider} {epoch}"
+        found.append(
+            Given(("price", key), name, usd / requests if requests else 0.0, "USD/request", "price list")
+        )
+    for site in workload.sites:
+        for group, name, value, unit in (
+            ("energy", "Price of energy", site.energy_usd_kwh, "USD/kWh"),
+            ("pue", "PUE", site.pue, ""),
+            ("space", "Space", site.space_usd_per_rack_unit_month, "USD/U/month"),
+        ):
+            found.append(Given((group, site.name), f"{name}, {site.name}", value, unit, "workload"))
+    return found
+
+
+def _source(assumption: Any) -> str:
+    return f"{assumption.evidence}: {assumption.source} ({assumption.date})"
+
+
+def _scenarios(plans: list[tuple[str, Plan]]) -> Sheet:
+    sheet = Sheet("Scenarios", (40, *(24,) * len(plans)))
+    sheet.row(0, "Scenario", *(name for name, _ in plans), head=True)
+    sheet.row(1, "present value, USD", *(p.objective_usd for _, p in plans))
+    sheet.row(
+        2,
+        "change against the first",
+        *(
+            (f"={_letter(n + 1)}2-$B$2", p.objective_usd - plans[0][1].objective_usd)
+            for n, (_, p) in enumerate(plans)
+        ),
+    )
+    sheet.row(3, "USD per million output tokens", *(p.usd_per_m_output_tokens for _, p in plans))
+    terms = dict.fromkeys(c.term for _, p in plans for c in p.costs)
+    for row, term in enumerate(terms, 4):
+        values = [next((c.usd for c in p.costs if c.term == term), 0.0) for _, p in plans]
+        sheet.row(row, term, *values)
+    base = 4 + len(terms)
+    systems = dict.fromkeys((s.name, s.acquisition) for _, p in plans for s in p.systems)
+    for row, (name, way) in enumerate(systems, base):
+        counts = [_count(p, name, way) for _, p in plans]
+        sheet.row(row, f"{name} ({way})", *counts)
+    return sheet
+
+
+def _count(plan: Plan, name: str, way: str) -> int:
+    counts = [s.count for s in plan.systems if s.name == name and s.acquisition == way]
+    return max(counts, default=0) if way == "rent-hourly" else sum(counts)
+
+
+def _letter(column: int) -> str:
+    return chr(ord("A") + column) if column < 26 else f"A{chr(ord('A') + column - 26)}"
+
+
+def _written(sheets: list[Sheet]) -> bytes:
+    import xlsxwriter
+
+    target = io.BytesIO()
+    book = xlsxwriter.Workbook(
+        target,
+        {
+            "in_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        },
+    )
+    forms = {
+        "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True}),
+        "money": book.add_format({"num_format": "#,##0.00"}),
+        "input": book.add_format({"font_color": "#0000FF", "bg_color": "#EEF3FF"}),
+        "plain": book.add_format({}),
+    }
+    for sheet in sheets:
+        made = book.add_worksheet(sheet.name)
+        made.freeze_panes(max(sheet.heads) + 1 if sheet.heads else 0, 1)
+        for n, width in enumerate(sheet.widths):
+            made.set_column(n, n, width)
+        for (row, column), value in sorted(sheet.cells.items()):
+            form = "head" if row in sheet.heads else "input" if (row, column) in sheet.inputs else "money"
+            if sheet.name in ("Assumptions", "Fleet") and form == "money":
+                form = "plain"
+            _cell(made, row, column, value, forms[form])
+    book.close()
+    return target.getvalue()
+
+
+def _cell(sheet: Any, row: int, column: int, value: Any, form: Any) -> None:
+    if isinstance(value, tuple):
+        formula, cached = value
+        sheet.write_formula(row, column, formula, form, cached)
+    elif isinstance(value, str):
+        sheet.write_string(row, column, value[:32_000], form)
+    else:
+        sheet.write_number(row, column, value, form)
+
+
+def workbook_of(session: Any) -> bytes:
+    """The workbook of a session: the present state, with the base and all branches beside it."""
+    plan = session.result(compare=True).plan
+    if plan is None:
+        raise UsageError("there is no plan to write")
+    scenarios = [("base", session.result("base").plan), ("now", plan)]
+    for name in session.journal.heads:
+        if session.resolve(name) not in (0, session.head):
+            scenarios.append((name, session.result(name).plan))
+    return workbook(plan, [(name, p) for name, p in scenarios if p is not None])
