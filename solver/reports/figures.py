@@ -12,7 +12,7 @@ from solver.reports.traffic import Target, Traffic
 from solver.reports.units import listed, number, percent, usd, usd_tick
 from solver.reports.words import kept
 
-_LONGEST = 400  # steps drawn; a longer curve shows the largest hour of each stretch
+_LONGEST = 400  # hours drawn one by one
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,8 @@ def _merged(layers: list[Series]) -> list[Series]:
 
 
 def _stretches(chosen: list[int], demand: list[float]) -> list[int]:
-    """Every hour, or the busiest hour of each of about `_LONGEST` stretches."""
-    step = max(1, -(-len(chosen) // _LONGEST))
+    """Every hour, or of a long curve the busiest hour of each day."""
+    step = 1 if len(chosen) <= _LONGEST else 24
     groups = [chosen[i : i + step] for i in range(0, len(chosen), step)]
     return [max(group, key=lambda i: demand[i]) for group in groups]
 
