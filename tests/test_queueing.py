@@ -16,6 +16,7 @@ from solver.performance.queueing import (
     pool_capacity,
     safe_load,
     safe_loads,
+    tail_exponent,
     wait_probability,
 )
 
@@ -52,6 +53,7 @@ def test_a_promise_shorter_than_the_prefill_carries_nothing() -> None:
     assert safe_load(64, 10.0, -0.1, 0.05) == 0.0
 
 
+@settings(deadline=None)
 @given(slots, holds, waits, misses, burstiness, burstiness)
 def test_safe_load_meets_the_miss_and_is_not_wasteful(
     c: int, hold: float, wait: float, miss: float, ca: float, cs: float
@@ -64,6 +66,7 @@ def test_safe_load_meets_the_miss_and_is_not_wasteful(
         assert wait_probability(np.array([float(c)]), np.array([rho]), hold, wait, ca, cs)[0] <= miss
 
 
+@settings(deadline=None)
 @given(slots, holds, waits, misses, burstiness, burstiness, st.floats(1.001, 4))
 def test_safe_load_is_monotone(
     c: int, hold: float, wait: float, miss: float, ca: float, cs: float, more: float
@@ -77,6 +80,7 @@ def test_safe_load_is_monotone(
     assert safe_load(c, hold * more, wait, miss, ca, cs) <= rho + slack
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 64), holds, waits, misses, burstiness)
 def test_pooling_never_loses(
     r: int, q: int, b: int, hold: float, wait: float, miss: float, ca: float
@@ -128,3 +132,15 @@ def test_dispersion_of_poisson_and_of_pairs() -> None:
     assert index_of_dispersion(np.repeat(times, 2), 20.0) == pytest.approx(2.0, abs=0.2)
     with pytest.raises(ValueError, match="at least 10"):
         index_of_dispersion(times[:5], 20.0)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.floats(0.05, 0.99), st.sampled_from([1.0, 2.0, 4.0, 8.0]), st.floats(1, 8))
+def test_the_tail_exponent_solves_its_equation(rho: float, ca: float, cs: float) -> None:
+    low, high = 0.0, 1 / cs
+    for _ in range(200):
+        x = (low + high) / 2
+        rises = math.log1p(x * ca / rho) / ca + math.log1p(-x * cs) / cs > 0
+        low, high = (x, high) if rises else (low, x)
+    assert tail_exponent(np.array([rho]), ca, cs)[0] == pytest.approx(low, rel=0.005)
+    assert tail_exponent(np.array([rho]), 1.0, 1.0)[0] == pytest.approx(1 - rho, rel=1e-9)

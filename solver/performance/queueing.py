@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_GRID = 129  # points of the table of exponents in each direction
+_GRID = (129, 33)  # points of the table of exponents along utilisation and holds
 _HOLDS = (1.0, 64.0)  # squared coefficients of variation of the hold in it; below 1 counts as 1
 _BISECTIONS = 44  # 2^-44: below 1e-13 in utilisation
 _EXHAUSTIVE = 4096  # replicas up to which every integer is evaluated
@@ -86,15 +86,11 @@ def tail_exponent(utilisation: Floats, cv2_arrival: float, cv2_hold: Floats | fl
 
     Interpolated in a table of x / (1 - rho), which is smooth, over arcsin(sqrt(rho)) and ln(cv2_hold).
     """
-    table = _exponents(cv2_arrival)
-    across = np.arcsin(np.sqrt(utilisation)) * (2 / np.pi * (_GRID - 1))
-    along = (np.log(np.clip(cv2_hold, *_HOLDS)) - np.log(_HOLDS[0])) * (
-        (_GRID - 1) / np.log(_HOLDS[1] / _HOLDS[0])
-    )
-    i, j = (
-        np.minimum(across.astype(np.int64), _GRID - 2),
-        np.minimum(np.floor(along).astype(np.int64), _GRID - 2),
-    )
+    table, (rows, columns) = _exponents(cv2_arrival), _GRID
+    across = np.arcsin(np.sqrt(utilisation)) * (2 / np.pi * (rows - 1))
+    along = np.log(np.clip(cv2_hold, *_HOLDS)) * ((columns - 1) / np.log(_HOLDS[1]))
+    i = np.minimum(across.astype(np.int64), rows - 2)
+    j = np.minimum(np.floor(along).astype(np.int64), columns - 2)
     u, v = across - i, along - j
     lower = table[i, j] * (1 - v) + table[i, j + 1] * v
     upper = table[i + 1, j] * (1 - v) + table[i + 1, j + 1] * v
@@ -104,9 +100,10 @@ def tail_exponent(utilisation: Floats, cv2_arrival: float, cv2_hold: Floats | fl
 @lru_cache(maxsize=256)
 def _exponents(cv2_arrival: float) -> Floats:
     """x / (1 - rho) by bisection between 0 and the pole at 1 / cv2_hold; rows: rho, columns: cv2_hold."""
-    ca, cs = cv2_arrival, np.geomspace(*_HOLDS, _GRID)[None, :]
-    rho = np.sin(np.linspace(0, np.pi / 2, _GRID)[1:-1])[:, None] ** 2
-    low, high = np.zeros((_GRID - 2, _GRID)), np.broadcast_to(1 / cs, (_GRID - 2, _GRID))
+    rows, columns = _GRID
+    ca, cs = cv2_arrival, np.geomspace(*_HOLDS, columns)[None, :]
+    rho = np.sin(np.linspace(0, np.pi / 2, rows)[1:-1])[:, None] ** 2
+    low, high = np.zeros((rows - 2, columns)), np.broadcast_to(1 / cs, (rows - 2, columns))
     for _ in range(48):
         x = (low + high) / 2
         rises = np.log1p(x * ca / rho) / ca + np.log1p(-x * cs) / cs > 0
