@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from solver.plan.plan import Plan
 from solver.reports.escape import markdown
-from solver.reports.sections import Section, sections
+from solver.reports.section import Section
+from solver.reports.sections import sections
 from solver.reports.words import answer
 
 

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 from solver.plan.plan import Plan
+from solver.reports.comparisons import (
+    alternatives_section,
+    assumptions_section,
+    binding_section,
+    break_even_section,
+)
 from solver.reports.fleet import (
     Names,
     configuration,
-    deciding,
     epoch_words,
     fleet,
     replica_words,
 )
+from solver.reports.section import Column, Section, right, without_empty_columns
 from solver.reports.serving import pool_groups, serving_lines
 from solver.reports.traffic import Traffic
 from solver.reports.units import dollars, number, percent
-from solver.reports.words import kept, quantity_words, range_words, value_words
-
-#: Heading of the last column of the assumptions.
-SOURCE = "Source, date"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column: heading, how a value is written, and whether it is a number (set to the right)."""
-
-    name: str
-    text: Callable[[Any], str] = str
-    right: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table with its title and a caption that names the units; rows hold raw values (None: nothing)."""
-
-    key: str
-    title: str
-    caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    total: bool = False  # the last row is a sum
-
-    def cells(self, row: tuple[Any, ...]) -> list[str]:
-        """The texts of a row, not yet escaped."""
-        pairs = zip(self.columns, row, strict=True)
-        return ["" if value is None else column.text(value) for column, value in pairs]
+from solver.reports.words import kept
 
 
 def sections(plan: Plan) -> list[Section]:
@@ -60,31 +35,12 @@ def sections(plan: Plan) -> list[Section]:
         _levels(plan),
         _costs(plan),
         _power(plan, traffic),
-        _binding(plan, names),
-        _alternatives(plan, names),
-        _break_even(plan, names),
-        _assumptions(plan, names),
+        binding_section(plan, names),
+        alternatives_section(plan, names),
+        break_even_section(plan, names),
+        assumptions_section(plan, names),
     ]
-    return [_without_empty_columns(section) for section in found if section.rows]
-
-
-def _without_empty_columns(section: Section) -> Section:
-    kept_columns = [
-        n for n in range(len(section.columns)) if any(r[n] not in (None, "") for r in section.rows)
-    ]
-    return replace(
-        section,
-        columns=tuple(section.columns[n] for n in kept_columns),
-        rows=tuple(tuple(row[n] for n in kept_columns) for row in section.rows),
-    )
-
-
-def _right(name: str, text: Callable[[Any], str] = str) -> Column:
-    return Column(name, text, right=True)
-
-
-def _signed(share: float) -> str:
-    return percent(share, signed=True)
+    return [without_empty_columns(section) for section in found if section.rows]
 
 
 def _systems(plan: Plan) -> Section:
@@ -109,9 +65,9 @@ def _systems(plan: Plan) -> Section:
             Column("Site"),
             Column("System"),
             Column("How"),
-            _right("Count"),
-            _right("Unit price"),
-            _right("Total", dollars),
+            right("Count"),
+            right("Unit price"),
+            right("Total", dollars),
         ),
         tuple(rows),
         total=len(rows) > 1,
@@ -145,10 +101,10 @@ def _pools(plan: Plan, traffic: Traffic, names: Names) -> Section:
         (
             Column("Service"),
             Column("Hardware"),
-            _right("Replicas"),
+            right("Replicas"),
             Column("Configuration of each"),
-            _right("tok/s per user", number),
-            _right("Load", percent),
+            right("tok/s per user", number),
+            right("Load", percent),
         ),
         tuple(rows),
     )
@@ -169,7 +125,7 @@ def _serving(traffic: Traffic, names: Names) -> Section:
         "serving",
         "Who serves what",
         "Share: part of the service's requests over the whole horizon.",
-        (Column("Service"), Column("Served by"), Column("At"), _right("Share", percent), Column("Hours")),
+        (Column("Service"), Column("Served by"), Column("At"), right("Share", percent), Column("Hours")),
         rows,
     )
 
@@ -191,8 +147,8 @@ def _levels(plan: Plan) -> Section:
         (
             Column("Service"),
             Column("Promise (for this share of requests)"),
-            _right("Reached"),
-            _right("In time", percent),
+            right("Reached"),
+            right("In time", percent),
             Column("Kept"),
         ),
         tuple(rows),
@@ -215,10 +171,10 @@ def _costs(plan: Plan) -> Section:
         "alone; tokens are discounted like the money).",
         (
             Column("Term"),
-            _right("Cost", dollars),
-            _right("Share", percent),
-            _right("per M tokens", dollars),
-            _right("per M output tokens", dollars),
+            right("Cost", dollars),
+            right("Share", percent),
+            right("per M tokens", dollars),
+            right("per M output tokens", dollars),
         ),
         tuple(rows),
         total=True,
@@ -244,93 +200,10 @@ def _power(plan: Plan, traffic: Traffic) -> Section:
         "at the racks.",
         (
             Column("Site"),
-            _right("Power, kW", number),
-            _right("PUE", lambda v: f"{v:g}"),
-            _right("Limit, kW", number),
-            _right("Used", percent),
+            right("Power, kW", number),
+            right("PUE", lambda v: f"{v:g}"),
+            right("Limit, kW", number),
+            right("Used", percent),
         ),
         tuple(rows),
-    )
-
-
-def _binding(plan: Plan, names: Names) -> Section:
-    rows = tuple(
-        (names.in_words(b.sentence), f"{number(b.slack)} {b.unit}", b.shadow_price_usd, b.place)
-        for b in plan.binding
-    )
-    return Section(
-        "binding",
-        "What binds",
-        "Statements that leave no room for one more unit. Left: what remains. Shadow price: US dollars that "
-        "one more unit would save, the fleet unchanged.",
-        (Column("Statement"), _right("Left"), _right("Shadow price", dollars), Column("Written in")),
-        rows,
-    )
-
-
-def _alternatives(plan: Plan, names: Names) -> Section:
-    others = [a for a in plan.alternatives if a.feasible] + [a for a in plan.alternatives if not a.feasible]
-    rows: list[tuple[Any, ...]] = []
-    for a in others:
-        told = a.fleet if a.feasible else f"not possible: {a.reason}"
-        rows.append((names.in_words(a.name), a.objective_usd, a.extra_share, names.in_words(told)))
-    if rows:
-        rows.insert(0, ("this plan", plan.objective_usd, 0.0, "see above"))
-    return Section(
-        "alternatives",
-        "Alternatives",
-        "The best fleet of each single kind of hardware: net present US dollars, and what it costs more "
-        "than this plan.",
-        (Column("Fleet"), _right("Cost", dollars), _right("Extra", _signed), Column("Systems")),
-        tuple(rows),
-    )
-
-
-def _break_even(plan: Plan, names: Names) -> Section:
-    rows = []
-    for b in plan.break_even:
-        enters = b.price_enters_usd
-        change = enters / b.price_now_usd - 1 if enters is not None and b.price_now_usd else None
-        rows.append((names.system(b.system), b.price_now_usd, enters, change, b.note))
-    return Section(
-        "break_even",
-        "Prices at which others enter",
-        "US dollars per system, all else as it is.",
-        (
-            Column("System"),
-            _right("Price now", dollars),
-            _right("Enters at", dollars),
-            _right("Change", _signed),
-            Column("Remark"),
-        ),
-        tuple(rows),
-    )
-
-
-def _assumptions(plan: Plan, names: Names) -> Section:
-    rows = tuple(
-        (
-            f"{names.system(a.subject)}: {quantity_words(a.quantity)}",
-            value_words(a),
-            range_words(a),
-            a.evidence,
-            a.cost_share or None,
-            ", ".join(filter(None, (a.source, a.date))),
-        )
-        for a in deciding(plan)
-    )
-    return Section(
-        "assumptions",
-        "Assumptions that decide",
-        "Those that can move the cost furthest come first. Of cost: share of the total that this price "
-        "makes up.",
-        (
-            Column("Value"),
-            _right("Taken"),
-            _right("Range"),
-            Column("Evidence"),
-            _right("Of cost", percent),
-            Column(SOURCE),
-        ),
-        rows,
     )

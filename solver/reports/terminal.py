@@ -10,7 +10,8 @@ from rich.text import Text
 
 from solver.plan.plan import Plan
 from solver.reports.escape import plain
-from solver.reports.sections import SOURCE, Section, sections
+from solver.reports.section import SOURCE, Section
+from solver.reports.sections import sections
 from solver.reports.words import answer
 
 

@@ -1,0 +1,98 @@
+"""The tables that compare: what binds, other fleets, other prices, and the values that decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from solver.plan.plan import Plan
+from solver.reports.fleet import Names, deciding
+from solver.reports.section import SOURCE, Column, Section, right, signed
+from solver.reports.units import dollars, number, percent
+from solver.reports.words import quantity_words, range_words, value_words
+
+
+def binding_section(plan: Plan, names: Names) -> Section:
+    """Statements without slack."""
+    rows = tuple(
+        (names.in_words(b.sentence), f"{number(b.slack)} {b.unit}", b.shadow_price_usd, b.place)
+        for b in plan.binding
+    )
+    return Section(
+        "binding",
+        "What binds",
+        "Statements that leave no room for one more unit. Left: what remains. Shadow price: US dollars that "
+        "one more unit would save, the fleet unchanged.",
+        (Column("Statement"), right("Left"), right("Shadow price", dollars), Column("Written in")),
+        rows,
+    )
+
+
+def alternatives_section(plan: Plan, names: Names) -> Section:
+    """The best fleet of each single kind of hardware."""
+    others = [a for a in plan.alternatives if a.feasible] + [a for a in plan.alternatives if not a.feasible]
+    rows: list[tuple[Any, ...]] = []
+    for a in others:
+        told = a.fleet if a.feasible else f"not possible: {a.reason}"
+        rows.append((names.in_words(a.name), a.objective_usd, a.extra_share, names.in_words(told)))
+    if rows:
+        rows.insert(0, ("this plan", plan.objective_usd, 0.0, "see above"))
+    return Section(
+        "alternatives",
+        "Alternatives",
+        "The best fleet of each single kind of hardware: net present US dollars, and what it costs more "
+        "than this plan.",
+        (Column("Fleet"), right("Cost", dollars), right("Extra", signed), Column("Systems")),
+        tuple(rows),
+    )
+
+
+def break_even_section(plan: Plan, names: Names) -> Section:
+    """Prices at which systems would enter the fleet."""
+    rows = []
+    for b in plan.break_even:
+        enters = b.price_enters_usd
+        change = enters / b.price_now_usd - 1 if enters is not None and b.price_now_usd else None
+        rows.append((names.system(b.system), b.price_now_usd, enters, change, b.note))
+    return Section(
+        "break_even",
+        "Prices at which others enter",
+        "US dollars per system, all else as it is.",
+        (
+            Column("System"),
+            right("Price now", dollars),
+            right("Enters at", dollars),
+            right("Change", signed),
+            Column("Remark"),
+        ),
+        tuple(rows),
+    )
+
+
+def assumptions_section(plan: Plan, names: Names) -> Section:
+    """Catalog values behind the answer, those with most leverage first."""
+    rows = tuple(
+        (
+            f"{names.system(a.subject)}: {quantity_words(a.quantity)}",
+            value_words(a),
+            range_words(a),
+            a.evidence,
+            a.cost_share or None,
+            ", ".join(filter(None, (a.source, a.date))),
+        )
+        for a in deciding(plan)
+    )
+    return Section(
+        "assumptions",
+        "Assumptions that decide",
+        "Those that can move the cost furthest come first. Of cost: share of the total that this price "
+        "makes up.",
+        (
+            Column("Value"),
+            right("Taken"),
+            right("Range"),
+            Column("Evidence"),
+            right("Of cost", percent),
+            Column(SOURCE),
+        ),
+        rows,
+    )
