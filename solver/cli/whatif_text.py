@@ -16,7 +16,7 @@ from solver.reports.words import runner_up
 from solver.whatif.commands import Response
 from solver.whatif.difference import Difference
 from solver.whatif.questions import Answer, Cell
-from solver.whatif.why import Reason
+from solver.whatif.why import why_words
 
 WAYS = {"buy": "buy", "rent": "rent", "rent-hourly": "rent by the hour", "lease": "lease"}
 
@@ -92,7 +92,7 @@ def print_reasons(response: Response, console: Console) -> None:
         return
     _binds(result.plan, found, console)
     if response.reason is not None:
-        say(console, why_words(response.reason))
+        say(console, f"Why: {why_words(response.reason)}")
     other = runner_up(result.plan)
     if other is not None and other.objective_usd is not None:
         extra = percent(other.extra_share or 0.0, signed=True)
@@ -149,23 +149,6 @@ def _binds(plan: Plan, found: Difference, console: Console) -> None:
             say(console, f"{words}: {sentence}")
     if plan.binding and not found.binds_now:
         say(console, "still binds: " + "; ".join(b.sentence for b in plan.binding))
-
-
-def why_words(reason: Reason) -> str:
-    """Why the fleet changed, in a sentence."""
-    terms = [(cost_words(t), v) for t, v in sorted(reason.terms, key=lambda x: -abs(x[1])) if abs(v) >= 0.5]
-    listed = ", ".join(f"{t} {signed(v)}" for t, v in terms[:4])
-    if reason.kind == "same fleet":
-        if not terms:
-            return "Why: nothing that the plan uses has changed."
-        return f"Why: the fleet stays; the money moves by {listed}."
-    if reason.kind == "impossible":
-        return f"Why: the old systems alone cannot do it. {reason.message}"
-    if reason.kind == "new":
-        return "Why: there were no systems before; the new ones are cheaper than what served the traffic."
-    if reason.extra_usd is not None and reason.extra_usd > 0.5:
-        return f"Why: with the old systems alone it would cost {signed(reason.extra_usd)} more ({listed})."
-    return "Why: the old systems alone would cost the same."
 
 
 def moved(before: int, after: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +77,7 @@ class Planner:
         self.catalog, self.calibration, self.request = catalog, calibration, request
         self._store = store
         self._near: OrderedDict[str, Result] = OrderedDict()
+        self._locks = {False: threading.Lock(), True: threading.Lock()}  # comparisons take long
         self.solved = 0  # how many were computed rather than found
 
     @cached_property
@@ -97,14 +99,17 @@ class Planner:
     def result(self, loaded: LoadedWorkload, compare: bool = False) -> Result:
         """The result of a workload; ``compare`` adds alternatives, break-even prices and what binds."""
         key = self.key(loaded, compare)
+        with self._locks[compare]:
+            return self._found(key, loaded, compare)
+
+    def _found(self, key: str, loaded: LoadedWorkload, compare: bool) -> Result:
         found = self._near.pop(key, None)
         if found is None:
             kept = self._store.plan(key)
             found = Result(key, kept) if kept is not None else self.compute(loaded, compare)
             if kept is None and found.outcome in LASTING:
                 self._store.keep(key, found.body)
-        if found.outcome in LASTING:
-            self._near[key] = found
+        self._near[key] = found
         while len(self._near) > REMEMBERED:
             self._near.popitem(last=False)
         return found

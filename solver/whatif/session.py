@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -82,6 +83,13 @@ class Session:
                 "name another session file, or open the session file itself",
             )
         return session
+
+    def on(self, branch: str) -> Session:
+        """The same session seen from another branch; plans and workloads in memory are shared."""
+        self.journal.head(branch)
+        view = copy.copy(self)
+        view.branch = branch
+        return view
 
     @property
     def journal(self) -> Journal:

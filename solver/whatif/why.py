@@ -72,3 +72,25 @@ def why(
         message="",
         terms=tuple((c.term, c.after_usd - c.before_usd) for c in terms),
     )
+
+
+def why_words(reason: Reason) -> str:
+    """Why the fleet changed, in a sentence."""
+    moved = [(term, usd) for term, usd in sorted(reason.terms, key=lambda x: -abs(x[1])) if abs(usd) >= 0.5]
+    listed = ", ".join(f"{term} {signed(usd)}" for term, usd in moved[:4])
+    if reason.kind == "same fleet":
+        return (
+            f"The fleet stays; the money moves by {listed}." if listed else "Nothing the plan uses changed."
+        )
+    if reason.kind == "impossible":
+        return f"The old systems alone cannot do it. {reason.message}"
+    if reason.kind == "new":
+        return "There were no systems before; the new ones are cheaper than what served the traffic."
+    if reason.extra_usd is not None and reason.extra_usd > 0.5:
+        return f"With the old systems alone it would cost ${reason.extra_usd:,.0f} more ({listed})."
+    return "The old systems alone would cost the same."
+
+
+def signed(usd: float) -> str:
+    """+$1,234 or -$1,234."""
+    return f"{'-' if usd < 0 else '+'}${abs(usd):,.0f}"

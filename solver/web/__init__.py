@@ -1,0 +1,1 @@
+"""The page of a what-if session: server-rendered, local by default, nothing loaded from elsewhere."""

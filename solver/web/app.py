@@ -1,0 +1,169 @@
+"""The routes of the page. Every change is a POST that ends in a redirect; everything works without script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, quote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from solver.errors import SolverError, UsageError
+from solver.reports.html import TEMPLATES, render_html
+from solver.web import pages
+from solver.web.guard import Guard
+from solver.whatif.commands import case_of
+from solver.whatif.questions import answer
+from solver.whatif.session import Session
+
+STATIC = Path(__file__).parent / "static"
+MAX_FIELDS = 20
+
+
+class Web:
+    """The pages of one session; each request works on the branch it names."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def view(self, request: Request) -> Session:
+        """The session on the branch of the request."""
+        branch = request.query_params.get("branch", "") or self.session.branch
+        try:
+            return self.session.on(branch)
+        except UsageError:
+            return self.session.on("main")
+
+    # pages --------------------------------------------------------------------------------------
+
+    def plan(self, request: Request) -> Response:
+        session, started = self.view(request), time.perf_counter()
+        result = session.result()
+        seconds = time.perf_counter() - started
+        said = request.query_params.get("error", "")[:500]
+        return HTMLResponse(pages.plan_page(session, seconds, result, said))
+
+    def reasons(self, request: Request) -> Response:
+        return HTMLResponse(pages.reasons_part(self.view(request)))
+
+    def scenarios(self, request: Request) -> Response:
+        try:
+            return HTMLResponse(pages.scenarios_page(self.view(request), request.query_params.getlist("s")))
+        except SolverError as error:
+            return PlainTextResponse(str(error), 404)
+
+    def history(self, request: Request) -> Response:
+        return HTMLResponse(pages.history_page(self.view(request)))
+
+    def ask(self, request: Request) -> Response:
+        session = self.view(request)
+        name, argument = request.query_params.get("q", ""), request.query_params.get("a", "")[:200]
+        if not name:
+            return HTMLResponse(pages.ask_page(session))
+        words = argument.split() if name == "late" else [argument]
+        try:
+            found = answer(case_of(session), name, words)
+        except SolverError as error:
+            return HTMLResponse(pages.ask_page(session, name, argument, error=str(error)), 422)
+        return HTMLResponse(pages.ask_page(session, name, argument, found))
+
+    # files --------------------------------------------------------------------------------------
+
+    def report(self, request: Request) -> Response:
+        plan = self.view(request).result(compare=True).plan
+        if plan is None:
+            return PlainTextResponse("There is no plan to report.", 409)
+        return _file(render_html(plan).encode(), "report.html", "text/html; charset=utf-8")
+
+    def workbook(self, request: Request) -> Response:
+        from solver.whatif.workbook import workbook_of
+
+        try:
+            data = workbook_of(self.view(request))
+        except UsageError as error:
+            return PlainTextResponse(str(error), 409)
+        kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        return _file(data, "workbook.xlsx", kind)
+
+    def export(self, request: Request) -> Response:
+        from solver.whatif.exchange import exported
+
+        return _file(exported(self.session).encode(), "session.json", "application/json")
+
+    def plan_file(self, request: Request) -> Response:
+        result = self.view(request).result(compare=True)
+        if result.plan is None:
+            return PlainTextResponse("There is no plan.", 409)
+        return _file(result.body.encode(), "plan.json", "application/json")
+
+    def style(self, request: Request) -> Response:
+        return FileResponse(TEMPLATES / "report.css", media_type="text/css")
+
+    # changes ------------------------------------------------------------------------------------
+
+    async def act(self, request: Request) -> Response:
+        """Carry out what a form asks for, and show the plan."""
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"), True, max_num_fields=MAX_FIELDS)
+        form = {key: values[-1] for key, values in fields.items()}
+        session = self.view(request)
+        step = STEPS.get(request.path_params["step"])
+        if step is None:
+            return PlainTextResponse("There is no such step.", 404)
+        said = ""
+        try:
+            await run_in_threadpool(step, session, form)
+        except SolverError as error:
+            said = str(error)
+        back = "history" if form.get("back") == "history" else ""
+        query = f"?branch={quote(session.branch)}" + (f"&error={quote(said[:500])}" if said else "")
+        return RedirectResponse(f"/{back}{query}", 303)
+
+
+def _change(session: Session, form: dict[str, str]) -> None:
+    text = form.get("text", "").strip()
+    if not text:
+        name, value, unit = form.get("name", ""), form.get("value", "").strip(), form.get("unit", "")
+        if not name:
+            raise UsageError("write a change, such as demand.chat=x2")
+        text = f"{name}={value} {unit}".rstrip() if value else f"{name}=none"
+    session.change(text)
+
+
+STEPS: dict[str, Callable[[Session, dict[str, str]], object]] = {
+    "change": _change,
+    "undo": lambda session, form: session.undo(),
+    "redo": lambda session, form: session.redo(),
+    "branch": lambda session, form: session.new_branch(form.get("name", ""), form.get("from", "")),
+    "note": lambda session, form: session.note(form.get("text", ""), form.get("state", "")),
+}
+
+
+def _file(data: bytes, name: str, kind: str) -> Response:
+    return Response(data, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def make_app(session: Session, bound: str = "127.0.0.1", token: str = "") -> Starlette:
+    """The application of a session, guarded for the address it is bound to."""
+    web = Web(session)
+    routes = [
+        Route("/", web.plan),
+        Route("/reasons", web.reasons),
+        Route("/scenarios", web.scenarios),
+        Route("/history", web.history),
+        Route("/ask", web.ask),
+        Route("/report.html", web.report),
+        Route("/workbook.xlsx", web.workbook),
+        Route("/session.json", web.export),
+        Route("/plan.json", web.plan_file),
+        Route("/style/report.css", web.style),
+        Route("/do/{step}", web.act, methods=["POST"]),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(Guard, bound=bound, token=token)])
