@@ -43,7 +43,7 @@ def calibrate(
         typer.echo(json.dumps(content["left_out_errors"], indent=1))
         return
     for kind, groups in content["left_out_errors"].items():
-        for group, e in groups.items():
+        for group, e in ((g, e) for g, e in groups.items() if e["rows"]):
             typer.echo(
                 f"left out by {kind:7s} {group:11s} {e['rows']:6,} rows  median {e['median_ape']:6.1%}  "
                 f"p90 {e['p90_ape']:7.1%}  within 50 %: {e['within_half']:6.1%}"

@@ -62,6 +62,7 @@ LATENCIES: dict[str, tuple[Latency, float, str]] = {
     "nvm-chip": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0, 1.0), 2.5, _NONE + "groq"),
 }
 _HEIRS = {"graphcore": "groq", "sram-chip": "groq", "nvm-wafer": "cerebras", "nvm-chip": "groq"}
+_UNKNOWN_SPREAD = 4.0  # where no row tells
 _LATENCY_WIDTH = 0.4  # prior standard deviation of the logarithm of a latency
 
 
@@ -74,6 +75,8 @@ def calibrate(rows: Rows, file: Path, date: str, folds: int, tell: Tell) -> dict
     spreads: dict[str, dict[str, float]] = {}
     errors: dict[str, dict[str, dict[str, float]]] = {}
     for kind, novelty in crossval.KINDS.items():
+        if not crossval.can_leave_out(nodes, kind):
+            continue
         tell(f"leaving out each {kind}, in {folds} folds")
         residuals = crossval.left_out(nodes, kind, folds)
         names = ("tpot", "throughput", "ttft")
@@ -89,7 +92,7 @@ def calibrate(rows: Rows, file: Path, date: str, folds: int, tell: Tell) -> dict
         "rows": len(rows),
         "constants": list(NAMES),
         "effects": _effect_table(nodes, effects),
-        "spreads": {k: spreads[k] for k in NOVELTY},
+        "spreads": _filled(spreads),
         "left_out_errors": errors,
         "models": sorted(set(map(str, nodes.labels.model))),
         "current": CURRENT,
@@ -100,7 +103,14 @@ def calibrate(rows: Rows, file: Path, date: str, folds: int, tell: Tell) -> dict
 
 def half_width(errors: Floats) -> float:
     """Factor within which 80 % of the predictions lie."""
-    return round(float(np.exp(np.quantile(np.abs(errors), 0.8))), 4) if len(errors) else float("nan")
+    return round(float(np.exp(np.quantile(np.abs(errors), 0.8))), 4) if len(errors) else 0.0
+
+
+def _filled(spreads: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Spreads for every novelty; what the file cannot measure gets the widest of the others."""
+    groups = ("tpot", "throughput", "ttft")
+    widest = {g: max((s[g] for s in spreads.values()), default=0.0) or _UNKNOWN_SPREAD for g in groups}
+    return {k: {g: spreads.get(k, {}).get(g) or widest[g] for g in groups} for k in NOVELTY}
 
 
 def summary(errors: Floats) -> dict[str, float]:

@@ -37,6 +37,11 @@ def left_out(rows: Rows, kind: str, folds: int, rounds: int = 12) -> Floats:
     return errors
 
 
+def can_leave_out(rows: Rows, kind: str) -> bool:
+    """Whether there are at least two models, systems, sources or series."""
+    return len(set(_labels(rows, kind))) > 1
+
+
 def _labels(rows: Rows, kind: str) -> NDArray[np.object_]:
     names = rows.labels
     if kind != "series":

@@ -82,19 +82,24 @@ def _law(case: Case, s: Shape, m: Machine, g: Group, e: Efficiency, batch: Integ
     """The step at ``batch`` split into fixed, per-sequence and per-context parts, per emitted token.
 
     Chords: dense(b) = max(read, b comp) <= read + b (comp - read)+ / b; experts likewise with the reading at
-    the full batch. Windowed KV counts as fixed beyond the window and as linear below it. GPU pipelines: the
-    fixed part is the sum over stages, the marginal part is that of one stage.
+    the full batch. Windowed KV counts as fixed beyond the window and as linear below it. Sequences spread
+    over ``units`` attention groups and pipeline stages; the fullest holds at most (units - 1) / units of a
+    sequence more than the mean, which counts as fixed. The fixed part of a pipeline is the sum over stages.
     """
-    step, emitted = _decode(case, s, m, g, e, batch), case.speculative_tokens
-    over = np.maximum(step.dense_compute - step.dense_read, 0.0)
-    over = over + np.maximum(step.expert_compute - step.expert_read, 0.0)
-    local_fixed = np.where(case.context >= s.window, step.kv_local, 0.0)
-    context = np.maximum(step.kv_read + step.kv_local - local_fixed, step.attention_compute) / case.context
-    sequence = (step.per_sequence + over + local_fixed) / batch
+    units, emitted = np.asarray(g.data * g.stages), case.speculative_tokens
+    spread = np.maximum(batch, units)  # at least one sequence each
+    step, even = _decode(case, s, m, g, e, batch), _decode(case, s, m, g, e, spread)
+    over = np.maximum(even.dense_compute - even.dense_read, 0.0) / spread
+    over = over + np.maximum(step.expert_compute - step.expert_read, 0.0) / batch
+    local_fixed = np.where(case.context >= s.window, even.kv_local, 0.0) / spread
+    reading = (even.kv_read + even.kv_local) / spread - local_fixed
+    context = np.maximum(reading, even.attention_compute / spread) / case.context
+    sequence = even.per_sequence / spread + over + local_fixed
+    uneven = (units - 1) * (sequence + context * case.context)
     return {
-        "fixed_s": (step.dense_read + step.expert_read + step.overhead) / emitted,
+        "fixed_s": (step.dense_read + step.expert_read + step.overhead + uneven) / emitted,
         "sequence_s": sequence / emitted,
-        "context_s": context / batch / emitted,
+        "context_s": context / emitted,
     }
 
 

@@ -1,0 +1,304 @@
+"""Measurements in, errors out: mapping, synthetic recovery, intervals, limits of physics, the commands."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from solver.cli.calibrate import calibrate
+from solver.cli.validate import validate
+from solver.errors import InputError
+from solver.inputs.catalogs import load_catalog
+from solver.performance import accuracy, crossval, names
+from solver.performance.calibration import load_calibration
+from solver.performance.constants import NAMES
+from solver.performance.fit import columns, fit, logs_of
+from solver.performance.mapping import hardware_names
+from solver.performance.measured import COLUMNS, Rows, read_measurements
+from solver.performance.serving import predict
+
+SHARED = Path(__file__).parents[2] / "shared" / "measurements" / "calibration.csv"
+RUNNER = CliRunner()
+PLAIN = {
+    "hardware": "H100-SXM-80GB",
+    "n_devices": "1",
+    "model": "Llama-3.1-8B",
+    "precision_weights": "bf16",
+    "parallelism": "TP1",
+    "engine": "vllm 0.15.1",
+    "mode": "online",
+    "isl": "1024",
+    "osl": "1024",
+    "concurrency_or_batch": "8",
+    "metric": "tpot_ms",
+    "value": "7",
+    "source": "a test",
+    "date": "2026-01",
+    "spec_decode": "none",
+}
+
+
+def write(folder: Path, *rows: dict[str, str]) -> Path:
+    file = folder / "measurements.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows([PLAIN | row for row in rows])
+    return file
+
+
+def read(folder: Path, *rows: dict[str, str]) -> tuple[Rows, dict[int, str]]:
+    return read_measurements(write(folder, *rows), load_catalog(), hardware_names())
+
+
+def ideal(**changes: float) -> dict[str, float]:
+    zero = {n: 0.0 for n in NAMES if n.endswith(("_us", "_ms")) or n in ("burst", "expert_tile")}
+    return dict.fromkeys(NAMES, 1.0) | zero | changes
+
+
+def test_single_stream_by_hand(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, {"mode": "single-stream", "isl": "1000", "osl": "1000"})
+    weights, kv = 2 * 7.505e9, 1500 * 131072
+    assert predict(rows, ideal())[0] == pytest.approx(1e3 * (weights + kv) / 3.35e12, rel=1e-3)
+
+
+def test_static_batch_by_hand(tmp_path: Path) -> None:
+    row = {
+        "mode": "offline",
+        "flags": "static_batch",
+        "concurrency_or_batch": "4",
+        "metric": "output_tok_s_total",
+    }
+    rows, _ = read(tmp_path, row)
+    step = (2 * 7.505e9 + 4 * 1536 * 131072) / 3.35e12
+    attention = 32 * 32 * 256 / 989e12
+    prompt = 1024 * 2 * 7.505e9 / 989e12 + 1024**2 * attention
+    latency = 4 * prompt + 1024 * step
+    assert predict(rows, ideal())[0] == pytest.approx(4 * 1024 / latency, rel=1e-3)
+
+
+def test_closed_loop_obeys_littles_law(tmp_path: Path) -> None:
+    metrics = ("ttft_ms", "tpot_ms", "output_tok_s_total", "req_s", "total_tok_s")
+    rows, _ = read(tmp_path, *({"metric": m} for m in metrics))
+    ttft, tpot, rate, requests, total = predict(rows, ideal(layer_us=50.0, ttft_ms=40.0, burst=0.1))
+    assert rate == pytest.approx(8 * 1024 / (ttft / 1e3 + 1024 * tpot / 1e3), rel=1e-9)
+    assert requests == pytest.approx(rate / 1024)
+    assert total == pytest.approx(2 * rate)
+
+
+def test_what_cannot_be_mapped_is_named(tmp_path: Path) -> None:
+    wrong = [
+        {"hardware": "Abacus"},
+        {"model": "Eliza"},
+        {"n_devices": ""},
+        {"concurrency_or_batch": ""},
+        {"metric": "joy"},
+        {"value": "-1"},
+        {"parallelism": "disagg P[TP4 DP1 EP4 xNone] D[TP8 DP1 EP4 xNone]"},
+        {"isl": ""},
+    ]
+    rows, unmapped = read(tmp_path, {}, *wrong)
+    assert len(rows) == 1
+    words = "catalog catalog chips concurrency metric positive worker prompt".split()  # noqa: SIM905
+    assert len(unmapped) == len(wrong)
+    for reason, word in zip(unmapped.values(), words, strict=True):
+        assert word in reason
+
+
+@pytest.mark.parametrize(
+    ("text", "chips", "expected"),
+    [
+        ("TP4", 4, (4, 1, 1)),
+        ("TP8+EP8", 8, (8, 1, 1)),
+        ("TP1+DPattn4+EP4", 4, (1, 4, 1)),
+        ("TP2PP4", 8, (2, 1, 4)),
+        ("DEP8", 8, (1, 8, 1)),
+        ("32xTP2", 64, (2, 1, 1)),
+    ],
+)
+def test_parallelism(text: str, chips: int, expected: tuple[int, int, int]) -> None:
+    both = names.workers(text, chips)
+    assert not isinstance(both, str)
+    assert (both[1].tensor, both[1].data, both[1].stages) == expected
+
+
+def test_pools() -> None:
+    both = names.workers("disagg P[TP1 DP4 EP4 x2] D[TP8 DP1 EP8 x5]", 48)
+    assert not isinstance(both, str)
+    assert [(w.chips, w.count) for w in both] == [(4, 2), (8, 5)]
+
+
+def synthetic(folder: Path) -> Rows:
+    """Runs that follow the model with known constants, for two systems, two models and four loads."""
+    rows = [
+        {
+            "hardware": h,
+            "model": m,
+            "concurrency_or_batch": c,
+            "isl": i,
+            "metric": k,
+            "n_devices": n,
+            "parallelism": f"TP{n}",
+        }
+        for h in ("H100-SXM-80GB", "H200-SXM-141GB")
+        for m, n in (("Llama-3.1-8B", "1"), ("Llama-3.1-70B", "4"))
+        for c in ("1", "8", "32", "128")
+        for i in ("512", "4096")
+        for k in ("tpot_ms", "ttft_ms")
+    ]
+    found, unmapped = read(folder, *rows)
+    assert not unmapped
+    truth = ideal(
+        memory_share=0.7, compute_share=0.4, kv_factor=0.9, layer_us=60.0, ttft_ms=30.0, step_us=100.0
+    )
+    truth |= {"sequence_us": 20.0, "collective_us": 9.0, "link_share": 0.5, "burst": 0.2}
+    return replace(found, value=predict(found, truth))
+
+
+def test_fit_recovers_synthetic_runs_and_transfers_to_a_left_out_system(tmp_path: Path) -> None:
+    rows = synthetic(tmp_path)
+    effects = fit(rows)
+    assert np.abs(crossval.log_errors(rows, effects)).max() < 0.05
+    left = crossval.left_out(rows, "system", 2)
+    assert np.median(np.abs(left)) < 0.10
+
+
+def test_the_fit_never_sees_what_is_left_out(tmp_path: Path) -> None:
+    """Values of a left-out system may be anything: its predictions do not move."""
+    rows = synthetic(tmp_path)
+    other = rows.labels.system == "dgx-h200"
+    spoiled = replace(rows, value=np.where(other, rows.value * 3, rows.value))
+    before, after = (r.value * np.exp(crossval.left_out(r, "system", 2)) for r in (rows, spoiled))
+    np.testing.assert_allclose(before[other], after[other])
+
+
+def test_unknown_keys_fall_back_on_wider_levels(tmp_path: Path) -> None:
+    rows = synthetic(tmp_path)
+    effects = fit(rows, rounds=3)
+    strange = replace(
+        rows, labels=replace(rows.labels, system=np.full(len(rows), "x"), generation=np.full(len(rows), "y"))
+    )
+    expected = effects["all", ""] + effects["family", "nvidia-hopper"]
+    np.testing.assert_allclose(logs_of(strange, effects)[0], expected)
+    assert columns(logs_of(strange, effects))["memory_share"][0] == pytest.approx(np.exp(expected[0]))
+
+
+def test_faster_than_light_is_a_wrong_input(tmp_path: Path) -> None:
+    rows, _ = read(
+        tmp_path, {"value": "0.5"}, {"value": "7"}, {"metric": "output_tok_s_total", "value": "1e6"}
+    )
+    c = accuracy.compare(rows, load_calibration())
+    assert c.impossible.tolist() == [True, False, True]
+    assert "wrong input" in accuracy.worst(c, 1)[0]["reason"]
+
+
+def test_coverage_counts_rows_inside_the_interval(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, {}, {})
+    c = accuracy.compare(rows, load_calibration())
+    edges = c.predicted * np.array([c.factor[0] * 0.999, c.factor[1] * 1.001])
+    c = replace(c, rows=replace(rows, value=edges))
+    assert c.covered.tolist() == [True, False]
+    assert accuracy.by_metric(c)["tpot_ms"]["interval80_coverage"] == 0.5
+
+
+def test_ranking_counts_pairs_on_different_systems(tmp_path: Path) -> None:
+    both = ({"hardware": "H100-SXM-80GB"}, {"hardware": "A100-SXM-80GB"})
+    rows, _ = read(tmp_path, *both)
+    c = accuracy.compare(rows, load_calibration())
+    right = replace(c, rows=replace(rows, value=c.predicted * 1.1))
+    wrong = replace(c, rows=replace(rows, value=c.predicted[::-1]))
+    assert accuracy.ranking(right) == {"pairs": 1, "faster_named": 1.0}
+    assert accuracy.ranking(wrong) == {"pairs": 1, "faster_named": 0.0}
+
+
+def command(function: object, *arguments: str) -> str:
+    app = typer.Typer()
+    app.command()(function)  # type: ignore[type-var]
+    result = RUNNER.invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_validate_prints_json_and_writes_a_figure(tmp_path: Path) -> None:
+    file = write(tmp_path, {}, {"metric": "ttft_ms", "value": "60"}, {"hardware": "Abacus"})
+    result = json.loads(command(validate, str(file), "--json", "--out", str(tmp_path / "out")))
+    assert set(result["metrics"]) == {"tpot_ms", "ttft_ms"}
+    assert {"rows", "median_ape", "mean_ape", "p90_ape", "interval80_coverage"} <= set(
+        result["metrics"]["tpot_ms"]
+    )
+    assert result["unmapped"] == {"hardware Abacus is not in the catalog": 1}
+    assert (tmp_path / "out" / "scatter.svg").read_text().startswith("<svg")
+    assert json.loads((tmp_path / "out" / "validate.json").read_text()) == result
+
+
+def test_validate_without_a_file_checks_the_shipped_points() -> None:
+    points = json.loads(command(validate, "--json"))["points"]
+    plain = [p for p in points if p["profile"].endswith(("70b/single-stream-plain", "8b/single-stream"))]
+    assert len(plain) >= 2
+    assert all(abs(p["ratio"] - 1) <= 0.25 for p in plain)
+    far = [p for p in points if p["predicted"] and abs(p["ratio"] - 1) > 0.25]
+    assert all("speculative" in p["reason"] or "bound" in p["reason"] for p in far)
+
+
+def test_validate_shows_tables(tmp_path: Path) -> None:
+    text = command(validate, str(write(tmp_path, {})))
+    assert "1 rows predicted" in text
+    assert "tpot_ms" in text
+
+
+def test_calibrate_writes_a_file_that_loads(tmp_path: Path) -> None:
+    synthetic(tmp_path)
+    out = tmp_path / "calibration.yaml"
+    command(calibrate, str(tmp_path / "measurements.csv"), "--out", str(out), "--folds", "2")
+    loaded = load_calibration(out)
+    assert loaded.rows["all"][""] == 64
+    assert loaded.novelty("nvidia-hopper", "vllm-2026", "dgx-h100", "llama-3.1-8b") == "known"
+    assert loaded.novelty("nvidia-hopper", "vllm-2026", "dgx-h100", "qwen3-8b") == "model"
+    assert loaded.novelty("amd-cdna3", "vllm-2026", "mi300x-8", "qwen3-8b") == "system"
+    assert loaded.novelty("amd-cdna3", "elsewhere", "mi300x-8", "qwen3-8b") == "generation"
+
+
+def test_bad_files_are_named(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("id,hardware\n1,H100\n")
+    with pytest.raises(InputError, match="columns missing"):
+        read_measurements(bad, load_catalog(), hardware_names())
+    with pytest.raises(InputError, match="cannot be read"):
+        read_measurements(tmp_path / "none.csv", load_catalog(), hardware_names())
+    broken = tmp_path / "calibration.yaml"
+    broken.write_text("constants: [a]\n")
+    with pytest.raises(InputError, match="not a calibration file"):
+        load_calibration(broken)
+    with pytest.raises(InputError, match="no such file"):
+        load_calibration(tmp_path / "none.yaml")
+    with pytest.raises(InputError, match="no row can be mapped"):
+        command(validate, str(write(tmp_path, {"hardware": "Abacus"})))
+
+
+@pytest.mark.skipif(not SHARED.is_file(), reason="measurements not present")
+def test_published_runs_are_read_in_seconds_and_each_is_mapped_or_named() -> None:
+    rows, unmapped = read_measurements(SHARED, load_catalog(), hardware_names())
+    with SHARED.open(newline="") as file:
+        assert len(rows) + len(unmapped) == sum(1 for _ in csv.DictReader(file))
+    assert len(rows) > 11_000
+    c = accuracy.compare(rows, load_calibration())
+    assert accuracy.ranking(c)["faster_named"] >= 0.95
+    assert float(c.covered.mean()) >= 0.75
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not SHARED.is_file(), reason="measurements not present")
+def test_errors_on_left_out_models() -> None:
+    rows, _ = read_measurements(SHARED, load_catalog(), hardware_names())
+    nodes = rows.take(~rows.pipeline)
+    groups = crossval.metric_groups(nodes)
+    errors = np.abs(np.expm1(crossval.left_out(nodes, "model", 6)))
+    assert np.median(errors[groups == "throughput"]) < 0.15
+    assert np.median(errors[groups == "tpot"]) < 0.20
