@@ -13,14 +13,16 @@ R replicas: R/2 up to 2, R - 2 from 3. The standing pool has 4 (+ 1 spare): safe
     period 3: short 6/s x 1/4 = 1.5; long 2/s x 1/2 = 1: 1/2 standing (0.5), 3/10 elastic (0.3), 1/5 API
     standing 1.5 + 0.5 = 2 of 2; elastic 0.3 of 1 x 1/2; other periods at most 4/s: 0.75 + 0.5 = 1.25 of 2
     late: the API ends long requests after 0.5 + 100 x 0.02 = 2.5 s of 2 s: 1/4 x 1/5 = 1/20 of all requests,
-    (1 - 0.9) / 2 = 1/20 may be
+    1 - 0.95 = 1/20 may be
     API: 2/s x 1/5 = 0.4 requests/s of 0.4, 0.4 x 1100 = 440 tokens/s of 440
 code on nvm, half a system per replica, 1/2 replica per request/s; safe load R/2: 1 replica (+ 1 spare)
     carries 1/s x 1/2 = 1/2 of 1/2. KV written a year: 3600 x 8766 x 1000 = 3.15576e10 B = half of the
     budget of two years.
 
 Systems: gpu (4 + 1) / 2 = 2.5 of 2 bought + 1 rented; elastic 1/2 of 1; nvm 1 of 1 (each lives one year).
-    power 2 x 10 + 1 x 5 = 25 of 25 kW; racks 2 x 8 + 4 = 20 of 20 U; capex 2 x 1000 + 2 x 500 = 3000 of 3000
+    gpu is of vendor V: 2 x 1000 = 2/3 of the purchase money of 3000, 2/3 may be (0.6667)
+    power 2 x 10 + 1 x 5 = 25 of 25 kW; racks 2 x 8 + 4 = 20 of 20 U
+    capex 2 x 1000 + 500 of 2500 and 500 of 500
 Costs in USD:
     purchase  gpu 2 x 1000 x (1 - 0.25 + 2 x 0.05) = 1700; nvm 500 x (1 + 0.1) = 550, then
               500 x (1 - 0.1 + 0.1) = 500                                                        2750.00
@@ -158,7 +160,7 @@ def workload() -> Workload:
             LengthBucket(prompt_tokens=100, output_tokens=50, share=0.75),
         ),
         levels=ServiceLevels(
-            ttft_ms=1000, ttft_percentile=0.9, tpot_ms=20, end_to_end_s=2.0, end_to_end_percentile=0.9
+            ttft_ms=1000, ttft_percentile=0.95, tpot_ms=20, end_to_end_s=2.0, end_to_end_percentile=0.95
         ),
     )
     code = Service(
@@ -183,8 +185,18 @@ def workload() -> Workload:
                 round_trip_ms=100.0,
             ),
         ),
-        money=Money(discount_rate=0.0, budget_capex_usd=3000.0, budget_total_usd=43300.0),
-        hardware=HardwarePolicy(supply={"nvm": 2}, minimum={"gpu": 2}),
+        money=Money(
+            discount_rate=0.0,
+            budget_capex_usd=3000.0,
+            budget_capex_by_year_usd=(2500.0, 500.0),
+            budget_total_usd=43300.0,
+        ),
+        hardware=HardwarePolicy(
+            supply={"nvm": 2},
+            minimum={"gpu": 2},
+            vendor_share={"V": 0.6667},
+            available_from={"gpu": "2027-01"},
+        ),
         redundancy=1,
     )
 
@@ -358,7 +370,7 @@ def asked() -> Asked:
         OfferFacts("gpu/rent", "gpu", "rent", 0.1),
         OfferFacts("nvm/buy", "nvm", "buy", 500.0, 0.1, 0.1, 1.0),
     )
-    systems = (PlaceFacts("gpu", 5.0, 10.0, 8.0), PlaceFacts("nvm", 2.0, 5.0, 4.0))
+    systems = (PlaceFacts("gpu", 5.0, 10.0, 8.0, vendor="V"), PlaceFacts("nvm", 2.0, 5.0, 4.0, vendor="W"))
     return Asked(
         plan(), workload(), {o.id: o for o in offers}, {s.id: s for s in systems}, points(), {API: api()}
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from solver.domain.workload import LengthBucket, Service, Site, Workload
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.plan import Plan, Pool
-from solver.verify.exact import annuity, share_of, written
+from solver.verify.exact import INSTANT, annuity, share_of, written
 from solver.verify.facts import OfferFacts, PlaceFacts
 from solver.verify.hours import Hours, Schedule, schedule
 
@@ -144,7 +144,7 @@ class Case:
 
     def outlives(self, offer: OfferFacts, start: Fraction, end: Fraction) -> bool:
         """Whether a system bought at ``start`` still works at ``end`` (years)."""
-        return offer.life_years == float("inf") or start + written(offer.life_years) >= end
+        return offer.life_years == float("inf") or start + written(offer.life_years) >= end - INSTANT
 
     def discounted_hours(self, period: int) -> Fraction:
         """Hours of a period over the horizon, each weighted with the value of a dollar paid in its epoch."""

@@ -1,12 +1,14 @@
 """Exact numbers. A number that a user or a catalog wrote is the decimal that was written; a number that
 the physics computed is the float itself.
 
-Nothing is rounded after that, with three stated exceptions:
+Nothing is rounded after that, with four stated exceptions:
 
 - discount factors are the floats of :mod:`solver.time_value` (powers with real exponents have no exact
   rational value), taken as rationals: the same figures that a spreadsheet shows;
-- computed times are compared with promises up to ``ROUNDING``, the last digits of a float;
-- reported dollars are compared with recomputed ones to the cent.
+- computed times and loads are compared with promises and safe loads up to ``ROUNDING``, the last digits
+  of a float (what the physics computes is itself rounded there);
+- reported dollars are compared with recomputed ones to the cent;
+- moments are compared up to ``INSTANT`` (years): multiples of months and of an epoch's length are floats.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from solver.plan.serialise import rational
 from solver.time_value import present_value_factor, running_factor
 
 ROUNDING = Fraction(1, 10**12)
+INSTANT = Fraction(1, 10**9)
 HALF_CENT = Fraction(1, 200)
 INFINITE = float("inf")
 

@@ -8,11 +8,15 @@ from fractions import Fraction
 
 @dataclass(frozen=True)
 class OfferFacts:
-    """A way to get a system. ``price_usd`` is per system (buy) or per system and hour (rent)."""
+    """A way to get a system. ``price_usd`` is per system (buy) or per system and hour (all others).
+
+    Bought, leased and reserved systems are committed: there for ``life_years`` (lease, reserve: the term,
+    paid in full). Bought and leased ones stand at the user's site.
+    """
 
     id: str
     system: str
-    kind: str  # buy | rent
+    kind: str  # buy | lease | reserve | rent | spot
     price_usd: float
     support_share_per_year: float = 0.0  # of the purchase price
     residual_share: float = 0.0  # of the purchase price, at the end of the horizon
@@ -20,6 +24,14 @@ class OfferFacts:
     supply_per_year: float | None = None
     minimum_lot: int = 1
     supplier: str = ""
+    supply_total: int | None = None  # owned systems: how many there are
+    available_years: float = 0.0  # from when it can be had, years after the start
+    interruption_share: float = 0.0  # spot: share of the time that it is taken away
+
+    @property
+    def on_site(self) -> bool:
+        """Whether it takes power and space at the user's site."""
+        return self.kind in ("buy", "lease")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,13 @@ from solver.verify.exact import share_of
 from solver.verify.registry import Broken, check
 
 MOST_EPOCHS = 1000
-WAYS = {"buy": "buy", "rent": "rent", "rent-hourly": "rent"}  # acquisition of a line -> kind of its offer
+MOST_GROWTH = 1e6
+LARGEST = 1e30  # far beyond all that can be bought; keeps exact numbers short
+SIGNED = ("intercept", "growth_per_year")
+UNBOUNDED = ("ttft_s", "end_to_end_s", "weight_life_years", "life_years")  # never, for ever
+UNREAD = ("step", "wait_s", "kv_capacity_bytes", "spread")  # of an operating point, by any check
+COMMITTED, HOURLY = ("buy", "lease", "reserve"), ("rent", "spot")
+WAYS = {"buy": COMMITTED, "rent": HOURLY, "rent-hourly": HOURLY}  # acquisition of a line -> kinds of offer
 
 
 @check("shape", "names exist; numbers are finite and >= 0; shares are rationals p/q >= 0", first=True)
@@ -65,6 +71,10 @@ def _workload(case: Case) -> Iterator[Broken]:
             yield Broken(f"the workload has no {what}")
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield Broken(f"two {what}s are called {name!r}")
+    if not _sane(case.workload.model_dump()):
+        yield Broken(f"the workload has a number above {LARGEST:g}")
+    if any(s.demand.growth_per_year > MOST_GROWTH for s in case.workload.services):
+        yield Broken(f"the workload grows more than {MOST_GROWTH:g} times a year")
 
 
 def _facts(case: Case) -> Iterator[Broken]:
@@ -72,8 +82,8 @@ def _facts(case: Case) -> Iterator[Broken]:
     for id_, entry in (item for table in tables for item in table.items()):
         if entry.id != id_:
             yield Broken(f"{id_!r} holds the facts of {entry.id!r}")
-        if not _sane(entry, may_be_negative=("intercept",)):
-            yield Broken(f"{id_!r} has a number that is negative or not a number")
+        if not _sane(entry):
+            yield Broken(f"{id_!r} has a number that is negative, infinite or not a number")
     servers: list[OperatingPoint | ApiPoint] = [*case.points.values(), *case.apis.values()]
     for server in servers:
         if server.service not in case.order:
@@ -83,11 +93,15 @@ def _facts(case: Case) -> Iterator[Broken]:
 
 
 def _lists(server: OperatingPoint | ApiPoint, buckets: int) -> bool:
+    if any(len(flags) != buckets for flags in server.late.values()):
+        return False
     if isinstance(server, ApiPoint):
         return {len(server.usd_per_request), len(server.tokens), len(server.serves)} == {buckets}
     lists: tuple[tuple[object, ...], ...] = (
         server.ttft_s, server.end_to_end_s, server.serves, server.kv_bytes, *server.use
     )  # fmt: skip
+    if (queue := server.queue) is not None:
+        lists += (queue.hold_s, queue.prefill_s, queue.longest_s, queue.decode_s)
     return (
         {len(row) for row in lists} == {buckets}
         and len(server.use) == len(server.resources) > 0
@@ -125,7 +139,7 @@ def _purchase(case: Case, line: SystemPurchase) -> str | None:
         return f"no offer is called {line.offer!r}"
     if line.system != offer.system or line.system not in case.systems:
         return f"the offer {line.offer!r} is of {offer.system!r}"
-    if WAYS.get(line.acquisition) != offer.kind:
+    if offer.kind not in WAYS.get(line.acquisition, ()):
         return f"the offer {line.offer!r} is to {offer.kind}"
     if line.site not in case.sites:
         return f"no site is called {line.site!r}"
@@ -170,7 +184,7 @@ def _route(case: Case, route: Route) -> str | None:
     server = case.apis.get(route.target) if route.mode == "api" else case.points.get(route.target)
     if server is None:
         return "no such target"
-    if server.service != route.service:
+    if server.service != route.service or route.service not in case.order:
         return f"the target serves {server.service!r}, not {route.service!r}"
     if (route.site != "") if route.mode == "api" else (route.site not in case.sites):
         return f"no site is called {route.site!r}"
@@ -186,30 +200,27 @@ def _route(case: Case, route: Route) -> str | None:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
 
 
 def _index(value: Any, length: int) -> bool:
     return _whole(value) and value < length
 
 
-def _sane(value: Any, may_be_negative: tuple[str, ...] = ()) -> bool:
-    """No NaN and nothing negative anywhere in a dataclass; infinite only upwards (a life, a time)."""
+def _sane(value: Any, name: str = "") -> bool:
+    """The numbers of a dataclass that checks read are finite and not negative, but for the named ones."""
     if is_dataclass(value):
-        for field in fields(value):
-            inner = getattr(value, field.name)
-            if field.name in may_be_negative:
-                if not _number(inner):
-                    return False
-            elif not _sane(inner, may_be_negative):
-                return False
-        return True
+        inner = ((field.name, getattr(value, field.name)) for field in fields(value))
+        return all(field in UNREAD or _sane(item, field) for field, item in inner)
     if isinstance(value, dict):
-        return all(_sane(item, may_be_negative) for item in value.values())
+        return all(_sane(item, name or str(key)) for key, item in value.items())
     if isinstance(value, list | tuple):
-        return all(_sane(item, may_be_negative) for item in value)
-    return not isinstance(value, int | float) or value >= 0
+        return all(_sane(item, name) for item in value)
+    if isinstance(value, int | float):
+        small = abs(value) <= LARGEST or (value == math.inf and name in UNBOUNDED)
+        return small and (value >= 0 or name in SIGNED)
+    return True

@@ -1,7 +1,8 @@
 """The hours of the horizon and their demand, from the workload; and which period of a plan serves each.
 
 A representative day, week or year of the workload repeats through the horizon; the rate of a service
-grows by (1 + growth) at each full year. A plan lists periods: hours of one epoch with one demand vector.
+grows by (1 + growth) at each full year, and an epoch has the rates of its start. A plan lists periods:
+hours of one epoch with one demand vector.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from math import floor, lcm
 from typing import Any, NamedTuple
 
 from solver.domain.workload import HOURS_PER_YEAR, Service
-from solver.verify.exact import ROUNDING, written
+from solver.verify.exact import INSTANT, ROUNDING, written
 
 NEAR = float(ROUNDING)  # a float in a plan stands for the exact rate or duration this near
 
@@ -68,7 +69,7 @@ def schedule(
     uncovered: list[str] = []
     complete = True
     for e, (start, end) in enumerate(spans):
-        growth = [(1 + written(s.demand.growth_per_year)) ** floor(start) for s in services]
+        growth = [(1 + written(s.demand.growth_per_year)) ** floor(start + INSTANT) for s in services]
         mine = [n for n, entry in enumerate(listed) if entry["epoch"] == e]
         matched = _match(hours, growth, [listed[n]["rate_rps"] for n in mine])
         used: set[int] = set()

@@ -38,13 +38,16 @@ def ledger(case: Case) -> Ledger:
 
 
 def _line(case: Case, line: SystemPurchase) -> dict[str, Fraction]:
-    if line.acquisition == "buy":
-        return {
-            "purchase": line.count * _purchase(case, line),
-            "energy": line.count * _energy(case, line),
-            "space": line.count * _space(case, line),
-        }
-    return {"rental": line.count * written(case.offers[line.offer].price_usd) * _rented_hours(case, line)}
+    offer = case.offers[line.offer]
+    terms: dict[str, Fraction] = {}
+    if offer.kind == "buy":
+        terms["purchase"] = line.count * _purchase(case, line)
+    else:
+        terms["rental"] = line.count * written(offer.price_usd) * _paid_hours(case, line)
+    if offer.on_site:
+        terms["energy"] = line.count * _energy(case, line)
+        terms["space"] = line.count * _space(case, line)
+    return terms
 
 
 def _purchase(case: Case, line: SystemPurchase) -> Fraction:
@@ -81,8 +84,12 @@ def _living_years(case: Case, line: SystemPurchase) -> Fraction:
     return sum((case.epochs[e].running for e in epochs if case.alive(offer, line.epoch, e)), Fraction(0))
 
 
-def _rented_hours(case: Case, line: SystemPurchase) -> Fraction:
-    """Discounted hours paid: all of the epoch, or those of the period."""
+def _paid_hours(case: Case, line: SystemPurchase) -> Fraction:
+    """Discounted hours paid: all of the term (lease, reserve), of the epoch, or of the period."""
+    if line.acquisition == "buy":
+        start = case.epochs[line.epoch].start
+        end = start + written(case.offers[line.offer].life_years)
+        return Fraction(HOURS_PER_YEAR) * annuity(case.rate, start, end)
     if line.period is not None:
         return case.discounted_hours(line.period)
     return Fraction(HOURS_PER_YEAR) * case.epochs[line.epoch].running

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from math import floor
 
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
-from solver.verify.exact import HALF_CENT, ROUNDING, show, written
+from solver.verify.exact import HALF_CENT, INSTANT, ROUNDING, show, written
 from solver.verify.ledger import TERMS
 from solver.verify.registry import Broken, check
 
@@ -19,14 +20,14 @@ CENT = 2 * HALF_CENT
 def purchase(case: Case) -> Iterator[Broken]:
     """Purchase, support and residual value, at the prices of the offers."""
     yield from _term(case, "purchase")
-    yield from _prices(case, ("buy",))
+    yield from _prices(case, [line for line in case.plan.systems if _bought(case, line)])
 
 
-@check("rental", "sum price x discounted hours x count")
+@check("rental", "sum price x discounted hours (of the epoch, period or term) x count")
 def rental(case: Case) -> Iterator[Broken]:
-    """Rent for all hours of an epoch or for a period, at the prices of the offers."""
+    """Paid by the hour: for an epoch, a period or a term, at the prices of the offers."""
     yield from _term(case, "rental")
-    yield from _prices(case, ("rent", "rent-hourly"))
+    yield from _prices(case, [line for line in case.plan.systems if not _bought(case, line)])
     for line in case.plan.systems:
         if line.acquisition == "buy":
             continue
@@ -83,16 +84,28 @@ def bound(case: Case) -> Iterator[Broken]:
                 yield Broken(f"{name} {value:.2f} is above the cost {case.plan.objective_usd:.2f} USD", over)
 
 
-@check("budget", "sum price x count bought <= capex budget; net present cost <= total budget, USD")
+@check("budget", "sum price x count bought <= capex budgets; net present cost <= total budget, USD")
 def budget(case: Case) -> Iterator[Broken]:
-    """Purchases as paid stay within the capex budget, the net present cost within the total one."""
+    """Purchases as paid stay within the capex budgets, the net present cost within the total one.
+
+    The capex budget of a year is for the purchases of the epochs that start in it.
+    """
     money = case.workload.money
-    capex = sum(
-        (line.count * written(case.offers[line.offer].price_usd) for line in _lines(case, ("buy",))),
-        Fraction(0),
-    )
+    paid = [
+        (
+            floor(case.epochs[line.epoch].start + INSTANT),
+            line.count * written(case.offers[line.offer].price_usd),
+        )
+        for line in case.plan.systems
+        if _bought(case, line)
+    ]
+    by_year = [
+        (f"capex of year {year + 1}", sum((usd for y, usd in paid if y == year), Fraction(0)), limit)
+        for year, limit in enumerate(money.budget_capex_by_year_usd)
+    ]
     for name, spent, limit in (
-        ("capex", capex, money.budget_capex_usd),
+        ("capex", sum((usd for _, usd in paid), Fraction(0)), money.budget_capex_usd),
+        *by_year,
         ("total", case.ledger.total, money.budget_total_usd),
     ):
         if limit is not None and spent > written(limit):
@@ -108,8 +121,8 @@ def _term(case: Case, name: str) -> Iterator[Broken]:
         yield Broken(message, abs(reported - recomputed))
 
 
-def _prices(case: Case, ways: tuple[str, ...]) -> Iterator[Broken]:
-    for line in _lines(case, ways):
+def _prices(case: Case, lines: list[SystemPurchase]) -> Iterator[Broken]:
+    for line in lines:
         price = case.offers[line.offer].price_usd
         if line.unit_price_usd != price:
             message = f"{line.offer}: the plan pays {line.unit_price_usd:g} USD, the offer asks {price:g}"
@@ -122,5 +135,5 @@ def _hours(case: Case, line: SystemPurchase) -> Fraction:
     return Fraction(HOURS_PER_YEAR) * case.epochs[line.epoch].years
 
 
-def _lines(case: Case, ways: tuple[str, ...]) -> list[SystemPurchase]:
-    return [line for line in case.plan.systems if line.acquisition in ways]
+def _bought(case: Case, line: SystemPurchase) -> bool:
+    return case.offers[line.offer].kind == "buy"

@@ -1,0 +1,149 @@
+"""Checks about getting systems: to be had, in time, in lots, promised, within power and racks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from math import floor
+
+from solver.domain.workload import Site
+from solver.plan.plan import SystemPurchase
+from solver.verify.case import Case
+from solver.verify.exact import INSTANT, show, written
+from solver.verify.facts import PlaceFacts
+from solver.verify.registry import Broken, check
+
+Need = dict[frozenset[str], Fraction]  # ways of acquisition -> systems
+
+
+@check("supply", "committed <= floor(supply x years) per offer and epoch; bought <= supply per system; owned")
+def supply(case: Case) -> Iterator[Broken]:
+    """No more is got than can be had.
+
+    Per committed offer and epoch, over all sites: floor(supply per year x min(years of the epoch, 1)); per
+    system over the horizon: the workload's supply for what is bought, its number of owned ones for those.
+    """
+    per_offer: dict[tuple[str, int], int] = defaultdict(int)
+    bought: dict[str, int] = defaultdict(int)
+    owned: dict[str, int] = defaultdict(int)
+    for line in _committed(case):
+        per_offer[line.offer, line.epoch] += line.count
+        offer = case.offers[line.offer]
+        if offer.supply_total is not None:
+            owned[line.system] += line.count
+        elif offer.kind == "buy":
+            bought[line.system] += line.count
+    for (name, e), count in per_offer.items():
+        per_year = case.offers[name].supply_per_year
+        if per_year is not None:
+            limit = floor(written(per_year) * min(case.epochs[e].years, Fraction(1)) + INSTANT)
+            if count > limit:
+                yield Broken(f"{name}: {count} in epoch {e + 1}, {limit} to be had", Fraction(count - limit))
+    for system, limit in case.workload.hardware.supply.items():
+        if (count := bought[system]) > limit:
+            yield Broken(f"{count} {system} bought, {limit} to be had", Fraction(count - limit))
+    for system, count in owned.items():
+        if count > (limit := case.workload.hardware.owned.get(system, 0)):
+            yield Broken(f"{count} {system} of the owned ones, {limit} are owned", Fraction(count - limit))
+
+
+@check("available", "nothing is got before it can be had")
+def available(case: Case) -> Iterator[Broken]:
+    """A system is got in an epoch that starts when the offer, and the workload's date for it, permit it."""
+    dates = case.workload.hardware.available_from
+    own = {offer.id: offer.available_from for offer in case.workload.offers}
+    for line in case.plan.systems:
+        offer, start = case.offers[line.offer], case.epochs[line.epoch].start
+        owned = offer.supply_total is not None
+        moments = [written(offer.available_years), _years_until(case, own.get(line.offer))]
+        moments.append(Fraction(0) if owned else _years_until(case, dates.get(line.system)))
+        if line.count > 0 and max(moments) > start + INSTANT:
+            message = f"{line.offer} in year {show(start)}, to be had from year {show(max(moments))}"
+            yield Broken(message, max(moments) - start)
+
+
+def _years_until(case: Case, month: str | None) -> Fraction:
+    """Years from the start of the horizon to a month written as 2027-07."""
+    if not month:
+        return Fraction(0)
+    (year, number), (year_0, number_0) = (
+        (int(text[:4]), int(text[5:7])) for text in (month, case.workload.horizon.start)
+    )
+    return Fraction(12 * (year - year_0) + number - number_0, 12)
+
+
+@check("lots", "none, or at least the minimum lot, per offer, site and epoch")
+def lots(case: Case) -> Iterator[Broken]:
+    """Committed systems are got in the offer's minimum lot or more at a time."""
+    counts: dict[tuple[str, str, int], int] = defaultdict(int)
+    for line in _committed(case):
+        counts[line.offer, line.site, line.epoch] += line.count
+    for (name, site, e), count in counts.items():
+        least = case.offers[name].minimum_lot
+        if 0 < count < least:
+            message = f"{name} at {site}, epoch {e + 1}: {count}, the smallest lot is {least}"
+            yield Broken(message, Fraction(least - count))
+
+
+@check("vendor_share", "price x count bought from a vendor <= share x price x count bought in all")
+def vendor_share(case: Case) -> Iterator[Broken]:
+    """No vendor gets more than its share of the purchase money, as paid."""
+    paid: dict[str, Fraction] = defaultdict(Fraction)
+    for line in _committed(case):
+        offer = case.offers[line.offer]
+        if offer.kind == "buy":
+            paid[case.systems[line.system].vendor] += line.count * written(offer.price_usd)
+    for vendor, share in case.workload.hardware.vendor_share.items():
+        limit = written(share) * sum(paid.values(), Fraction(0))
+        if paid[vendor] > limit:
+            message = f"{vendor} gets {show(paid[vendor])} USD, {show(limit)} permitted"
+            yield Broken(message, paid[vendor] - limit)
+
+
+@check("promised", "bought >= minimum per system")
+def promised(case: Case) -> Iterator[Broken]:
+    """Systems that the workload has promised to buy are bought."""
+    for system, least in case.workload.hardware.minimum.items():
+        lines = [line for line in _committed(case) if case.offers[line.offer].kind == "buy"]
+        count = sum(line.count for line in lines if line.system == system)
+        if count < least:
+            yield Broken(f"{count} {system} bought, {least} promised", Fraction(least - count))
+
+
+@check("power", "sum of maximum power of systems on site <= power of the site, kW")
+def power(case: Case) -> Iterator[Broken]:
+    """Bought and leased systems fit the power of their site in each epoch, kW at the racks."""
+    yield from _site_limit(case, "kW", lambda s: s.power_kw, lambda f: f.power_max_kw)
+
+
+@check("racks", "sum of rack units of systems on site <= rack units of the site")
+def racks(case: Case) -> Iterator[Broken]:
+    """Bought and leased systems fit the racks of their site in each epoch, in rack units."""
+    yield from _site_limit(case, "rack units", lambda s: s.rack_units, lambda f: f.rack_units)
+
+
+def _site_limit(
+    case: Case, unit: str, limit_of: Callable[[Site], float | None], need_of: Callable[[PlaceFacts], float]
+) -> Iterator[Broken]:
+    for name, site in case.sites.items():
+        limit = limit_of(site)
+        if limit is None:
+            continue
+        here = [line for line in _committed(case) if line.site == name and case.offers[line.offer].on_site]
+        for e in range(len(case.epochs)):
+            need = sum(
+                (
+                    line.count * written(need_of(case.systems[line.system]))
+                    for line in here
+                    if case.alive(case.offers[line.offer], line.epoch, e)
+                ),
+                Fraction(0),
+            )
+            if need > written(limit):
+                message = f"{name}, epoch {e + 1}: {show(need)} of {limit:g} {unit}"
+                yield Broken(message, need - written(limit))
+
+
+def _committed(case: Case) -> list[SystemPurchase]:
+    return [line for line in case.plan.systems if line.acquisition == "buy"]
