@@ -1,0 +1,140 @@
+"""Findings of a sensitivity run as a page, a workbook, tidy tables, Markdown and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from solver.reports.curves import draw, text_of
+from solver.reports.escape import csv_cell, json_text, markdown
+from solver.reports.files import write_atomically
+from solver.reports.units import dollars
+from solver.sensitivity.findings import Column, Findings, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def cell(column: Column, value: Any) -> str:
+    """A value as text, not yet escaped."""
+    if value is None:
+        return ""
+    if column.kind == "usd":
+        return dollars(float(value))
+    if column.kind == "count":
+        return f"{value:,}"
+    if column.kind in ("share", "number"):
+        return "not proven" if value == float("inf") else text_of(column.kind)(float(value))
+    return str(value)
+
+
+def render_html(found: Findings) -> str:
+    """One page that opens offline: no script, nothing loaded."""
+    from markupsafe import Markup
+
+    from solver.reports.html import _environment
+
+    return (
+        _environment()
+        .get_template("findings.html.j2")
+        .render(
+            found=found,
+            cell=cell,
+            figures=[(f.title, f.caption, Markup(draw(f))) for f in found.figures],  # noqa: S704 (escaped in svg)
+        )
+    )
+
+
+def render_markdown(found: Findings) -> str:
+    """The answer, the tables and the notes as GitHub-flavoured Markdown."""
+    parts = [f"# {markdown(found.name)}: {markdown(found.kicker)}", markdown(" ".join(found.answer))]
+    for table in found.tables:
+        head = "| " + " | ".join(markdown(c.label) for c in table.columns) + " |"
+        rule = "|" + "|".join("---" if c.kind == "text" else "---:" for c in table.columns) + "|"
+        rows = [
+            "| " + " | ".join(markdown(cell(c, v)) for c, v in zip(table.columns, row, strict=True)) + " |"
+            for row in table.rows
+        ]
+        parts += [f"## {markdown(table.title)}", markdown(table.caption), "\n".join([head, rule, *rows])]
+    if found.notes:
+        parts.append("## Notes\n\n" + "\n".join(f"- {markdown(note)}" for note in found.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and value in (float("inf"), float("-inf")) else value
+
+
+def records(table: Table) -> list[dict[str, Any]]:
+    """Rows of a table for files: what is not finite is empty."""
+    return [{key: _finite(value) for key, value in row.items()} for row in table.records()]
+
+
+def to_json(found: Findings) -> str:
+    """Everything but the figures as one JSON object."""
+    return json_text(
+        {
+            "format": "fleet-findings/1",
+            "name": found.name,
+            "kind": found.kicker,
+            "answer": list(found.answer),
+            "facts": dict(found.facts),
+            "tables": {t.key: records(t) for t in found.tables},
+            "units": {t.key: {c.key: c.kind for c in t.columns} for t in found.tables},
+            "figures": [asdict(f) for f in found.figures],
+            "notes": list(found.notes),
+            "provenance": dict(found.provenance),
+        }
+    )
+
+
+def write_findings(found: Findings, folder: Path) -> list[Path]:
+    """report.html, report.md, findings.json, tables/*.csv and findings.xlsx in ``folder``."""
+    from solver.reports.xlsx import workbook_bytes
+
+    files = {
+        "report.html": render_html(found).encode(),
+        "report.md": render_markdown(found).encode(),
+        "findings.json": to_json(found).encode(),
+        "findings.xlsx": workbook_bytes(
+            {"answer": [{"answer": s} for s in found.answer]}
+            | {t.key: records(t) for t in found.tables if t.rows}
+        ),
+    }
+    for table in found.tables:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([c.key for c in table.columns])
+        writer.writerows([[csv_cell(v) for v in row.values()] for row in records(table)])
+        files[f"tables/{table.key}.csv"] = text.getvalue().encode()
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    return [folder / name for name in files]
+
+
+def print_findings(found: Findings, console: Console) -> None:
+    """Answer, facts and tables on the terminal."""
+    from rich.table import Table as RichTable
+
+    from solver.reports.escape import plain
+
+    console.print(" ".join(plain(s) for s in found.answer), markup=False, highlight=False)
+    for name, value in found.facts:
+        console.print(f"  {plain(name)}: {plain(value)}", markup=False, highlight=False)
+    for table in found.tables:
+        if table.key == "assumptions" or not table.rows:
+            continue
+        shown = RichTable(title=plain(table.title), caption=plain(table.caption), title_justify="left")
+        for n, column in enumerate(table.columns):
+            widest = max(len(cell(column, row[n])) for row in table.rows[:60])
+            text = column.kind == "text"
+            shown.add_column(
+                plain(column.label), justify="left" if text else "right", min_width=1 if text else widest
+            )
+        for row in table.rows[:60]:
+            shown.add_row(*(plain(cell(c, v)) for c, v in zip(table.columns, row, strict=True)))
+        console.print()
+        console.print(shown, markup=False)

@@ -1,0 +1,1 @@
+"""What would change the answer: prices, other inputs, uncertainty and process technology."""

@@ -1,0 +1,135 @@
+"""What a sensitivity run found, as data that the reports turn into pages, workbooks and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["text", "usd", "share", "number", "count"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: key of the tidy table (with its unit), heading for readers, how a value is written."""
+
+    key: str
+    label: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of raw values; its caption names units and meaning."""
+
+    key: str
+    title: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary per row, by column key."""
+        return [dict(zip((c.key for c in self.columns), row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: what it shows with its unit, how its numbers are written, whether it is logarithmic."""
+
+    label: str
+    kind: Kind = "number"
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Lines over a common x axis; ``mark`` is a vertical line with its words."""
+
+    key: str
+    title: str
+    caption: str
+    x: Axis
+    y: Axis
+    lines: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
+    mark: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Polygons of a plane, each with the name of what is best there."""
+
+    key: str
+    title: str
+    caption: str
+    x: Axis
+    y: Axis
+    areas: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
+    mark: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars from ``start`` to ``end`` with their words: label, start, end, text."""
+
+    key: str
+    title: str
+    caption: str
+    kind: Kind
+    bars: tuple[tuple[str, float, float, str], ...]
+    mark: tuple[float, str] | None = None
+
+
+Figure = Curves | Regions | Bars
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The result of one run: the answer in sentences first, then figures, tables, notes and provenance."""
+
+    name: str
+    kicker: str
+    answer: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    figures: tuple[Figure, ...]
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = ()
+    provenance: tuple[tuple[str, str], ...] = ()
+
+    def table(self, key: str) -> Table:
+        """The table called ``key``."""
+        return next(t for t in self.tables if t.key == key)
+
+
+def usd(value: float) -> str:
+    """Dollars in a sentence, three significant digits: $1.21M, $480k, $12.3."""
+    for scale, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= scale * 0.9995:
+            return (
+                f"${value / scale:.3g}{letter}"
+                if abs(value) < 999.5 * scale
+                else f"${value / scale:.0f}{letter}"
+            )
+    return f"${value:.3g}"
+
+
+def share(value: float) -> str:
+    """A share in a sentence: 12 %, 0.3 %."""
+    return f"{value * 100:.0f} %" if abs(value) >= 0.0995 else f"{value * 100:.2g} %"
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit in a sentence."""
+    return usd(value) if unit == "USD" else f"{value:.4g} {unit}"
+
+
+ASSUMPTIONS = (
+    Column("subject", "subject"),
+    Column("quantity", "quantity"),
+    Column("value", "value", "number"),
+    Column("unit", "unit"),
+    Column("low", "low", "number"),
+    Column("high", "high", "number"),
+    Column("evidence", "evidence"),
+    Column("source", "source"),
+    Column("date", "date"),
+)

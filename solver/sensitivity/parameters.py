@@ -1,0 +1,174 @@
+"""What may be varied: names such as ``cerebras-cs3``, ``electricity`` or ``demand``, and their ranges."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from solver.domain.workload import Demand, LoadedWorkload, Workload
+from solver.errors import Complaint, InputError, Place
+from solver.formulation.problem import Problem, SystemOffer
+
+_NUMBER = re.compile(r"\$?([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([kKMB]?)")
+_SCALE = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}
+_EXAMPLE = "write NAME=LOW..HIGH such as cerebras-cs3=0.3M..3M"
+
+
+@dataclass(frozen=True)
+class Range:
+    """A name with the interval over which it is varied; ``value`` is where it stands in the workload."""
+
+    name: str
+    low: float
+    high: float
+
+
+def parse_range(text: str, option: str = "--price") -> Range:
+    """The range that ``name=low..high`` states; numbers may end in k, M or B."""
+    place = Place(f"{option} {text[:60]!r}")
+    name, equals, ends = text.partition("=")
+    parts = ends.split("..")
+    if not equals or not name.strip() or len(parts) != 2:
+        raise InputError(Complaint(place, "not a range", _EXAMPLE))
+    low, high = (_number(part, place) for part in parts)
+    if not 0 <= low < high:
+        raise InputError(Complaint(place, f"{low:g} to {high:g} is no range", "write the lower end first"))
+    return Range(name.strip(), low, high)
+
+
+def _number(text: str, place: Place) -> float:
+    found = _NUMBER.fullmatch(text.strip())
+    if not found:
+        raise InputError(Complaint(place, f"{text.strip()[:30]!r} is not a number", _EXAMPLE))
+    return float(found[1]) * _SCALE[found[2]]
+
+
+# ---- prices: the objective is linear in them ----
+
+
+def price_kinds(problem: Problem) -> dict[str, str]:
+    """Everything whose price can be varied: name -> unit."""
+    names = {o.system: "USD" for o in problem.buy_offers()}
+    names |= {o.id: "USD" if o.kind == "buy" else "USD/h" for o in problem.offers if o.price_usd > 0}
+    names |= {api.api: "times its price" for api in problem.apis}
+    if problem.apis:
+        names["api"] = "times all API prices"
+    return names | {"electricity": "USD/kWh"}
+
+
+def price_now(problem: Problem, name: str) -> float:
+    """The present value of a price (the largest, where several offers or sites share the name)."""
+    if name == "electricity":
+        return max(site.energy_usd_kwh for site in problem.sites)
+    if name == "api" or any(api.api == name for api in problem.apis):
+        return 1.0
+    found = [o.price_usd for o in problem.offers if _priced_by(o, name)]
+    if not found:
+        import difflib
+
+        names = sorted(price_kinds(problem))
+        close = difflib.get_close_matches(name, names, 3)
+        raise InputError(
+            Complaint(
+                Place(f"--price {name[:60]}"),
+                "nothing that can serve this workload has a price of that name",
+                f"did you mean {' or '.join(close)}?" if close else f"write one of {', '.join(names)}",
+            )
+        )
+    return max(found)
+
+
+def _priced_by(offer: SystemOffer, name: str) -> bool:
+    return offer.price_usd > 0 and (offer.id == name or (offer.system == name and offer.kind == "buy"))
+
+
+def with_price(problem: Problem, name: str, value: float) -> Problem:
+    """The problem with one price replaced."""
+    if name == "electricity":
+        sites = tuple(s.model_copy(update={"energy_usd_kwh": value}) for s in problem.sites)
+        return replace(problem, workload=problem.workload.model_copy(update={"sites": sites}))
+    apis = tuple(
+        replace(a, usd_per_request=tuple(u * value for u in a.usd_per_request))
+        if name in ("api", a.api)
+        else a
+        for a in problem.apis
+    )
+    offers = tuple(replace(o, price_usd=value) if _priced_by(o, name) else o for o in problem.offers)
+    return replace(problem, apis=apis, offers=offers)
+
+
+# ---- everything else: a changed workload, prepared anew ----
+
+#: Names of changes that act on several statements at once: name -> unit.
+CHANGES = {
+    "demand": "times the stated demand",
+    "electricity": "USD/kWh",
+    "discount_rate": "share a year",
+    "budget_capex": "USD",
+    "budget_total": "USD",
+    "ttft": "times every TTFT promise",
+    "tpot": "times every TPOT promise",
+}
+
+
+def changed(loaded: LoadedWorkload, name: str, value: float) -> LoadedWorkload:
+    """The workload with a change from `CHANGES`, ``demand.SERVICE``, or any path of the file format."""
+    workload = _change(loaded.workload, name, value)
+    if workload is None:
+        from solver.inputs.workload import apply_overrides
+
+        return apply_overrides(loaded, [f"{name}={value!r}"])
+    return loaded.model_copy(update={"workload": workload})
+
+
+def change_unit(name: str) -> str:
+    """Unit of a change."""
+    return CHANGES.get(name.partition(".")[0] if name.startswith("demand.") else name, "as in the file")
+
+
+def _change(workload: Workload, name: str, value: float) -> Workload | None:
+    if name == "demand" or name.startswith("demand."):
+        only = name.partition(".")[2]
+        known = [s.name for s in workload.services]
+        if only and only not in known:
+            problem = f"no service is called {only!r}"
+            raise InputError(Complaint(Place(f"--vary {name}"), problem, f"write one of {', '.join(known)}"))
+        return scaled_demand(workload, {n: value for n in known if not only or n == only})
+    if name == "electricity":
+        sites = tuple(s.model_copy(update={"energy_usd_kwh": value}) for s in workload.sites)
+        return workload.model_copy(update={"sites": sites})
+    field = {
+        "discount_rate": "discount_rate",
+        "budget_capex": "budget_capex_usd",
+        "budget_total": "budget_total_usd",
+    }
+    if name in field:
+        money = workload.money.model_copy(update={field[name]: value})
+        return workload.model_copy(update={"money": money})
+    if name in ("ttft", "tpot"):
+        services = tuple(_promise(s, f"{name}_ms", value) for s in workload.services)
+        return workload.model_copy(update={"services": services})
+    return None
+
+
+def _promise(service: object, field: str, factor: float) -> object:
+    from solver.domain.workload import Service
+
+    assert isinstance(service, Service)
+    limit = getattr(service.levels, field)
+    if limit is None:
+        return service
+    return service.model_copy(update={"levels": service.levels.model_copy(update={field: limit * factor})})
+
+
+def scaled_demand(workload: Workload, factors: dict[str, float]) -> Workload:
+    """The workload with the request rates of some services multiplied."""
+
+    def scaled(demand: Demand, factor: float) -> Demand:
+        return demand.model_copy(update={"rate_rps": tuple(r * factor for r in demand.rate_rps)})
+
+    services = tuple(
+        s.model_copy(update={"demand": scaled(s.demand, factors[s.name])}) if s.name in factors else s
+        for s in workload.services
+    )
+    return workload.model_copy(update={"services": services})

@@ -1,0 +1,158 @@
+"""A prepared problem whose objective depends linearly on some prices, kept in one solver model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from solver.backend.highs import HighsModel
+from solver.backend.outcome import Outcome
+from solver.errors import InfeasibleError, LimitReached, UsageError
+from solver.formulation.build import build_program
+from solver.formulation.model import Program
+from solver.formulation.prepare import Prepared
+from solver.formulation.problem import Problem
+from solver.formulation.registry import FAMILIES
+from solver.sensitivity.envelope import Floats, Line, Point, Solved
+from solver.sensitivity.parameters import with_price
+
+#: Relative gap of each solve; what it leaves open is in the certificate.
+GAP = 1e-5
+
+
+def costs_of(problem: Problem) -> Floats:
+    """Objective of a problem, k$ per unit of each column (the columns do not depend on prices)."""
+    program = build_program(problem, frozenset(FAMILIES))
+    costs = np.zeros(len(program.columns))
+    for column, kusd in program.objective().items():
+        costs[column] = kusd
+    return costs
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPlan:
+    """A plan of the solver: whole numbers rounded, traffic as it was returned."""
+
+    values: Floats
+    fleet: tuple[tuple[str, str, int], ...]  # system, how it is got, how many
+    shares: dict[str, float]  # system (or "API") -> share of all tokens
+
+    @property
+    def words(self) -> str:
+        """The fleet in words: "3 x dgx-b200 (buy), API tokens"."""
+        parts = [f"{count} x {system} ({way})" for system, way, count in self.fleet]
+        return ", ".join(parts + (["API tokens"] if self.shares.get("API", 0) > 1e-9 else [])) or "nothing"
+
+
+class Priced:
+    """Solves at any prices of ``names`` in one kept model; every solve returns a plan and a bound."""
+
+    def __init__(self, prepared: Prepared, names: tuple[str, ...], time_limit_s: float | None = 20.0) -> None:
+        self.prepared, self.names, self.time_limit_s = prepared, names, time_limit_s
+        zero = self.problem_at((0.0,) * len(names))
+        self.base = costs_of(zero)
+        self.weights = [
+            costs_of(self.problem_at(tuple(float(i == n) for i in range(len(names))))) - self.base
+            for n in range(len(names))
+        ]
+        self.program: Program = build_program(zero)
+        self._refuse_prices_in_rows()
+        self.model = HighsModel(self.program, self._objective(self.base))
+        self.solves = 0
+
+    def problem_at(self, point: Point) -> Problem:
+        """The problem at these prices."""
+        problem = self.prepared.problem
+        for name, value in zip(self.names, point, strict=True):
+            problem = with_price(problem, name, value)
+        return problem
+
+    def _refuse_prices_in_rows(self) -> None:
+        other = build_program(self.problem_at((1.0,) * len(self.names)))
+        for row, changed in zip(self.program.rows, other.rows, strict=True):
+            if row.terms != changed.terms or row.rhs != changed.rhs:
+                raise UsageError(
+                    f"{row.sentence}: the price stands in this limit too, so the cost is not concave in it; "
+                    f"use --vary for breakpoints by bracketing, or drop the limit"
+                )
+
+    @cached_property
+    def integer(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which columns are whole numbers."""
+        return np.array([c.integer for c in self.program.columns])
+
+    @cached_property
+    def token_shares(self) -> dict[str, Floats]:
+        """System (or "API") -> share of all tokens served per unit of each column.
+
+        Hours left out because a larger hour dominates them are served with the larger hour's shares.
+        """
+        return token_weights(self.prepared.problem, self.program)
+
+    def objective_at(self, point: Point) -> Floats:
+        """Costs of the columns at these prices, k$."""
+        costs: Floats = self.base.copy()
+        for weight, value in zip(self.weights, point, strict=True):
+            costs += value * weight
+        return costs
+
+    def solve(self, point: Point, start: Line | None = None, gap: float = GAP) -> Solved:
+        """The cheapest plan at these prices, with its cost line and a bound on all plans there."""
+        self.model.set_costs(self._objective(self.objective_at(point)))
+        if start is not None and isinstance(start.plan, FoundPlan):
+            self.model.start_from(start.plan.values)
+        outcome = self.model.solve(gap, self.time_limit_s)
+        self.solves += 1
+        plan = self.found(outcome)
+        weights = tuple(float(w @ plan.values) for w in self.weights)
+        return Solved(Line(float(self.base @ plan.values), weights, plan), outcome.bound)
+
+    def found(self, outcome: Outcome) -> FoundPlan:
+        """The plan of an outcome."""
+        if outcome.values is None:
+            if "Infeasible" in outcome.status:
+                raise InfeasibleError("no plan keeps all statements of the workload; see `solver solve`")
+            raise LimitReached(f"no plan was found ({outcome.status})")
+        values = np.where(self.integer, np.round(outcome.values), outcome.values)
+        shares = {name: float(w @ values) for name, w in self.token_shares.items()}
+        return FoundPlan(values, fleet_of(self.prepared.problem, self.program, values), shares)
+
+    @staticmethod
+    def _objective(costs: Floats) -> dict[int, float]:
+        return {int(c): float(costs[c]) for c in np.flatnonzero(costs)}
+
+
+def fleet_of(problem: Problem, program: Program, values: Floats) -> tuple[tuple[str, str, int], ...]:
+    """Systems of a plan by the way they are got; rented by the hour: the most at once."""
+    counts: dict[tuple[str, str], int] = {}
+    for prefix in ("buy", "hold", "rent"):
+        for key, column in program.family(prefix):
+            count, offer = round(values[column]), problem.offers[int(str(key[1]))]
+            if not count:
+                continue
+            way = "owned" if offer.supply_total is not None else offer.kind
+            label = (offer.system, f"{way} by the hour" if prefix == "rent" else way)
+            old = counts.get(label, 0)
+            counts[label] = max(old, count) if prefix == "rent" else old + count
+    return tuple((system, way, count) for (system, way), count in sorted(counts.items()))
+
+
+def token_weights(problem: Problem, program: Program) -> dict[str, Floats]:
+    """Share of all tokens that one unit of traffic in each routing column carries, by system."""
+    found: dict[str, Floats] = {}
+    total = 0.0
+    for prefix in ("x", "a"):
+        for key, column in program.family(prefix):
+            which, b, t = int(str(key[1])), int(str(key[-2])), int(str(key[-1]))
+            item = problem.points[which] if prefix == "x" else problem.apis[which]
+            system = problem.points[which].system if prefix == "x" else "API"
+            k, period = problem.service_index(item.service), problem.periods[t]
+            bucket = problem.services[k].lengths[b]
+            tokens = problem.peak_rps(k) * period.hours * (bucket.prompt_tokens + bucket.output_tokens)
+            found.setdefault(system, np.zeros(len(program.columns)))[column] = tokens
+    for k, service in enumerate(problem.services):
+        per_request = sum(b.share * (b.prompt_tokens + b.output_tokens) for b in service.lengths)
+        total += sum(p.rate_rps[k] * p.hours for p in problem.periods) * per_request
+    return {system: weight / total for system, weight in found.items()} if total > 0 else found

@@ -1,0 +1,106 @@
+"""Exact price sensitivity: worked lines, random problems against a grid of solves, a map of two prices."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_problems import make_case
+
+from solver.errors import InfeasibleError, InputError
+from solver.sensitivity.envelope import Line, Point, Solved, refine
+from solver.sensitivity.parameters import parse_range
+from solver.sensitivity.priced import Priced
+
+
+def oracle_of(lines: list[Line], count: list[int]):
+    def oracle(point: Point, _start: Line | None) -> Solved:
+        count[0] += 1
+        best = min(lines, key=lambda line: line.at(point))
+        return Solved(best, best.at(point))
+
+    return oracle
+
+
+def test_three_lines_on_paper() -> None:
+    """10 flat, 2 + 2p and 5 + p: 2+2p to p=3, 5+p from 3 to 5, then 10."""
+    lines = [Line(10.0, (0.0,), "none"), Line(2.0, (2.0,), "two"), Line(5.0, (1.0,), "one")]
+    count = [0]
+    pieces = refine(oracle_of(lines, count), ((0.0, 8.0),)).pieces()
+    assert [p.line.plan for p in pieces] == ["two", "one", "none"]
+    assert [c[0] for p in pieces for c in p.corners] == pytest.approx([0, 3, 3, 5, 5, 8])
+    assert count[0] <= 6 and max(p.slack for p in pieces) == pytest.approx(0, abs=1e-12)
+
+
+def test_slack_tells_what_the_bounds_leave_open() -> None:
+    """A solver that proves only 90 % of the cost leaves 10 % open."""
+    line = Line(10.0, (1.0,), "a")
+    envelope = refine(lambda p, _: Solved(line, 0.9 * line.at(p)), ((0.0, 10.0),))
+    assert envelope.pieces()[0].slack == pytest.approx(2.0)
+
+
+def test_an_early_stop_is_not_called_proven() -> None:
+    lines = [Line(float(n * n), (10.0 - n,), n) for n in range(10)]
+    pieces = refine(oracle_of(lines, [0]), ((0.0, 30.0),), most=4).pieces()
+    assert max(p.slack for p in pieces) == float("inf")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 2]))
+def test_envelope_equals_the_minimum_everywhere(seed: int, axes: int) -> None:
+    rng = random.Random(seed)
+    lines = [
+        Line(rng.uniform(0, 50), tuple(float(rng.randint(0, 6)) for _ in range(axes)), n) for n in range(12)
+    ]
+    box = tuple((rng.uniform(0, 2), rng.uniform(5, 20)) for _ in range(axes))
+    envelope = refine(oracle_of(lines, [0]), box)
+    for _ in range(60):
+        point = tuple(rng.uniform(*side) for side in box)
+        assert envelope.cost(point) == pytest.approx(
+            min(line.at(point) for line in lines), rel=1e-5, abs=1e-5
+        )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_plan_is_skipped_between_breakpoints(seed: int) -> None:
+    """Solves on a grid of prices never find a cheaper plan than the pieces promise."""
+    case = make_case(seed)
+    price = case.prepared.problem.buy_offers("s1")[0].price_usd
+    try:
+        priced = Priced(case.prepared, ("s1",))
+    except Exception as error:  # a capex budget holds the price too: not concave, refused
+        assert "not concave" in str(error)
+        return
+    try:
+        envelope = refine(priced.solve, ((0.0, 3 * price),))
+    except InfeasibleError:
+        return
+    pieces = envelope.pieces()
+    assert pieces[0].corners[0][0] == 0 and pieces[-1].corners[-1][0] == pytest.approx(3 * price)
+    for n in range(15):
+        point = (3 * price * (n + 0.5) / 15,)
+        solved = priced.solve(point, None, 0.0)
+        piece = next(p for p in pieces if p.corners[0][0] <= point[0] <= p.corners[-1][0])
+        assert piece.line.at(point) <= solved.line.at(point) * (1 + 2e-5) + piece.slack + 1e-9
+
+
+def test_systems_bought_fall_as_the_price_rises() -> None:
+    for seed in range(12):
+        case = make_case(seed)
+        try:
+            pieces = refine(Priced(case.prepared, ("s1",)).solve, ((0.0, 1e6),)).pieces()
+        except Exception as error:
+            assert "concave" in str(error) or "keeps all statements" in str(error)
+            continue
+        weights = [p.line.weights[0] for p in pieces]
+        assert weights == sorted(weights, reverse=True)
+
+
+def test_ranges() -> None:
+    found = parse_range("cerebras-cs3=0.3M..$3M")
+    assert (found.name, found.low, found.high) == ("cerebras-cs3", 300_000, 3_000_000)
+    for text in ("x", "x=1", "x=a..b", "=1..2", "x=1..2..3", "x=-1..2"):
+        with pytest.raises(InputError, match="LOW"):
+            parse_range(text)
+    with pytest.raises(InputError, match="lower end"):
+        parse_range("x=2..1")
