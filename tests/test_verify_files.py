@@ -28,7 +28,7 @@ from solver.plan.serialise import (
     point_to_dict,
     rational,
 )
-from solver.verify import Verdict
+from solver.verify import CHECKS, Verdict
 
 ROOT = Path(__file__).parent.parent
 
@@ -217,3 +217,11 @@ def test_importing_the_verifier_loads_neither_program_nor_solver() -> None:
     code = f"import sys, solver.verify; print([m for m in sys.modules if m.startswith({FORBIDDEN!r})])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_check_is_documented_and_nothing_else() -> None:
+    text = (ROOT / "docs/reference/verification.md").read_text()
+    table = text[text.index("## Statements") : text.index("## What it takes as given")]
+    assert [row.split("`")[1] for row in table.splitlines() if row.startswith("| `")] == sorted(
+        CHECKS, key=lambda name: table.index(f"| `{name}` |")
+    )

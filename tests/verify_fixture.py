@@ -35,9 +35,11 @@ Costs in USD:
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from solver.domain.workload import (
@@ -389,3 +391,74 @@ def complete_plan(question: Asked) -> Plan:
             },
         }
     )
+
+
+def large(hours: int, services: int, buckets: int, pools: int) -> Asked:
+    """A year with random shares of nine digits, pools of three resources, all hours listed."""
+    rng, whole = random.Random(1), 10**9
+    asks, made, standing, routes = [], {}, [], []
+    for k in range(services):
+        weights = [round(rng.uniform(0.5, 1.5) / buckets, 6) for _ in range(buckets - 1)]
+        total = sum(weights) * 1.1
+        shares = [round(w / total, 6) for w in weights]
+        asks.append(
+            Service(
+                name=f"s{k}",
+                model="m",
+                demand=Demand(rate_rps=tuple(round(rng.uniform(5, 10), 4) for _ in range(hours))),
+                lengths=tuple(
+                    LengthBucket(prompt_tokens=b + 1, output_tokens=b + 1, share=share)
+                    for b, share in enumerate([*shares, round(1 - sum(shares), 6)])
+                ),
+                levels=ServiceLevels(ttft_ms=1000, tpot_ms=20, end_to_end_s=50),
+            )
+        )
+    for j in range(pools):
+        p = point(
+            f"s{j % services}/p{j}",
+            "gpu",
+            resources=("a", "b", "c"),
+            use=tuple(tuple(rng.uniform(0.01, 0.1) for _ in range(buckets)) for _ in range(3)),
+            ttft_s=(0.5,) * buckets,
+            end_to_end_s=(1.0,) * buckets,
+            lines=(Line(1, 100, 0.7, -0.1),),
+            kv_bytes=(1e3,) * buckets,
+            wear=Wear(100.0, 1e30),
+        )
+        made[p.id] = p
+        standing.append(
+            pool(GPU, "standing", 0, 50, line=0, spare_replicas=0).model_copy(
+                update={"point": p.id, "service": p.service}
+            )
+        )
+    for k in range(services):
+        mine = [name for name in made if name.startswith(f"s{k}/")]
+        for t in range(hours):
+            for b in range(buckets):
+                cuts = [0, *sorted(rng.sample(range(1, whole), len(mine) - 1)), whole]
+                for name, (low, high) in zip(mine, pairwise(cuts), strict=True):
+                    share = str(Fraction(high - low, whole))
+                    routes.append(
+                        Route(service=f"s{k}", bucket=b, period=t, target=name, site="east",
+                              mode="standing", share=share)
+                    )  # fmt: skip
+    periods = tuple(
+        {"index": t, "epoch": 0, "hours": YEAR / hours, "label": f"hour {t}",
+         "rate_rps": [s.demand.rate_rps[t] for s in asks]}
+        for t in range(hours)
+    )  # fmt: skip
+    fleet = plan().model_copy(
+        update={
+            "epochs": ((0.0, 1.0),),
+            "horizon_years": 1.0,
+            "periods": periods,
+            "pools": tuple(standing),
+            "routes": tuple(routes),
+            "systems": (line("gpu", "buy", 0, 25 * pools, 1000.0, 0.0),),
+        }
+    )
+    question = Workload(
+        name="large", services=tuple(asks), horizon=Horizon(years=1.0), sites=(Site(name="east"),)
+    )
+    offers = {"gpu/buy": OfferFacts("gpu/buy", "gpu", "buy", 1000.0)}
+    return Asked(fleet, question, offers, asked().systems, made, {}).settled()
