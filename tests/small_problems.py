@@ -48,17 +48,38 @@ def make_point(rng: random.Random, name: str, system: str) -> OperatingPoint:
     """A point with two resources, one or two capacity lines, sometimes late for the long bucket."""
     use = tuple((number(rng, 0.05, 1), number(rng, 0.05, 2)) for _ in range(2))
     slope = rng.choice([1.0, 0.5, 0.8])
-    lines = (Line(1, 10**6, slope, 0.0),) if rng.random() < 0.5 else (
-        Line(1, 1, slope, 0.0), Line(2, 10**6, min(slope + 0.2, 1.0), -0.2))
+    lines = (
+        (Line(1, 10**6, slope, 0.0),)
+        if rng.random() < 0.5
+        else (Line(1, 1, slope, 0.0), Line(2, 10**6, min(slope + 0.2, 1.0), -0.2))
+    )
     late = rng.random() < 0.3
     return OperatingPoint(
-        id=name, service="chat", model="m", system=system,
-        systems_per_replica=rng.choice([Fraction(1, 2), Fraction(1), Fraction(2)]), layout="TP1",
-        weight_precision="fp8", kv_precision="fp8", placement="resident", batch=8, tpot_s=0.05, wait_s=0.1,
-        resources=("time", "KV memory"), use=use, ttft_s=(0.3, 2.0 if late else 0.9),
-        end_to_end_s=(1.0, 2.0), late={}, serves=(True, True), lines=lines, kv_bytes=(1e5, 1e6),
-        kv_capacity_bytes=1e9, step=StepLaw(0.01, 1e-4, 1e-8, 1e-5, 0.0, 0.01, 0.05, False), wear=None,
-        evidence="test", spread=1.2,
+        id=name,
+        service="chat",
+        model="m",
+        system=system,
+        systems_per_replica=rng.choice([Fraction(1, 2), Fraction(1), Fraction(2)]),
+        layout="TP1",
+        weight_precision="fp8",
+        kv_precision="fp8",
+        placement="resident",
+        batch=8,
+        tpot_s=0.05,
+        wait_s=0.1,
+        resources=("time", "KV memory"),
+        use=use,
+        ttft_s=(0.3, 2.0 if late else 0.9),
+        end_to_end_s=(1.0, 2.0),
+        late={"ttft": (False, late)},
+        serves=(True, True),
+        lines=lines,
+        kv_bytes=(1e5, 1e6),
+        kv_capacity_bytes=1e9,
+        step=StepLaw(0.01, 1e-4, 1e-8, 1e-5, 0.0, 0.01, 0.05, False),
+        wear=None,
+        evidence="test",
+        spread=1.2,
     )
 
 
@@ -66,33 +87,63 @@ def make_case(seed: int) -> Case:
     """The problem of a seed."""
     rng = random.Random(seed)
     share = rng.choice([0.5, 0.7, 0.98])
-    rates = tuple(number(rng, 0.5, 6, 1) for _ in range(24)) if rng.random() < 0.3 else (number(rng, 0.5, 6, 1),)
+    rates = (
+        tuple(number(rng, 0.5, 6, 1) for _ in range(24)) if rng.random() < 0.3 else (number(rng, 0.5, 6, 1),)
+    )
     if len(rates) == 24:
         rates = tuple(rates[h // 12] for h in range(24))
     supply = {s: rng.randint(0, MOST) for s in ("s1", "s2")}
     acquisitions = ("buy", "api") if rng.random() < 0.4 else ("buy",)
     workload = Workload(
         name=f"case {seed}",
-        services=(Service(
-            name="chat", model="m", demand=Demand(rate_rps=rates),
-            lengths=(LengthBucket(prompt_tokens=100, output_tokens=50, share=share),
-                     LengthBucket(prompt_tokens=1000, output_tokens=100, share=round(1 - share, 2))),
-            levels=ServiceLevels(ttft_ms=1000, tpot_ms=50), acquisitions=acquisitions),),
+        services=(
+            Service(
+                name="chat",
+                model="m",
+                demand=Demand(rate_rps=rates),
+                lengths=(
+                    LengthBucket(prompt_tokens=100, output_tokens=50, share=share),
+                    LengthBucket(prompt_tokens=1000, output_tokens=100, share=round(1 - share, 2)),
+                ),
+                levels=ServiceLevels(ttft_ms=1000, tpot_ms=50),
+                acquisitions=acquisitions,
+            ),
+        ),
         sites=(Site(name="a", power_kw=rng.choice([None, number(rng, 5, 60)])),),
-        money=Money(discount_rate=rng.choice([0.0, 0.08]),
-                    budget_capex_usd=rng.choice([None, None, number(rng, 50_000, 900_000, 0)])),
+        money=Money(
+            discount_rate=rng.choice([0.0, 0.08]),
+            budget_capex_usd=rng.choice([None, None, number(rng, 50_000, 900_000, 0)]),
+        ),
         hardware=HardwarePolicy(supply=supply),
     )
     systems = ("s1", "s2")
     points = tuple(make_point(rng, f"p{n}", s) for n, s in enumerate(systems))
     offers = tuple(
-        SystemOffer(f"{s}/buy", s, "buy", number(rng, 20_000, 300_000, 0), 0.0, 0.0, 5.0, None, 1, "v") for s in systems)
-    facts = {s: SystemFacts(s, s, "hbm-gpu", "v", number(rng, 1, 8), number(rng, 8, 15), 4.0) for s in systems}
+        SystemOffer(f"{s}/buy", s, "buy", number(rng, 20_000, 300_000, 0), 0.0, 0.0, 5.0, None, 1, "v")
+        for s in systems
+    )
+    facts = {
+        s: SystemFacts(s, s, "hbm-gpu", "v", number(rng, 1, 8), number(rng, 8, 15), 4.0) for s in systems
+    }
     apis = ()
     if "api" in acquisitions:
-        apis = (ApiPoint("chat/api", "chat", "api", "v", (number(rng, 1e-4, 3e-3, 5), number(rng, 1e-4, 9e-3, 5)),
-                         (150.0, 1100.0), (True, True), {}, 0.5, 0.02,
-                         rng.choice([None, number(rng, 0.5, 3)]), None, "test"),)
+        apis = (
+            ApiPoint(
+                "chat/api",
+                "chat",
+                "api",
+                "v",
+                (number(rng, 1e-4, 3e-3, 5), number(rng, 1e-4, 9e-3, 5)),
+                (150.0, 1100.0),
+                (True, True),
+                {},
+                0.5,
+                0.02,
+                rng.choice([None, number(rng, 0.5, 3)]),
+                None,
+                "test",
+            ),
+        )
     epochs = make_epochs(workload)
     periods = make_periods(workload, epochs)
     problem = Problem(workload, epochs, periods, points, apis, offers, facts)
@@ -122,7 +173,13 @@ def cheapest(case: Case) -> Fraction | None:
 
 
 def _fixed_cost(problem: Problem, counts: tuple[int, ...]) -> Fraction | None:
-    workload, site, total, capex, power = problem.workload, problem.sites[0], Fraction(0), Fraction(0), Fraction(0)
+    workload, site, total, capex, power = (
+        problem.workload,
+        problem.sites[0],
+        Fraction(0),
+        Fraction(0),
+        Fraction(0),
+    )
     for offer, count in zip(problem.offers, counts, strict=True):
         facts = problem.systems[offer.system]
         kwh = Fraction(facts.power_typ_kw) * Fraction(site.pue) * 8766 * Fraction(problem.running(0))
@@ -176,7 +233,7 @@ def _routing_cost(problem: Problem, counts: tuple[int, ...], period: object) -> 
     total = sum(load)
     entries = {b: load[b] * ((1 if late[0][b] else 0) - (1 if late[1][b] else 0)) for b in range(2)}
     entries |= {2 + b: -load[b] * (1 if late[1][b] else 0) for b in range(2) if ways == 2}
-    allowed = Fraction((1 - service.levels.ttft_percentile) / 2) * total
+    allowed = Fraction(1 - service.levels.ttft_percentile) * total
     row(entries, allowed - sum(load[b] for b in range(2) if late[1][b]))
     price = [Fraction(0)] * size
     if ways == 2:
@@ -198,7 +255,9 @@ def _least(rows: list[tuple[list[Fraction], Fraction]], price: list[Fraction], s
         value = sum((p * v for p, v in zip(price, x, strict=True)), Fraction(0))
         if best is not None and value >= best:
             continue
-        if all(sum((a * v for a, v in zip(left, x, strict=True)), Fraction(0)) <= right for left, right in rows):
+        if all(
+            sum((a * v for a, v in zip(left, x, strict=True)), Fraction(0)) <= right for left, right in rows
+        ):
             best = value
     return best
 

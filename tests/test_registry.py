@@ -77,10 +77,10 @@ def with_lines() -> Problem:
 
 
 def with_promise() -> Problem:
-    """p0 is late for the long bucket, and 2.5 % may be late: p1 must take its traffic."""
+    """p0 is late for the long bucket, and 5 % may be late: p1 must take its traffic."""
     problem = base()
     service = problem.services[0].model_copy(update={"levels": ServiceLevels(ttft_ms=1000)})
-    late = replace(problem.points[0], ttft_s=(0.5, 1.5))
+    late = replace(problem.points[0], ttft_s=(0.5, 1.5), late={"ttft": (False, True)})
     return replace(change(problem, services=(service,)), points=(late, *problem.points[1:]))
 
 

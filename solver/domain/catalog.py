@@ -54,6 +54,7 @@ class System(Frozen):
     family: str = ""  # calibration family; empty: derived from the kind and vendor
     weight_technology: str = ""  # id in technologies, for nvm-weight and rom-weight systems
     fixed_model: str = ""  # mask ROM: the only model it can serve
+    needs_host: bool = False  # a card or chip: its price and power leave out the server around it
     note: str = ""
     values: dict[str, Quantity]
 

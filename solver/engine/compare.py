@@ -6,16 +6,31 @@ Both re-solve the same model in HiGHS with other bounds or costs; nothing is reb
 from __future__ import annotations
 
 import math
+import time
 
 from solver.backend.highs import HighsModel
-from solver.backend.outcome import Outcome
+from solver.backend.outcome import Ending, Outcome
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 from solver.plan.plan import Alternative, BreakEven, Plan
 
-#: Relative gap and time for each comparison (the plan itself is solved to the gap asked for).
+#: Relative gap and time for each comparison (the plan itself is solved to the gap asked for), and the time
+#: for all of them: at least so many seconds, or so many times what the plan took.
 COMPARE_GAP, COMPARE_SECONDS = 1e-4, 5.0
+ALL_SECONDS, ALL_TIMES = 2.0, 2.0
+
+
+class Clock:
+    """Time left for comparisons."""
+
+    def __init__(self, best: Outcome) -> None:
+        self._end = time.perf_counter() + max(ALL_SECONDS, ALL_TIMES * best.seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds left, 0 when over."""
+        return max(0.0, self._end - time.perf_counter())
 
 
 def acquisition_columns(problem: Problem, program: Program) -> dict[str, list[int]]:
@@ -53,32 +68,46 @@ def alternatives(
     """The best fleet of each single system, cheapest first; infeasible ones with the reason."""
     problem, columns = prepared.problem, acquisition_columns(prepared.problem, program)
     found: list[Alternative] = []
+    clock = Clock(best)
     for system in sorted(columns):
+        if not clock.left:
+            found.append(_without_plan(system, "not compared: the time for comparisons was over"))
+            continue
         others = {c: (0.0, 0.0) for s, group in columns.items() if s != system for c in group}
         model.set_bounds(others)
-        outcome = model.solve(COMPARE_GAP, COMPARE_SECONDS)
+        outcome = model.solve(COMPARE_GAP, min(COMPARE_SECONDS, clock.left + 0.1))
         model.set_bounds({c: (program.columns[c].low, program.columns[c].high) for c in others})
         found.append(_alternative(problem, program, system, outcome, best))
     return tuple(sorted(found, key=lambda a: (not a.feasible, a.objective_usd or 0.0, a.name)))
 
 
+def _name(system: str) -> str:
+    return "only API tokens" if system == "API" else f"only {system}"
+
+
+def _without_plan(system: str, reason: str) -> Alternative:
+    return Alternative(
+        name=_name(system),
+        feasible=False,
+        objective_usd=None,
+        extra_usd=None,
+        extra_share=None,
+        fleet="",
+        reason=reason,
+    )
+
+
 def _alternative(
     problem: Problem, program: Program, system: str, outcome: Outcome, best: Outcome
 ) -> Alternative:
-    name = "only API tokens" if system == "API" else f"only {system}"
+    name = _name(system)
     if outcome.values is None:
         served = {p.service for p in problem.points if p.system == system}
         missing = [s.name for s in problem.services if s.name not in served]
         reason = f"cannot serve {', '.join(missing)}" if missing else "cannot meet all statements"
-        return Alternative(
-            name=name,
-            feasible=False,
-            objective_usd=None,
-            extra_usd=None,
-            extra_share=None,
-            fleet="",
-            reason=reason,
-        )
+        if outcome.ending is Ending.NO_POINT:
+            reason = "no fleet was found within the time for comparisons"
+        return _without_plan(system, reason)
     extra = outcome.objective - best.objective
     return Alternative(
         name=name,
@@ -91,13 +120,28 @@ def _alternative(
 
 
 def break_evens(
-    prepared: Prepared, program: Program, model: HighsModel, best: Outcome, plan: Plan
+    prepared: Prepared,
+    program: Program,
+    model: HighsModel,
+    best: Outcome,
+    plan: Plan,
+    ranked: tuple[Alternative, ...] = (),
 ) -> tuple[BreakEven, ...]:
-    """For the cheapest systems that are not in the fleet: the purchase price at which they would enter."""
+    """The purchase price at which systems that are not in the fleet would enter it.
+
+    Systems come in the order of ``ranked`` (the cheapest alone first) while the time for comparisons lasts;
+    the best loser is always among them.
+    """
     problem = prepared.problem
     used = {s.system for s in plan.systems}
-    losers = sorted({o.system for o in problem.buy_offers()} - used)
-    found = [_break_even(problem, program, model, best, system) for system in losers]
+    order = {a.name.removeprefix("only "): n for n, a in enumerate(ranked)}
+    losers = sorted({o.system for o in problem.buy_offers()} - used, key=lambda s: (order.get(s, 10**6), s))
+    clock = Clock(best)
+    found: list[BreakEven] = []
+    for system in losers:
+        if found and not clock.left:
+            break
+        found.append(_break_even(problem, program, model, best, system))
     return tuple(sorted(found, key=lambda b: -((b.price_enters_usd or 0.0) / b.price_now_usd)))
 
 

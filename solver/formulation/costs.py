@@ -67,9 +67,10 @@ def api(problem: Problem, program: Program) -> None:
     """Tokens bought: price of a request of bucket b x requests in the period (discounted)."""
     for (_, j, b, t), column in program.family("a"):
         point, period = problem.apis[int(str(j))], problem.periods[int(str(t))]
-        peak = problem.peak_rps(problem.service_index(point.service))
+        k = problem.service_index(point.service)
+        peak = problem.peak_rps(k)
         requests = peak * 3600 * problem.hours_factor(period)
-        program.cost("api", column, point.usd_per_request[int(str(b))] * requests / 1e3)
+        program.cost("api", column, problem.mean(k, int(str(b)), point.usd_per_request) * requests / 1e3)
 
 
 def _living_years(problem: Problem, o: int, e: int) -> float:

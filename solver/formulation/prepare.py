@@ -76,7 +76,9 @@ def choose_offers(
     workload: Workload, catalog: Catalog
 ) -> tuple[list[SystemOffer], dict[str, System], list[str]]:
     """Offers the policy allows, their systems (overrides applied), and notes on what is left out."""
-    policy, unpriced = workload.hardware, []
+    policy = workload.hardware
+    unpriced: list[str] = []
+    hostless: list[str] = []
     for wanted in (*policy.include, *policy.exclude, *policy.overrides, *policy.supply, *policy.minimum):
         if wanted not in catalog.systems:
             raise UsageError(f"hardware: no system is called {wanted!r}{_nearest(wanted, catalog)}")
@@ -89,6 +91,9 @@ def choose_offers(
         if (policy.include and not named) or system_id in policy.exclude:
             continue
         if hypothetical and not (policy.hypothetical or named):
+            continue
+        if system.needs_host and not named:
+            hostless.append(system_id)
             continue
         changed = with_overrides(system, policy.overrides.get(system_id, {}))
         found = own_offers(workload, changed) + [
@@ -109,6 +114,8 @@ def choose_offers(
         systems[system_id] = changed
         offers.extend(found)
     notes = [f"left out, no price in the catalog: {', '.join(unpriced)}"] if unpriced else []
+    if hostless:
+        notes.append(f"left out, cards priced without their server: {', '.join(hostless)}")
     return sorted(offers, key=lambda o: o.id), systems, notes
 
 

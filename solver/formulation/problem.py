@@ -7,7 +7,9 @@ and the operating points).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from solver.domain.workload import HOURS_PER_YEAR, Service, Site, Workload
 from solver.operating_points.point import ApiPoint, OperatingPoint
@@ -92,6 +94,36 @@ class Problem:
     offers: tuple[SystemOffer, ...]
     systems: dict[str, SystemFacts]
 
+    @cached_property
+    def classes(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """For each service its length classes: buckets that are routed together (positions)."""
+        return tuple(length_classes(s) for s in self.services)
+
+    def mean(self, k: int, g: int, values: Sequence[float]) -> float:
+        """Mean of a value per bucket over the requests of class g of service k."""
+        buckets = self.services[k].lengths
+        weight = sum(buckets[b].share for b in self.classes[k][g])
+        return sum(buckets[b].share * values[b] for b in self.classes[k][g]) / weight
+
+    @cached_property
+    def flexible(self) -> frozenset[str]:
+        """Points offered for rent by the hour: for each service and system the one that carries most per
+        system, and the one with the smallest replica (a limit of the menu, not of the mathematics)."""
+        best: dict[tuple[str, str, tuple[str, ...]], list[OperatingPoint]] = {}
+        for point in self.points:
+            best.setdefault((point.service, point.system, point.sites), []).append(point)
+        chosen: set[str] = set()
+        for (service, _system, _sites), group in best.items():
+            shares = [b.share for b in self.services[self.service_index(service)].lengths]
+
+            def per_system(point: OperatingPoint, shares: list[float] = shares) -> float:
+                load = max(sum(s * u for s, u in zip(shares, row, strict=True)) for row in point.use)
+                return point.lines[0].slope / (load * float(point.systems_per_replica))
+
+            chosen.add(max(group, key=lambda p: (per_system(p), p.id)).id)
+            chosen.add(min(group, key=lambda p: (p.systems_per_replica, -per_system(p), p.id)).id)
+        return frozenset(chosen)
+
     @property
     def services(self) -> tuple[Service, ...]:
         return self.workload.services
@@ -145,6 +177,25 @@ class Problem:
         """Whether a system bought at the start of one epoch still serves through another."""
         begin = self.epochs[bought].start_years
         return bought <= epoch and begin + offer.life_years >= self.epochs[epoch].end_years - 1e-9
+
+
+#: Histograms of up to so many buckets are routed bucket by bucket; longer ones in three classes that hold
+#: the shortest 60 %, the next 30 % and the longest 10 % of the requests (by prompt length).
+MOST_BUCKETS, CLASS_ENDS = 4, (0.6, 0.9, 1.0)
+
+
+def length_classes(service: Service) -> tuple[tuple[int, ...], ...]:
+    """Neighbouring buckets (sorted by prompt length) that the program routes together."""
+    count = len(service.lengths)
+    if count <= MOST_BUCKETS:
+        return tuple((b,) for b in range(count))
+    found: list[list[int]] = [[] for _ in CLASS_ENDS]
+    passed = 0.0
+    for b, bucket in enumerate(service.lengths):
+        passed += bucket.share
+        middle = passed - bucket.share / 2
+        found[next(n for n, end in enumerate(CLASS_ENDS) if middle <= end + 1e-9)].append(b)
+    return tuple(tuple(group) for group in found if group)
 
 
 def make_epochs(workload: Workload) -> tuple[Epoch, ...]:

@@ -1,7 +1,7 @@
 """The decision variables. Units: systems and replicas are counts; traffic is in peaks of its service.
 
 x[p,i,m,b,t]   traffic of bucket b routed to point p at site i in period t (m: standing or elastic)
-a[j,b,t]       traffic of bucket b bought as tokens from API j in period t
+a[j,b,t]       traffic of length class b bought as tokens from API j in period t
 R[p,i,e,l]     replicas of point p standing at site i in epoch e, on capacity line l   (integer)
 z[p,i,e,l]     1 if that line is in force                                              (binary)
 Q[p,i,t]       replicas of point p rented for the hours of period t                    (integer)
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 
+from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem, SystemOffer
 from solver.operating_points.point import OperatingPoint
@@ -25,7 +26,9 @@ def add_variables(problem: Problem, program: Program) -> None:
     """Create every column, with integer bounds that come from the demand."""
     limits = _system_limits(problem)
     for p, point in enumerate(problem.points):
-        for i in range(len(problem.sites)):
+        for i, site in enumerate(problem.sites):
+            if point.sites and site.name not in point.sites:
+                continue
             if can_stand(problem, point):
                 _standing(problem, program, p, i)
             if can_flex(problem, point):
@@ -33,9 +36,9 @@ def add_variables(problem: Problem, program: Program) -> None:
     for j, api in enumerate(problem.apis):
         k = problem.service_index(api.service)
         for t in range(len(problem.periods)):
-            for b, served in enumerate(api.serves):
-                if served and traffic(problem, k, b, t) > 0:
-                    program.add(("a", j, b, t))
+            for g, group in enumerate(problem.classes[k]):
+                if all(api.serves[b] for b in group) and traffic(problem, k, g, t) > 0:
+                    program.add(("a", j, g, t))
     for o, offer in enumerate(problem.offers):
         high = limits.get(offer.system, 0)
         for i in range(len(problem.sites)):
@@ -56,8 +59,10 @@ def can_stand(problem: Problem, point: OperatingPoint) -> bool:
 def can_flex(problem: Problem, point: OperatingPoint) -> bool:
     """Whether a point may run on systems rented by the hour (pointless if all hours are alike)."""
     several = len(problem.periods) > len(problem.epochs)
-    return several and any(
-        not o.committed and o.system == point.system for o in allowed_offers(problem, point)
+    return (
+        several
+        and point.id in problem.flexible
+        and any(not o.committed and o.system == point.system for o in allowed_offers(problem, point))
     )
 
 
@@ -67,9 +72,9 @@ def allowed_offers(problem: Problem, point: OperatingPoint) -> list[SystemOffer]
     return [o for o in problem.offers if o.system == point.system and o.kind in service.acquisitions]
 
 
-def traffic(problem: Problem, k: int, b: int, t: int) -> float:
-    """Traffic of bucket b of service k in period t, in peaks of the service."""
-    share = problem.services[k].lengths[b].share
+def traffic(problem: Problem, k: int, g: int, t: int) -> float:
+    """Traffic of length class g of service k in period t, in peaks of the service."""
+    share = sum(problem.services[k].lengths[b].share for b in problem.classes[k][g])
     return share * problem.periods[t].rate_rps[k] / problem.peak_rps(k)
 
 
@@ -85,12 +90,23 @@ def lines_of(problem: Problem, point: OperatingPoint) -> tuple[Line, ...]:
 
 
 def most_replicas(problem: Problem, point: OperatingPoint) -> int:
-    """Replicas that would carry the whole service at its peak on this point alone."""
+    """Replicas that would carry the whole service at its peak on this point alone, wear included."""
     k = problem.service_index(point.service)
     buckets = problem.services[k].lengths
     worst = max(sum(b.share * use for b, use in zip(buckets, row, strict=True)) for row in point.use)
     slope = min(line.slope for line in point.lines)
-    return max(1, math.ceil(worst * problem.peak_rps(k) / slope) + 1)
+    carried = worst * problem.peak_rps(k) / slope
+    return max(1, math.ceil(max(carried, _replicas_that_wear(problem, point))) + 1)
+
+
+def _replicas_that_wear(problem: Problem, point: OperatingPoint) -> float:
+    """Replicas whose memory endures the KV writes of the whole service at its peak rate in all hours."""
+    if point.wear is None or point.wear.kv_bytes_budget <= 0:
+        return 0.0
+    k = problem.service_index(point.service)
+    per_request = sum(b.share * kv for b, kv in zip(problem.services[k].lengths, point.kv_bytes, strict=True))
+    seconds = problem.epochs[-1].end_years * HOURS_PER_YEAR * 3600
+    return per_request * problem.peak_rps(k) * seconds / point.wear.kv_bytes_budget
 
 
 def selects(problem: Problem, point: OperatingPoint) -> bool:
@@ -120,9 +136,9 @@ def _routing(problem: Problem, program: Program, p: int, i: int, mode: str) -> N
     point = problem.points[p]
     k = problem.service_index(point.service)
     for t in range(len(problem.periods)):
-        for b, served in enumerate(point.serves):
-            if served and traffic(problem, k, b, t) > 0:
-                program.add(("x", p, i, mode, b, t))
+        for g, group in enumerate(problem.classes[k]):
+            if all(point.serves[b] for b in group) and traffic(problem, k, g, t) > 0:
+                program.add(("x", p, i, mode, g, t))
 
 
 def _system_limits(problem: Problem) -> dict[str, int]:

@@ -22,7 +22,26 @@ def api_points(service: Service, apis: list[TokenApi]) -> tuple[list[ApiPoint], 
             points.append(made)
         else:
             screened.append(made)
-    return points, screened
+    return undominated(points), screened
+
+
+def undominated(points: list[ApiPoint]) -> list[ApiPoint]:
+    """Offers that no other replaces: at most as dear for every bucket, as able, as timely, without limits."""
+    kept: list[ApiPoint] = []
+    for point in sorted(points, key=lambda p: (sum(p.usd_per_request), p.id)):
+        if not any(_replaces(other, point) for other in kept):
+            kept.append(point)
+    return sorted(kept, key=lambda p: p.id)
+
+
+def _replaces(a: ApiPoint, b: ApiPoint) -> bool:
+    """Whether ``a`` can take all of ``b``'s traffic at no higher cost."""
+    if a.requests_per_s_limit is not None or a.tokens_per_s_limit is not None:
+        return False
+    able = all(x or not y for x, y in zip(a.serves, b.serves, strict=True))
+    timely = all(not x or y for name in a.late for x, y in zip(a.late[name], b.late[name], strict=True))
+    cheap = all(x <= y for x, y in zip(a.usd_per_request, b.usd_per_request, strict=True))
+    return able and timely and cheap
 
 
 def _newest(apis: list[TokenApi]) -> list[TokenApi]:

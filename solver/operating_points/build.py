@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.domain.catalog import Catalog, MeasuredProfile, System, Technology
+from solver.domain.catalog import Catalog, MeasuredProfile, Model, System, Technology
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, Workload
 from solver.operating_points.apis import api_points
@@ -49,7 +49,7 @@ def build_menu(
             offers, refused = api_points(service, list(catalog.apis.values()))
             apis += offers
             screened += refused
-    kept = undominated(points, workload) if prune else sorted(points, key=lambda p: p.id)
+    kept = undominated(points) if prune else sorted(points, key=lambda p: p.id)
     return Menu(tuple(kept), tuple(apis), tuple(screened), len(points) - len(kept))
 
 
@@ -62,19 +62,13 @@ def _service_points(
 ) -> tuple[list[OperatingPoint], list[Screened]]:
     policy, model = workload.hardware, catalog.models[service.model]
     technologies = with_overrides(catalog.technologies, policy.technology_overrides)
-    setting = Setting(
-        service=service,
-        model=model,
-        systems=dict(systems),
-        technologies=technologies,
-        policy=policy,
-        horizon=workload.horizon,
-        round_trip_s=min(site.round_trip_ms for site in workload.sites) / 1e3,
-    )
+    settings = _settings(workload, service, model, systems, technologies)
     points: list[OperatingPoint] = []
     screened: list[Screened] = []
     if policy.profiles != "none":
-        points, screened = profile_points(setting, _profiles(workload, catalog))
+        for setting in settings:
+            published, left_out = profile_points(setting, _profiles(workload, catalog))
+            points, screened = points + published, screened + left_out
     if policy.profiles == "only":
         return points, screened
     if model.layers == 0:
@@ -100,9 +94,37 @@ def _service_points(
         wafer = [systems[s].kind == "sram-wafer" for s in table.system]
         table = table.take(~np.array(wafer, dtype=np.bool_) | (table.placement == "streamed"))
     if len(table.system):
-        physical, left_out = points_of(setting, table)
-        points, screened = points + physical, screened + left_out
+        for setting in settings:
+            physical, left_out = points_of(setting, table)
+            points, screened = points + physical, screened + left_out
     return points, screened
+
+
+def _settings(
+    workload: Workload,
+    service: Service,
+    model: Model,
+    systems: Mapping[str, System],
+    technologies: Mapping[str, Technology],
+) -> list[Setting]:
+    """One setting for each network round trip: it counts against the promises."""
+    trips: dict[float, list[str]] = {}
+    for site in workload.sites:
+        trips.setdefault(site.round_trip_ms, []).append(site.name)
+    return [
+        Setting(
+            service=service,
+            model=model,
+            systems=dict(systems),
+            technologies=dict(technologies),
+            policy=workload.hardware,
+            horizon=workload.horizon,
+            round_trip_s=trip / 1e3,
+            sites=tuple(sorted(names)) if len(trips) > 1 else (),
+            suffix=f" at {trip:g} ms" if len(trips) > 1 else "",
+        )
+        for trip, names in sorted(trips.items())
+    ]
 
 
 def _profiles(workload: Workload, catalog: Catalog) -> list[MeasuredProfile]:

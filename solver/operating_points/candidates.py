@@ -8,7 +8,7 @@ A replica is run so that every step stays within a ceiling tau. A request of (I 
 
 in replica-seconds; all three add up over requests of any length mix (design, section 3). In pipelines
 the fixed part overlaps between sequences, so the time factor is 1 and tau is at least the latency floor.
-Of all ceilings, batches and load ceilings of one layout the menu takes the one that safely carries most
+Of all ceilings and batches of one layout the menu takes the one that safely carries most
 of the service's own mix at the pool size its demand needs.
 """
 
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.domain.workload import Service
-from solver.operating_points.load import Pressure, safe_shares
-from solver.operating_points.requests import Floats, Mix, wait_budget
+from solver.operating_points.requests import Floats, Mix
+from solver.performance.pools import Replicas, memory_slots, safe_shares
 from solver.performance.steps import StepTable
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -28,8 +28,6 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 FREE_CEILINGS_S = (0.03, 0.1, 0.3)
 #: Ceilings below the promise are offered too: they free KV memory and slots sooner.
 CEILING_STEPS = (1.0, 0.5, 0.25, 0.125)
-#: Shares of full capacity at which the prefill time promised to a request is taken.
-LOAD_CEILINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 #: Candidates of one layout that are compared by what they carry safely.
 FINALISTS = 8
 
@@ -43,11 +41,6 @@ def ceilings(service: Service) -> tuple[float, ...]:
         longest = max(b.output_tokens for b in service.lengths)
         return tuple(levels.end_to_end_s / longest * step for step in (0.8, 0.4, 0.2))
     return FREE_CEILINGS_S
-
-
-def allowed_late(percentile: float) -> float:
-    """Share of requests whose length may break a promise; the other half of the misses is for waits."""
-    return (1 - percentile) / 2
 
 
 @dataclass(frozen=True)
@@ -70,39 +63,41 @@ class Candidates:
         return Candidates(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 
-def at_ceiling(table: StepTable, mix: Mix, memory: Floats, tau: float, prefix_hit: float) -> Candidates:
+def at_ceiling(table: StepTable, mix: Mix, memory: Floats, tau: float) -> Candidates:
     """All rows that keep every step within ``tau`` with a full batch of the mean mix (vectorised).
 
     ``memory`` (rows x buckets) is KV bytes at the mean context of each bucket.
     """
     piped = table.pipelined.astype(bool)
     step = table.sequence_s + mix.mean_context * table.context_s
-    factor = np.where(piped, 1.0, 1.0 - table.fixed_s / tau)
-    full_step = np.where(
+    decoding = np.where(
         piped, np.maximum(table.latency_floor_s, table.batch * step), table.fixed_s + table.batch * step
     )
-    ok = (factor > 0) & (full_step <= tau * (1 + 1e-12)) & (table.kv_capacity_bytes > 0)
+    ok = (table.fixed_s < tau) & (decoding <= tau * (1 + 1e-12)) & (table.kv_capacity_bytes > 0)
     keep = np.flatnonzero(ok)
-    factor, batch, room = factor[keep], table.batch[keep].astype(np.float64), table.kv_capacity_bytes[keep]
+    batch, room = table.batch[keep].astype(np.float64), table.kv_capacity_bytes[keep]
     linear, quadratic = table.prefill_s[keep, None], table.prefill_quadratic_s[keep, None]
-    work = mix.prompt * (1 - prefix_hit) * linear + mix.prompt**2 * quadratic
-    worst = mix.prompt_max * (1 - prefix_hit) * linear + mix.prompt_max**2 * quadratic
+    work = mix.prompt * linear + mix.prompt**2 * quadratic
+    worst = mix.prompt_max * linear + mix.prompt_max**2 * quadratic
     decode = mix.output * (table.sequence_s[keep, None] + mix.context * table.context_s[keep, None])
+    # a full batch with its share of prefill need not take the whole ceiling
+    taus = np.minimum(tau, decoding[keep] + batch * (work @ mix.share) / mix.mean_output)
+    factor = np.where(piped[keep], 1.0, 1.0 - table.fixed_s[keep] / taus)
     time = (work + decode) / factor[:, None]
-    held = mix.output * tau * memory[keep] / room[:, None]
-    least = np.maximum(held @ mix.share, mix.mean_output * tau / batch)
+    held = mix.output * taus[:, None] * memory[keep] / room[:, None]
+    least = np.maximum(held @ mix.share, mix.mean_output * taus / batch)
     rate = 1.0 / np.maximum(np.maximum(time @ mix.share, least), 1e-15)
     share = np.maximum(factor - rate * (decode @ mix.share), 1e-9)
     prefill = work / share[:, None]
     held = held + prefill * memory[keep] / room[:, None]
-    slots = (mix.output * tau + prefill) / batch[:, None]
+    slots = (mix.output * taus[:, None] + prefill) / batch[:, None]
     full = 1.0 / np.maximum(np.maximum(time @ mix.share, held @ mix.share), slots @ mix.share)
-    return Candidates(keep, np.full(len(keep), tau), full, factor, time, held, slots, work, worst, decode)
+    return Candidates(keep, taus, full, factor, time, held, slots, work, worst, decode)
 
 
 def all_candidates(service: Service, table: StepTable, mix: Mix, memory: Floats) -> Candidates:
     """The finalists of every layout over all ceilings and batches."""
-    parts = [at_ceiling(table, mix, memory, tau, service.prefix_hit) for tau in ceilings(service)]
+    parts = [at_ceiling(table, mix, memory, tau) for tau in ceilings(service)]
     merged = Candidates(
         *(np.concatenate([getattr(p, name) for p in parts]) for name in Candidates.__dataclass_fields__)
     )
@@ -131,87 +126,79 @@ def layout_groups(table: StepTable) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Candidates with a load ceiling and the wait it leaves."""
+class Promise:
+    """A latency promise as the queues see it."""
 
-    candidates: Candidates
-    ceiling: Floats
-    base_s: Floats  # time to first token without waiting, longest prompt of each bucket (n x buckets)
-    wait_s: Floats
-    best_left_s: Floats  # for the reason of a refusal
+    name: str
+    limit_s: Floats  # time left for prefill and waiting (candidates x buckets)
+    miss: float
 
 
-def with_load_ceilings(
-    service: Service, table: StepTable, mix: Mix, found: Candidates, round_trip_s: float
-) -> Choice:
-    """Each candidate at each load ceiling: prefill share, base TTFT and the wait that is left."""
-    count, steps = len(found.row), len(LOAD_CEILINGS)
-    repeated = found.rows(np.repeat(np.arange(count), steps))
-    ceiling = np.tile(LOAD_CEILINGS, count)
-    share = np.maximum(repeated.factor - ceiling * repeated.full_rps * (repeated.decode @ mix.share), 1e-9)
-    overhead = table.ttft_overhead_s[repeated.row] + repeated.tau_s
-    base = overhead[:, None] + repeated.worst / share[:, None]
-    levels = service.levels
-    wait = np.full(len(ceiling), np.inf)
-    for limit, percentile, tail in (
-        (levels.ttft_ms and levels.ttft_ms / 1e3, levels.ttft_percentile, 0.0),
-        (levels.end_to_end_s, levels.end_to_end_percentile, repeated.tau_s[:, None] * mix.output_max),
-    ):
-        if limit is not None:
-            late = allowed_late(percentile)
-            left = np.array([wait_budget(limit - round_trip_s, row, mix.share, late) for row in base + tail])
-            wait = np.minimum(wait, left)
-    return Choice(repeated, ceiling, base, wait, wait)
+def promises_of(service: Service, base_s: Floats, tau_s: Floats, mix: Mix) -> list[Promise]:
+    """The promises of a service; ``base_s``: first token besides prefill and waiting, round trip included."""
+    levels, found = service.levels, []
+    if levels.ttft_ms is not None:
+        limit = np.broadcast_to((levels.ttft_ms / 1e3 - base_s)[:, None], (len(base_s), len(mix.share)))
+        found.append(Promise("ttft", limit, 1 - levels.ttft_percentile))
+    if levels.end_to_end_s is not None:
+        limit = (levels.end_to_end_s - base_s)[:, None] - tau_s[:, None] * mix.output_max
+        found.append(Promise("end_to_end", limit, 1 - levels.end_to_end_percentile))
+    return found
 
 
-def pressure_of(service: Service, table: StepTable, mix: Mix, choice: Choice) -> Pressure:
-    """What the queues of each choice see."""
-    c, levels = choice.candidates, service.levels
-    misses = [
-        allowed_late(p)
-        for limit, p in (
-            (levels.ttft_ms, levels.ttft_percentile),
-            (levels.end_to_end_s, levels.end_to_end_percentile),
-        )
-        if limit
-    ]
-    batch = table.batch[c.row].astype(np.float64)
-    hold = c.slots * batch[:, None]
-    return Pressure(
-        slots=batch,
-        hold_s=hold @ mix.share,
-        full_rps=c.full_rps,
-        prefill_work_s=c.work @ mix.share,
-        decode_work_s=c.decode @ mix.share,
-        time_factor=c.factor,
-        wait_s=choice.wait_s,
-        ceiling=choice.ceiling,
-        miss=min(misses, default=1.0),
-        cv2_arrival=service.demand.cv2,
-        cv2_hold=_largest_variation(hold, mix.share),
-        cv2_prefill=_largest_variation(c.work, mix.share),
+def replicas_of(table: StepTable, mix: Mix, found: Candidates, deviation: Floats) -> Replicas:
+    """Candidates as their queues see them; KV memory that fluctuates takes some of the batch's slots.
+
+    ``deviation`` (rows of the table) is the standard deviation of one sequence's KV bytes.
+    """
+    batch = table.batch[found.row].astype(np.float64)
+    hold = found.slots * batch[:, None]
+    mean_hold = hold @ mix.share
+    room = table.kv_capacity_bytes[found.row]
+    held = np.maximum((found.memory @ mix.share) * room / mean_hold, 1.0)
+    fits = memory_slots(room, held, deviation[found.row])
+    return Replicas(
+        slots=np.minimum(batch, fits),
+        hold_s=mean_hold,
+        cv2_hold=_variation(hold, mix.share),
+        full_rps=found.full_rps,
+        prefill_s=found.work @ mix.share,
+        cv2_prefill=_variation(found.work, mix.share),
+        decode_s=found.decode @ mix.share,
+        time_factor=found.factor,
+        longest_s=found.worst,
     )
 
 
-def best_choices(
-    service: Service, table: StepTable, choice: Choice, pressure: Pressure, peak_rps: float
-) -> np.ndarray:
-    """Index of the choice of each layout that safely carries most at the pool size the demand needs."""
-    c = choice.candidates
-    need = np.clip(np.ceil(peak_rps / c.full_rps), 1, 4096)
-    carried = np.zeros(len(need))
-    for size in np.unique(need):
-        rows = np.flatnonzero(need == size)
-        carried[rows] = safe_shares(pressure.rows(rows), np.array([float(size)]))[:, 0] * c.full_rps[rows]
-    group = layout_groups(table)[c.row]
-    order = np.lexsort((choice.ceiling, -carried, group))
+def rows_of(kinds: Replicas, chosen: np.ndarray) -> Replicas:
+    """Some of the kinds."""
+    return Replicas(*(getattr(kinds, name)[chosen] for name in Replicas.__dataclass_fields__))
+
+
+def shares_at(
+    kinds: Replicas, promises: list[Promise], sizes: Floats, mix: Mix, cv2_arrival: float, rows: np.ndarray
+) -> Floats:
+    """Safe share of full capacity (rows x sizes): the least over all promises; 1 without any."""
+    shares = np.ones(np.broadcast_shapes((len(rows), 1), np.shape(sizes)))
+    for promise in promises:
+        safe = safe_shares(
+            rows_of(kinds, rows), sizes, promise.limit_s[rows], mix.share, promise.miss, cv2_arrival
+        )
+        shares = np.minimum(shares, safe)
+    return shares
+
+
+def best_of_layout(table: StepTable, found: Candidates, carried: Floats) -> np.ndarray:
+    """Index of the candidate of each layout that safely carries most (the loosest ceiling of equals)."""
+    group = layout_groups(table)[found.row]
+    order = np.lexsort((-found.tau_s, -carried, group))
     first = np.unique(group[order], return_index=True)[1]
     best = order[first]
     return best[carried[best] > 0]
 
 
-def _largest_variation(values: Floats, share: Floats) -> float:
-    """Largest squared coefficient of variation of the rows of ``values`` under ``share``, 3 digits up."""
+def _variation(values: Floats, share: Floats) -> Floats:
+    """Squared coefficient of variation of each row of ``values`` under ``share``."""
     mean = values @ share
     spread = np.maximum((values**2) @ share - mean**2, 0.0)
-    return float(np.ceil(1e3 * np.max(spread / np.maximum(mean, 1e-15) ** 2)) / 1e3)
+    return np.asarray(spread / np.maximum(mean, 1e-15) ** 2)

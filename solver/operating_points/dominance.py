@@ -15,66 +15,41 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.domain.workload import Service, Workload
 from solver.operating_points.point import OperatingPoint
 from solver.operating_points.requests import Floats
 
 _SIZES = np.unique(np.concatenate([np.arange(1, 65), np.geomspace(65, 4096, 40).astype(int)]))
 
 
-def undominated(points: list[OperatingPoint], workload: Workload) -> list[OperatingPoint]:
-    """The points that no other replaces in this workload; ties keep the first by id."""
-    services = {s.name: s for s in workload.services}
-    trips = sorted({site.round_trip_ms / 1e3 for site in workload.sites})
-    lateness = {p.id: late_sets(p, services[p.service], trips) for p in points}
+def undominated(points: list[OperatingPoint]) -> list[OperatingPoint]:
+    """The points that no other replaces; ties keep the first by id."""
     ordered = sorted(points, key=lambda p: (p.systems_per_replica, p.id))
     kept: list[OperatingPoint] = []
     for group in _groups(ordered):
         alive: list[OperatingPoint] = []
         for point in group:
-            if any(replaces(a, point, lateness) for a in alive):
+            if any(replaces(a, point) for a in alive):
                 continue
-            alive = [a for a in alive if not replaces(point, a, lateness)] + [point]
+            alive = [a for a in alive if not replaces(point, a)] + [point]
         kept.extend(alive)
     return kept
 
 
 def _groups(points: list[OperatingPoint]) -> list[list[OperatingPoint]]:
-    groups: dict[tuple[str, str], list[OperatingPoint]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...]], list[OperatingPoint]] = {}
     for point in points:
-        groups.setdefault((point.service, point.system), []).append(point)
+        groups.setdefault((point.service, point.system, point.sites), []).append(point)
     return list(groups.values())
 
 
-Lateness = dict[str, tuple[tuple[bool, ...], ...]]
-
-
-def late_sets(
-    point: OperatingPoint, service: Service, round_trips_s: list[float]
-) -> tuple[tuple[bool, ...], ...]:
-    """For each promise and round trip, which buckets would be late on the point."""
-    levels, found = service.levels, []
-    for limit, seconds in (
-        (levels.ttft_ms and levels.ttft_ms / 1e3, point.ttft_s),
-        (levels.end_to_end_s, point.end_to_end_s),
-    ):
-        if limit is not None:
-            found += [tuple(value + trip > limit for value in seconds) for trip in round_trips_s]
-    return tuple(found)
-
-
-def replaces(a: OperatingPoint, b: OperatingPoint, lateness: Lateness) -> bool:
+def replaces(a: OperatingPoint, b: OperatingPoint) -> bool:
     """Whether ``a`` can stand in for ``b`` in any plan at no higher cost."""
     times = b.systems_per_replica / a.systems_per_replica
     if times.denominator != 1:
         return False
     if any(sb and not sa for sa, sb in zip(a.serves, b.serves, strict=True)):
         return False
-    later = any(
-        x and not y
-        for late_a, late_b in zip(lateness[a.id], lateness[b.id], strict=True)
-        for x, y in zip(late_a, late_b, strict=True)
-    )
+    later = any(x and not y for name in a.late for x, y in zip(a.late[name], b.late[name], strict=True))
     if later or _wears_more(a, b):
         return False
     ratio = _capacity_ratio(a, b, int(times))

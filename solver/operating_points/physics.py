@@ -11,18 +11,22 @@ from solver.domain.catalog import Model, System, Technology
 from solver.domain.workload import HardwarePolicy, Horizon, Service
 from solver.operating_points.candidates import (
     BATCHES,
-    Choice,
+    Candidates,
+    Promise,
     all_candidates,
-    best_choices,
+    best_of_layout,
     ceilings,
-    pressure_of,
-    with_load_ceilings,
+    promises_of,
+    replicas_of,
+    rows_of,
+    shares_at,
 )
-from solver.operating_points.load import FULL, SIZES_EVALUATED, pool_lines, safe_shares
-from solver.operating_points.point import OperatingPoint, Screened, StepLaw
+from solver.operating_points.load import FULL, SIZES_EVALUATED, pool_lines
+from solver.operating_points.point import OperatingPoint, QueueFacts, Screened, StepLaw
 from solver.operating_points.requests import Floats, Mix, mix_of
 from solver.operating_points.wear import wear_of
 from solver.performance.architecture import kv_bytes
+from solver.performance.pools import Replicas
 from solver.performance.queueing import Line
 from solver.performance.steps import StepTable
 
@@ -38,6 +42,8 @@ class Setting:
     policy: HardwarePolicy
     horizon: Horizon
     round_trip_s: float
+    sites: tuple[str, ...] = ()  # sites at that round trip; empty: all
+    suffix: str = ""  # tells points of different round trips apart
 
     @property
     def peak_rps(self) -> float:
@@ -58,22 +64,30 @@ def kv_table(model: Model, table: StepTable, contexts: Floats) -> Floats:
 def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint], list[Screened]]:
     """Operating points of a service from its step table, and what was screened out with the reason."""
     service, mix = setting.service, mix_of(setting.service)
-    found = all_candidates(service, table, mix, kv_table(setting.model, table, mix.context))
+    at_mean = kv_table(setting.model, table, mix.context)
+    found = all_candidates(service, table, mix, at_mean)
     screened = _too_slow(setting, table, mix)
     if not len(found.row):
         return [], screened
-    choice = with_load_ceilings(service, table, mix, found, setting.round_trip_s)
-    pressure = pressure_of(service, table, mix, choice)
-    waits = np.isfinite(choice.wait_s)
-    best = best_choices(service, table, choice, pressure, setting.peak_rps)
-    screened += _too_late(setting, table, choice, best)
-    longest = kv_table(setting.model, table, mix.longest)
+    kinds = replicas_of(table, mix, found, _kv_deviation(setting, table, mix))
+    base = table.ttft_overhead_s[found.row] + found.tau_s
+    promises = promises_of(service, base + setting.round_trip_s, found.tau_s, mix)
+    size = np.clip(np.ceil(setting.peak_rps / found.full_rps), 1, MOST_SIZE)
+    everything = np.arange(len(size))
+    safe = shares_at(kinds, promises, size[:, None], mix, service.demand.cv2, everything)
+    carried = safe[:, 0] * found.full_rps
+    best = best_of_layout(table, found, carried)
+    screened += _too_late(setting, table, found, kinds, promises, best)
     sizes = np.arange(1.0, SIZES_EVALUATED + 1)
-    shares = safe_shares(pressure.rows(best), sizes) if waits.any() else np.ones((len(best), len(sizes)))
+    shares = shares_at(kinds, promises, sizes, mix, service.demand.cv2, best)
+    context = Context(
+        setting, table, mix, found, kinds, promises, base, kv_table(setting.model, table, mix.longest)
+    )
     points: list[OperatingPoint] = []
     for n, share in zip(best, shares, strict=True):
-        lines = pool_lines(share, _most(setting, choice, int(n))) if waits[n] else FULL
-        made = _point(setting, table, choice, int(n), mix, longest, lines)
+        most = int(np.clip(np.ceil(4 * setting.peak_rps / found.full_rps[n]) + 2, 2, 10**6))
+        lines = pool_lines(share, most) if promises else FULL
+        made = _point(context, int(n), lines, float(size[n]))
         if isinstance(made, OperatingPoint):
             points.append(made)
         else:
@@ -81,28 +95,47 @@ def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint],
     return points, screened
 
 
-def _most(setting: Setting, choice: Choice, n: int) -> int:
-    """More replicas than the demand can need on this candidate."""
-    return int(np.clip(np.ceil(4 * setting.peak_rps / choice.candidates.full_rps[n]) + 2, 2, 10**6))
+#: Largest pool at which candidates are compared.
+MOST_SIZE = 4096
 
 
-def _point(
-    setting: Setting,
-    table: StepTable,
-    choice: Choice,
-    chosen: int,
-    mix: Mix,
-    longest: Floats,
-    lines: tuple[Line, ...],
-) -> OperatingPoint | Screened:
-    service, c = setting.service, choice.candidates
-    n, tau = int(c.row[chosen]), float(c.tau_s[chosen])
+@dataclass(frozen=True)
+class Context:
+    """All that the points of one service are made from."""
+
+    setting: Setting
+    table: StepTable
+    mix: Mix
+    found: Candidates
+    kinds: Replicas
+    promises: list[Promise]
+    base_s: Floats
+    longest_kv: Floats
+
+
+def _kv_deviation(setting: Setting, table: StepTable, mix: Mix) -> Floats:
+    """Standard deviation of the KV bytes of one sequence at a random time of its stay (rows of the table).
+
+    Between buckets: their mean KV weighted by output tokens; within: an output grows from 0 to O, which
+    adds a uniform spread of O / sqrt(12) tokens.
+    """
+    weight = mix.share * mix.output / max(mix.mean_output, 1e-9)
+    at_mean = kv_table(setting.model, table, mix.context)
+    per_token = kv_table(setting.model, table, np.array([1.0]))[:, 0]
+    mean = at_mean @ weight
+    between = np.maximum((at_mean**2) @ weight - mean**2, 0.0)
+    within = per_token**2 * float(weight @ mix.output**2) / 12
+    return np.asarray(np.sqrt(between + within))
+
+
+def _point(context: Context, chosen: int, lines: tuple[Line, ...], size: float) -> OperatingPoint | Screened:
+    setting, table, mix, c = context.setting, context.table, context.mix, context.found
+    service, n, tau = setting.service, int(c.row[chosen]), float(c.tau_s[chosen])
     system = setting.systems[str(table.system[n])]
     layout = layout_words(table, n)
     words = f"{layout} {table.weight_precision[n]}"
-    serves = (longest[n] <= table.kv_capacity_bytes[n]) & (
-        mix.longest <= (setting.model.max_context or np.inf)
-    )
+    longest, limit = context.longest_kv[n], setting.model.max_context or np.inf
+    serves = (longest <= table.kv_capacity_bytes[n]) & (mix.longest <= limit)
     if not serves.any():
         return Screened(service.name, system.id, words, "no request fits into the free KV memory")
     wear, worn = wear_of(setting, system, table, n)
@@ -110,10 +143,10 @@ def _point(
         return Screened(service.name, system.id, words, worn)
     if not lines:
         return Screened(service.name, system.id, words, "no pool size keeps the wait within the promise")
-    waited = float(choice.wait_s[chosen]) if np.isfinite(choice.wait_s[chosen]) else 0.0
-    ttft = choice.base_s[chosen] + waited
+    ttft = _idle_times(context, chosen, lines, size)
+    ends = ttft + mix.output_max * tau
     return OperatingPoint(
-        id=f"{service.name}/{system.id}/{words}",
+        id=f"{service.name}/{system.id}/{words}{setting.suffix}",
         service=service.name,
         model=setting.model.id,
         system=system.id,
@@ -124,12 +157,12 @@ def _point(
         placement=str(table.placement[n]),
         batch=int(table.batch[n]),
         tpot_s=tau,
-        wait_s=waited,
+        wait_s=0.0,
         resources=("time", "KV memory", "slots"),
         use=tuple(tuple(float(v) for v in row[chosen]) for row in (c.time, c.memory, c.slots)),
         ttft_s=tuple(float(v) for v in ttft),
-        end_to_end_s=tuple(float(v) for v in ttft + mix.output_max * tau),
-        late={},
+        end_to_end_s=tuple(float(v) for v in ends),
+        late=late_flags(service, ttft + setting.round_trip_s, ends + setting.round_trip_s),
         serves=tuple(bool(v) for v in serves),
         lines=lines,
         kv_bytes=tuple(float(v) for v in kv_written(setting.model, str(table.kv_precision[n]), mix)),
@@ -138,7 +171,43 @@ def _point(
         wear=wear,
         evidence=str(table.evidence[n]),
         spread=float(table.spread[n]),
+        sites=setting.sites,
+        queue=queue_facts(context, chosen),
     )
+
+
+def _idle_times(context: Context, chosen: int, lines: tuple[Line, ...], size: float) -> Floats:
+    """Time to first token of each bucket's longest prompt at the safe load, without waiting."""
+    kind = rows_of(context.kinds, np.array([chosen]))
+    line = next((x for x in lines if x.low <= size <= x.high), lines[-1])
+    load = min(max(line.at(min(size, line.high)) / min(size, line.high), 0.0), 1.0)
+    left = max(float(kind.time_factor[0] - load * kind.full_rps[0] * kind.decode_s[0]), 1e-9)
+    return np.asarray(context.base_s[chosen] + kind.longest_s[0] / left)
+
+
+def queue_facts(context: Context, chosen: int) -> QueueFacts:
+    """The queue's view of a candidate."""
+    c, kinds = context.found, context.kinds
+    batch = float(context.table.batch[c.row[chosen]])
+    return QueueFacts(
+        slots=float(kinds.slots[chosen]),
+        time_factor=float(c.factor[chosen]),
+        base_s=float(context.base_s[chosen]),
+        hold_s=tuple(float(v) * batch for v in c.slots[chosen]),
+        prefill_s=tuple(float(v) for v in c.work[chosen]),
+        longest_s=tuple(float(v) for v in c.worst[chosen]),
+        decode_s=tuple(float(v) for v in c.decode[chosen]),
+    )
+
+
+def late_flags(service: Service, ttft_s: Floats, ends_s: Floats) -> dict[str, tuple[bool, ...]]:
+    """Which buckets break each promise even without waiting."""
+    levels, late = service.levels, {}
+    if levels.ttft_ms is not None:
+        late["ttft"] = tuple(bool(v > levels.ttft_ms / 1e3) for v in ttft_s)
+    if levels.end_to_end_s is not None:
+        late["end_to_end"] = tuple(bool(v > levels.end_to_end_s) for v in ends_s)
+    return late
 
 
 def step_law(table: StepTable, n: int) -> StepLaw:
@@ -177,20 +246,32 @@ def layout_words(table: StepTable, n: int) -> str:
     return " ".join(parts) + (" weights streamed" if table.placement[n] == "streamed" else "")
 
 
-def _too_late(setting: Setting, table: StepTable, choice: Choice, best: np.ndarray) -> list[Screened]:
-    """Systems whose every candidate leaves no time to wait, with the best margin."""
-    systems = table.system[choice.candidates.row]
-    alive = set(systems[best].tolist())
-    found = []
-    for system in sorted(set(systems.tolist()) - alive):
-        left = float(choice.wait_s[systems == system].max())
-        reason = (
-            f"the first token comes {-left * 1e3:,.3g} ms too late even without waiting"
-            if left <= 0
-            else "no pool size keeps the wait within the promise"
+def _too_late(
+    setting: Setting,
+    table: StepTable,
+    found: Candidates,
+    kinds: Replicas,
+    promises: list[Promise],
+    best: np.ndarray,
+) -> list[Screened]:
+    """Systems on which no candidate keeps its promises at any load, with the best margin."""
+    systems = table.system[found.row]
+    screened = []
+    for system in sorted(set(systems.tolist()) - set(systems[best].tolist())):
+        mine = systems == system
+        left = max(
+            float(
+                np.median(
+                    p.limit_s[mine] - kinds.longest_s[mine] / kinds.time_factor[mine, None], axis=1
+                ).max()
+            )
+            for p in promises
         )
-        found.append(Screened(setting.service.name, str(system), "all layouts", reason))
-    return found
+        reason = "no pool of any size keeps the promised share of first tokens in time"
+        if left <= 0:
+            reason = f"half of the requests come {-left * 1e3:,.3g} ms too late even on an idle replica"
+        screened.append(Screened(setting.service.name, str(system), "all layouts", reason))
+    return screened
 
 
 def _too_slow(setting: Setting, table: StepTable, mix: Mix) -> list[Screened]:

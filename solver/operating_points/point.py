@@ -32,13 +32,28 @@ class Wear:
 
 
 @dataclass(frozen=True)
+class QueueFacts:
+    """What the queues of a pool see of one replica (solver.performance.pools); seconds, per length bucket."""
+
+    slots: float  # admission cap: batch, or what the KV memory holds if that is less
+    time_factor: float  # share of a step left for work that grows with the load
+    base_s: float  # time to first token besides prefill and waiting: overhead and one step
+    hold_s: tuple[float, ...]  # time in a slot
+    prefill_s: tuple[float, ...]  # prefill work of the mean prompt
+    longest_s: tuple[float, ...]  # prefill work of the longest prompt
+    decode_s: tuple[float, ...]  # decode work
+
+
+@dataclass(frozen=True)
 class OperatingPoint:
     """A replica of one service's model on one system in one configuration, run so that TPOT <= tpot_s.
 
     ``use[r][b]`` is the share of one replica's resource ``resources[r]`` taken by one request per second
-    of length bucket ``b`` (unit: replicas per request/s). ``ttft_s[b]`` is the time to first token
-    including the permitted wait; ``late[promise][b]`` tells whether bucket b would break that promise.
-    ``lines`` under-estimate the safe load of a pool of R replicas.
+    of length bucket ``b`` (unit: replicas per request/s). ``lines`` under-estimate the safe load of a pool
+    of R replicas: the load at which the service's own mix keeps its promises. ``ttft_s[b]`` and
+    ``end_to_end_s[b]`` are times at that load without waiting, for the longest request of the bucket;
+    ``late[promise][b]`` tells whether they break the promise, the sites' round trip included.
+    ``sites`` names the sites it was made for (their round trips count against the promises).
     """
 
     id: str
@@ -52,7 +67,7 @@ class OperatingPoint:
     placement: str
     batch: int
     tpot_s: float
-    wait_s: float
+    wait_s: float  # wait that the longest promise leaves (0: none depends on waiting)
     resources: tuple[str, ...]
     use: tuple[tuple[float, ...], ...]
     ttft_s: tuple[float, ...]
@@ -67,6 +82,8 @@ class OperatingPoint:
     evidence: str
     spread: float  # 80 % half-width as a factor on throughput
     profile: str = ""  # id of the measured profile, if it is one
+    sites: tuple[str, ...] = ()  # empty: all
+    queue: QueueFacts | None = None
 
     @property
     def tokens_per_s_per_user(self) -> float:

@@ -56,13 +56,14 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
             slots,
             mix.mean_output * tau,
             wait,
-            (1 - service.levels.ttft_percentile) / 2,
+            1 - service.levels.ttft_percentile,
             service.demand.cv2,
             1.0,
         )
+    ends = first_token + mix.output_max * tau
     full = tuple(True for _ in service.lengths)
     return OperatingPoint(
-        id=f"{service.name}/{profile.system}/{profile.id}",
+        id=f"{service.name}/{profile.system}/{profile.id}{setting.suffix}",
         service=service.name,
         model=setting.model.id,
         system=profile.system,
@@ -75,10 +76,15 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
         tpot_s=tau,
         wait_s=wait,
         resources=("slots",),
-        use=(tuple(float(o / total) for o in mix.output),),
-        ttft_s=tuple(first_token + wait for _ in service.lengths),
-        end_to_end_s=tuple(float(first_token + wait + o * tau) for o in mix.output_max),
-        late={},
+        use=(tuple(float(np.nextafter(o / total, 0.0)) for o in mix.output),),  # the total itself fits
+        ttft_s=tuple(first_token for _ in service.lengths),
+        end_to_end_s=tuple(float(v) for v in ends),
+        late={}
+        if service.levels.end_to_end_s is None
+        else {
+            "end_to_end": tuple(bool(v + setting.round_trip_s > service.levels.end_to_end_s) for v in ends)
+        },
+        sites=setting.sites,
         serves=full,
         lines=lines,
         kv_bytes=tuple(0.0 for _ in service.lengths),

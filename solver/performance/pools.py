@@ -106,9 +106,10 @@ def safe_shares(
 ) -> Floats:
     """Largest share of full capacity at which :func:`late_share` is at most ``miss`` (kinds x sizes).
 
-    Never falls as the pool grows; 0 where even an idle pool is too slow.
+    Never falls as the pool grows; 0 where even an idle pool is too slow. ``sizes`` has one value per
+    column, or is a column with one value per kind.
     """
-    shape = (len(kinds.slots), len(sizes))
+    shape = np.broadcast_shapes((len(kinds.slots), 1), np.shape(sizes))
     low = np.zeros(shape)
     high = np.broadcast_to(np.asarray(ceiling, dtype=np.float64).reshape(-1, 1), shape).copy()
     for _ in range(_BISECTIONS):

@@ -110,41 +110,36 @@ def routes(problem: Problem, program: Program, routing: Routing) -> tuple[Route,
     names = {"s": "standing", "e": "elastic"}
     found: list[Route] = []
     for key, column in program.family("x"):
-        p, i, mode, b, t = (key[1], key[2], str(key[3]), int(str(key[4])), int(str(key[5])))
-        point = problem.points[int(str(p))]
-        share = _share(problem, routing, column, point.service, b, t)
-        if share > 0:
-            found.append(
-                Route(
-                    service=point.service,
-                    bucket=b,
-                    period=t,
-                    target=point.id,
-                    site=problem.sites[int(str(i))].name,
-                    mode=names[mode],
-                    share=str(share),
-                )
-            )
+        point = problem.points[int(str(key[1]))]
+        site = problem.sites[int(str(key[2]))].name
+        group, t = int(str(key[4])), int(str(key[5]))
+        found += _class_routes(
+            problem, routing, column, point.service, group, t, point.id, site, names[str(key[3])]
+        )
     for key, column in program.family("a"):
-        api, b, t = problem.apis[int(str(key[1]))], int(str(key[2])), int(str(key[3]))
-        share = _share(problem, routing, column, api.service, b, t)
-        if share > 0:
-            found.append(
-                Route(
-                    service=api.service,
-                    bucket=b,
-                    period=t,
-                    target=api.id,
-                    site="",
-                    mode="api",
-                    share=str(share),
-                )
-            )
+        api, group, t = problem.apis[int(str(key[1]))], int(str(key[2])), int(str(key[3]))
+        found += _class_routes(problem, routing, column, api.service, group, t, api.id, "", "api")
     return tuple(sorted(found, key=lambda r: (r.service, r.period, r.bucket, r.target, r.site, r.mode)))
 
 
-def _share(problem: Problem, routing: Routing, column: int, service: str, b: int, t: int) -> Fraction:
+def _class_routes(
+    problem: Problem,
+    routing: Routing,
+    column: int,
+    service: str,
+    group: int,
+    t: int,
+    target: str,
+    site: str,
+    mode: str,
+) -> list[Route]:
+    """One route for each bucket of a length class, all with the class's share."""
     amount = routing.traffic.get(column, Fraction(0))
-    if amount == 0:
-        return amount
-    return amount / Fraction(traffic(problem, problem.service_index(service), b, t))
+    if amount <= 0:
+        return []
+    k = problem.service_index(service)
+    share = str(amount / Fraction(traffic(problem, k, group, t)))
+    return [
+        Route(service=service, bucket=b, period=t, target=target, site=site, mode=mode, share=share)
+        for b in problem.classes[k][group]
+    ]

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from solver.formulation.model import Program, Row
 
-DENOMINATOR = 10**9
+DENOMINATOR = 10**12
+#: Fullest use of a resource that is tried first: the rest carries the rounding of the shares.
+ROOM = 1 - 1e-8
 COUPLED = ("endurance", "budget")
 
 
@@ -104,15 +106,25 @@ def _solve_block(
     money = np.array([costs.get(c, 0.0) for c in columns] + [0.0])
     upper, limits = matrix("<=")
     equal, totals = matrix("==")
-    bounds = [(0.0, None)] * slack + [(0.0, 1.0)]
     balance = np.zeros(slack + 1)
     balance[slack] = 1.0
     scale = max(float(np.abs(money).max()), 1e-12)
     objective = balance if not money.any() else money / scale + 1e-7 * balance
-    found = linprog(objective, upper, limits, equal, totals, bounds=bounds, method="highs-ds")
-    if found.status != 0:
-        raise RepairFailed(found.message)
-    return _rounded(rows, columns, position, found.x), float(found.x[slack])
+    for fullest in (ROOM, 1.0):
+        bounds = [(0.0, None)] * slack + [(0.0, fullest)]
+        found = linprog(
+            objective,
+            upper,
+            limits,
+            equal,
+            totals,
+            bounds=bounds,
+            method="highs-ds",
+            options={"primal_feasibility_tolerance": 1e-10},
+        )
+        if found.status == 0:
+            return _rounded(rows, columns, position, found.x), float(found.x[slack])
+    raise RepairFailed(found.message)
 
 
 def _rounded(
@@ -126,7 +138,7 @@ def _rounded(
         total = Fraction(row.rhs)
         parts = {c: x[position[c]] / row.rhs for c, _ in row.terms}
         shares = {
-            c: Fraction(round(v * DENOMINATOR), DENOMINATOR) if v > 1e-8 else Fraction(0)
+            c: Fraction(round(v * DENOMINATOR), DENOMINATOR) if v > 1e-9 else Fraction(0)
             for c, v in parts.items()
         }
         largest = max(shares, key=lambda c: shares[c])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
@@ -26,7 +28,7 @@ def demand(problem: Problem, program: Program) -> None:
         terms.setdefault((k, int(str(b)), int(str(t))), {})[column] = 1.0
     for k, service in enumerate(problem.services):
         for t, period in enumerate(problem.periods):
-            for b in range(len(service.lengths)):
+            for b in range(len(problem.classes[k])):
                 load = traffic(problem, k, b, t)
                 if load <= 0:
                     continue
@@ -38,7 +40,7 @@ def demand(problem: Problem, program: Program) -> None:
                     load,
                     unit="peaks of the service",
                     statement=f"services.{k}.demand",
-                    sentence=f"{service.name}: bucket {b} of the requests is served in {period.label}",
+                    sentence=f"{service.name}: length class {b} of the requests is served in {period.label}",
                 )
 
 
@@ -61,7 +63,7 @@ def capacity(problem: Problem, program: Program) -> None:
         peak = problem.peak_rps(k)
         supply = _pool_capacity(problem, program, p, i, mode, t)
         for r, resource in enumerate(point.resources):
-            terms = {c: max(point.use[r][b] * peak, LEAST_LOAD) for b, c in columns.items()}
+            terms = {c: max(problem.mean(k, g, point.use[r]) * peak, LEAST_LOAD) for g, c in columns.items()}
             program.row(
                 f"capacity[{point.id},{problem.sites[i].name},{resource},{problem.periods[t].label}]",
                 "capacity",
@@ -133,16 +135,16 @@ def pool_size(problem: Problem, program: Program) -> None:
 def promise(problem: Problem, program: Program) -> None:
     """Each latency promise holds for a share q of the requests in every period.
 
-    sum over (p,i,m,b) late x[p,i,m,b,t] + sum over (j,b) late a[j,b,t] <= (1 - q') sum_b d[k,b,t].
-    A pair (point, bucket) is late if prefill, permitted wait and network round trip exceed the promise;
-    q' = (1 + q) / 2 where a wait can exceed its permitted value too (the union bound splits the misses
-    between lengths and waits), else q.
+    sum over (p,i,m,b) late x[p,i,m,b,t] + sum over (j,b) late a[j,b,t] <= (1 - q) sum_b d[k,b,t].
+    A pair (point, bucket) is late if prefill and network round trip alone exceed the promise.
+    Waits are held by the capacity lines, which count both; the check recomputes the late share of every
+    pool at its own rate and mix, and the solve is repeated with smaller lines where it is too high.
     """
     for k, service in enumerate(problem.services):
         for name, field, share in promises(problem, k):
             for t, period in enumerate(problem.periods):
                 terms = late_terms(problem, program, k, name, t)
-                total = sum(traffic(problem, k, b, t) for b in range(len(service.lengths)))
+                total = sum(traffic(problem, k, g, t) for g in range(len(problem.classes[k])))
                 if terms:
                     program.row(
                         f"promise[{service.name},{name},{period.label}]",
@@ -160,33 +162,39 @@ def promises(problem: Problem, k: int) -> list[tuple[str, str, float]]:
     """(promise, field of the workload, share of requests whose length may make them late)."""
     levels, found = problem.services[k].levels, []
     if levels.ttft_ms is not None:
-        found.append(("ttft", "ttft_ms", (1 - levels.ttft_percentile) / 2))
+        found.append(("ttft", "ttft_ms", 1 - levels.ttft_percentile))
     if levels.end_to_end_s is not None:
-        found.append(("end_to_end", "end_to_end_s", (1 - levels.end_to_end_percentile) / 2))
+        found.append(("end_to_end", "end_to_end_s", 1 - levels.end_to_end_percentile))
     return found
 
 
 def late_terms(problem: Problem, program: Program, k: int, name: str, t: int) -> dict[int, float]:
     """Columns of late traffic of service k in period t."""
-    service, terms = problem.services[k], {}
-    limit = {"ttft": (service.levels.ttft_ms or 0) / 1e3, "end_to_end": service.levels.end_to_end_s or 0.0}
+    service = problem.services[k]
+    terms: dict[int, float] = {}
     for p, point in enumerate(problem.points):
         if point.service != service.name:
             continue
-        seconds = point.ttft_s if name == "ttft" else point.end_to_end_s
-        for i, site in enumerate(problem.sites):
-            for mode in ("s", "e"):
-                for b, value in enumerate(seconds):
-                    column = program.find("x", p, i, mode, b, t)
-                    if column is not None and value + site.round_trip_ms / 1e3 > limit[name]:
-                        terms[column] = 1.0
+        for g in range(len(problem.classes[k])):
+            late = _late_share(problem, k, g, point.late.get(name, ()))
+            for i in range(len(problem.sites)):
+                for mode in ("s", "e"):
+                    column = program.find("x", p, i, mode, g, t)
+                    if column is not None and late:
+                        terms[column] = late
     for j, api in enumerate(problem.apis):
         if api.service == service.name:
-            for b, late in enumerate(api.late.get(name, ())):
-                column = program.find("a", j, b, t)
+            for g in range(len(problem.classes[k])):
+                late = _late_share(problem, k, g, api.late.get(name, ()))
+                column = program.find("a", j, g, t)
                 if column is not None and late:
-                    terms[column] = 1.0
+                    terms[column] = late
     return terms
+
+
+def _late_share(problem: Problem, k: int, g: int, late: Sequence[bool]) -> float:
+    """Share of a length class that is late."""
+    return problem.mean(k, g, [float(flag) for flag in late]) if late else 0.0
 
 
 @family("api_limits", "sum_b w[b] lambda_k a[j,b,t] <= limit_j   (requests/s and tokens/s)")
@@ -199,13 +207,15 @@ def api_limits(problem: Problem, program: Program) -> None:
         k = problem.service_index(api.service)
         peak = problem.peak_rps(k)
         for t, period in enumerate(problem.periods):
-            columns = {b: c for b in range(len(api.serves)) if (c := program.find("a", j, b, t)) is not None}
+            columns = {
+                g: c for g in range(len(problem.classes[k])) if (c := program.find("a", j, g, t)) is not None
+            }
             limits = (
                 ("requests/s", api.requests_per_s_limit, dict.fromkeys(columns.values(), peak)),
                 (
                     "ktok/s",
                     None if api.tokens_per_s_limit is None else api.tokens_per_s_limit / 1e3,
-                    {c: api.tokens[b] * peak / 1e3 for b, c in columns.items()},
+                    {c: problem.mean(k, g, api.tokens) * peak / 1e3 for g, c in columns.items()},
                 ),
             )
             for unit, limit, terms in limits:

@@ -32,8 +32,9 @@ def endurance(problem: Problem, program: Program) -> None:
                 for t, period in enumerate(problem.periods):
                     if period.epoch != e:
                         continue
-                    for b, kv_bytes in enumerate(point.kv_bytes):
-                        column = program.find("x", p, i, "s", b, t)
+                    for g in range(len(problem.classes[k])):
+                        kv_bytes = problem.mean(k, g, point.kv_bytes)
+                        column = program.find("x", p, i, "s", g, t)
                         if column is not None:
                             written = kv_bytes * problem.peak_rps(k) * 3600 * period.hours
                             terms[column] = max(written / point.wear.kv_bytes_budget, LEAST_LOAD)
