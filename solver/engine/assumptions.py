@@ -45,7 +45,11 @@ def assumptions(
                     unit="x prediction",
                     low=1 / point.spread,
                     high=point.spread,
-                    evidence="measured" if point.profile else "derived",
+                    evidence=(
+                        catalog.profiles[point.profile].output_tok_s_total.evidence
+                        if point.profile
+                        else "derived"
+                    ),
                     source=point.evidence,
                     date="",
                     cost_share=0.0,
