@@ -10,7 +10,7 @@ import pytest
 from verify_fixture import API, GPU, NVM, Asked, asked, large, line
 
 from solver.domain.workload import Demand, Money, WorkloadOffer
-from solver.operating_points.point import Wear
+from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
 from solver.verify import CHECKS
 
@@ -462,3 +462,38 @@ def test_the_check_takes_less_than_half_a_second_for_a_day_of_hours() -> None:
     start = process_time()
     assert question.verdict().failures == ()
     assert process_time() - start < 0.5
+
+
+def queued(a: Asked, cv2: float = 1.0) -> Asked:
+    """The paper case with queue facts for gpu: 8 slots a replica, a slot held 0.5 s or 0.7 s."""
+    facts = QueueFacts(
+        slots=8.0, time_factor=1.0, base_s=0.1, hold_s=(0.5, 0.7), prefill_s=(0.05, 0.1),
+        longest_s=(0.1, 0.2), decode_s=(0.01, 0.02),
+    )  # fmt: skip
+    chat = next(s for s in a.workload.services if s.name == "chat")
+    demand = chat.demand.model_copy(update={"cv2": cv2})
+    return a.with_service("chat", demand=demand).with_point(GPU, queue=facts)
+
+
+def test_waits_count_against_the_promise() -> None:
+    """At 7 requests/s 4 replicas with 32 slots hold 3.7 requests: hardly any wait; in bursts many do."""
+    roomy = queued(only_bought().with_levels(ttft_percentile=0.9, end_to_end_percentile=0.9))
+    assert roomy.failing() == set()
+    assert queued(roomy, cv2=1000.0).failing() == {"promise"}
+    slow = replace(roomy.points[GPU].queue, base_s=0.95)  # type: ignore[type-var]
+    assert roomy.with_point(GPU, queue=slow).failing() == {"promise"}
+
+
+def test_the_order_of_services_and_lengths_in_the_workload_does_not_matter() -> None:
+    a = queued(asked())
+    services = tuple(s.model_copy(update={"lengths": s.lengths[::-1]}) for s in reversed(a.workload.services))
+    assert a.with_workload(services=services).verdict() == a.verdict()
+
+
+def test_an_epoch_of_growing_demand_ends_with_its_year() -> None:
+    """With the rates of its start, an epoch of two years would serve too little in its second year."""
+    a = asked().with_plan(epochs=((0.0, 2.0), (2.0, 3.0)))
+    a = a.with_workload(horizon=a.workload.horizon.model_copy(update={"years": 3.0}))
+    assert "epoch 1 spans more than one year of growing demand" in [
+        f.message for f in a.verdict().failures if f.check == "hours"
+    ]

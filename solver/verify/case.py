@@ -55,8 +55,17 @@ class Case:
 
     @cached_property
     def services(self) -> tuple[Service, ...]:
-        """Services by name: the order of rates in a plan."""
-        return tuple(sorted(self.workload.services, key=lambda s: s.name))
+        """Services by name, lengths by prompt, output and share: the order of rates and buckets in a plan."""
+        return tuple(
+            s.model_copy(
+                update={
+                    "lengths": tuple(
+                        sorted(s.lengths, key=lambda b: (b.prompt_tokens, b.output_tokens, b.share))
+                    )
+                }
+            )
+            for s in sorted(self.workload.services, key=lambda s: s.name)
+        )
 
     @cached_property
     def order(self) -> dict[str, int]:
@@ -65,11 +74,8 @@ class Case:
 
     @cached_property
     def buckets(self) -> tuple[tuple[LengthBucket, ...], ...]:
-        """Length buckets of each service, by prompt, output and share: the order of buckets in a plan."""
-        return tuple(
-            tuple(sorted(s.lengths, key=lambda b: (b.prompt_tokens, b.output_tokens, b.share)))
-            for s in self.services
-        )
+        """Length buckets of each service."""
+        return tuple(s.lengths for s in self.services)
 
     @cached_property
     def weights(self) -> tuple[tuple[Fraction, ...], ...]:
@@ -133,6 +139,10 @@ class Case:
         """The pool that serves a target in a period."""
         when = period if target.mode == "elastic" else self.periods[period].epoch
         return self.pools.get((target, when))
+
+    def label(self, period: int) -> str:
+        """The words for a period."""
+        return self.periods[period].label or f"period {period}"
 
     def server(self, target: Target) -> OperatingPoint | ApiPoint:
         """The operating point or API behind a target."""

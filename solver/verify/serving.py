@@ -1,4 +1,4 @@
-"""Checks about the traffic: all hours, all requests, within the pools' capacity, in time."""
+"""Checks about the traffic: all hours, all requests, within the capacity of pools, APIs and memories."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.performance.queueing import Line
 from solver.plan.plan import Pool
 from solver.verify.case import Case, Target
-from solver.verify.exact import ROUNDING, exceeds, show, written
+from solver.verify.exact import INSTANT, ROUNDING, show, written
+from solver.verify.form import COMMITTED, HOURLY
 from solver.verify.registry import Broken, check
 
 
@@ -32,7 +33,7 @@ def hours(case: Case) -> Iterator[Broken]:
     for n, span in enumerate(case.epochs):
         if span.start != at:
             yield Broken(f"epoch {n + 1} starts at {show(span.start)} years, not {show(at)}")
-        if grows and span.end > floor(span.start) + 1:
+        if grows and span.end > floor(span.start + INSTANT) + 1 + INSTANT:
             yield Broken(f"epoch {n + 1} spans more than one year of growing demand")
         at = span.end
     for what, years in (("the epochs end", at), ("the plan ends", written(case.plan.horizon_years))):
@@ -72,7 +73,7 @@ def demand(case: Case) -> Iterator[Broken]:
             if target.mode != "api":
                 pool = case.pool(target, t)
                 if pool is None or pool.replicas < 1:
-                    yield Broken(f"{target.id}: no {target.mode} pool at {target.site} in {_label(case, t)}")
+                    yield Broken(f"{target.id}: no {target.mode} pool at {target.site} in {case.label(t)}")
             for b, share in buckets.items():
                 totals[k, b, t] += share
                 if not server.serves[b]:
@@ -86,12 +87,14 @@ def demand(case: Case) -> Iterator[Broken]:
 
 
 def _refused(service: Service, server: OperatingPoint | ApiPoint, target: Target) -> str | None:
-    ways = {"api": {"api"}, "elastic": {"rent"}, "standing": {"buy", "rent"}}[target.mode]
+    ways = {"api": {"api"}, "elastic": set(HOURLY), "standing": {*COMMITTED, *HOURLY}}[target.mode]
     if not ways & set(service.acquisitions):
         return f"{service.name} does not permit {' or '.join(sorted(ways))}"
     if isinstance(server, OperatingPoint):
         if server.model != service.model:
             return f"{service.name} asks for {service.model}, not {server.model}"
+        if server.sites and target.site not in server.sites:
+            return f"it keeps its promises at {', '.join(server.sites)} only, not at {target.site}"
         if server.weight_precision not in service.precisions:
             return f"{service.name} does not permit {server.weight_precision} weights"
     return None
@@ -99,7 +102,7 @@ def _refused(service: Service, server: OperatingPoint | ApiPoint, target: Target
 
 @check("capacity", "sum_b use[r,b] share[b,t] weight[b] rate[t] <= slope R + intercept for each resource r")
 def capacity(case: Case) -> Iterator[Broken]:
-    """No resource of a pool is used beyond its safe load, without any tolerance.
+    """No resource of a pool is used beyond its safe load (up to the last digits of the physics floats).
 
     sum_b use[r,b] share[b,t] weight[b] rate[k,t] <= slope R + intercept, for each pool, resource r and
     period t; R counts replicas without spares; use is in replicas per request/s.
@@ -117,14 +120,14 @@ def capacity(case: Case) -> Iterator[Broken]:
             if pool is None or not rate:  # a missing pool breaks the demand check
                 continue
             limit = safe_load(point.lines[pool.line], pool)
-            bound = limit / rate
+            bound = limit * (1 + ROUNDING) / rate
             shares, scale = _integers(list(buckets.values()))
             for resource, (need, unit) in zip(point.resources, needs, strict=True):
                 load = sum(need[b] * share for b, share in zip(buckets, shares, strict=True))
                 if load * bound.denominator > bound.numerator * scale * unit:
                     used = Fraction(load, scale * unit) * rate
                     yield Broken(
-                        f"{target.id} at {target.site} in {_label(case, t)}: {resource} of "
+                        f"{target.id} at {target.site} in {case.label(t)}: {resource} of "
                         f"{show(used)} replicas is used, {show(limit)} is safe",
                         used - limit,
                     )
@@ -171,62 +174,6 @@ def pool_size(case: Case) -> Iterator[Broken]:
         seen.add(key)
 
 
-@check("promise", "late requests <= (1 - q) / 2 of all, per promise and period; TPOT of each used target")
-def promise(case: Case) -> Iterator[Broken]:
-    """Each latency promise holds.
-
-    TTFT and end to end: in each period the requests whose length alone makes them late at their target
-    are at most (1 - q) / 2 of the service's requests; the other half of the permitted misses is for the
-    waits, which the capacity lines hold. TPOT: no target in use streams more slowly than promised.
-    """
-    late: dict[tuple[int, str, int], Fraction] = defaultdict(Fraction)
-    for target, stream in case.streams.items():
-        k = case.order[case.server(target).service]
-        levels = case.services[k].levels
-        tpot = case.server(target).tpot_s
-        if levels.tpot_ms is not None and exceeds(tpot, written(levels.tpot_ms) / 1000):
-            over = Fraction(tpot) * 1000 - written(levels.tpot_ms)
-            yield Broken(f"{target.id}: TPOT is {tpot * 1e3:g} of {levels.tpot_ms:g} ms", over)
-        for name, tardy in late_buckets(case, target, k).items():
-            for t, buckets in stream.items() if any(tardy) else ():
-                late[k, name, t] += sum(case.weights[k][b] * s for b, s in buckets.items() if tardy[b])
-    for (k, name, t), share in late.items():
-        levels, total = case.services[k].levels, sum(case.weights[k])
-        percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
-        permitted = (1 - written(percentile)) / 2 * total
-        if share > permitted and case.periods[t].rates[k] > 0:
-            message = (f"{case.services[k].name} in {_label(case, t)}: {show(share / total * 100)} % of the "
-                       f"requests are late ({name}), {show(permitted / total * 100)} % may be")  # fmt: skip
-            yield Broken(message, share - permitted)
-
-
-def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
-    """For each promise of service k: which length buckets are late at a target, network included."""
-    levels, server = case.services[k].levels, case.server(target)
-    if isinstance(server, ApiPoint):
-        trip = Fraction(0)
-        first: list[float] = [server.ttft_s] * len(case.buckets[k])
-        last = [server.ttft_s + b.output_max * server.tpot_s for b in case.buckets[k]]
-    else:
-        trip = written(case.sites[target.site].round_trip_ms) / 1000
-        first, last = list(server.ttft_s), list(server.end_to_end_s)
-    found = {}
-    for name, seconds, promised in (
-        ("ttft", first, None if levels.ttft_ms is None else written(levels.ttft_ms) / 1000),
-        ("end_to_end", last, None if levels.end_to_end_s is None else written(levels.end_to_end_s)),
-    ):
-        if promised is not None:
-            flags = server.late.get(name) or [False] * len(seconds)
-            found[name] = [
-                flag or _late(value, trip, promised) for flag, value in zip(flags, seconds, strict=True)
-            ]
-    return found
-
-
-def _late(seconds: float, trip: Fraction, promised: Fraction) -> bool:
-    return seconds == float("inf") or Fraction(seconds) + trip > promised * (1 + ROUNDING)
-
-
 @check("api_limits", "sum_b share[b,t] weight[b] rate[t] (tokens[b]) <= requests/s (tokens/s) of each API")
 def api_limits(case: Case) -> Iterator[Broken]:
     """A provider's rate limits hold for all services together that use the API, in each period."""
@@ -251,7 +198,7 @@ def api_limits(case: Case) -> Iterator[Broken]:
         for (name, t), amount in used.items():
             limit: float | None = getattr(limits[name], field)
             if limit is not None and amount > Fraction(limit):
-                message = f"{name} in {_label(case, t)}: {show(amount)} of {limit:g} {what}"
+                message = f"{name} in {case.label(t)}: {show(amount)} of {limit:g} {what}"
                 yield Broken(message, amount - Fraction(limit))
 
 
@@ -289,7 +236,3 @@ def endurance(case: Case) -> Iterator[Broken]:
                     f"{target.id} at {target.site}, epoch {e + 1}: {show(amount)} of {show(budget)} bytes"
                 )
                 yield Broken(message, amount - budget)
-
-
-def _label(case: Case, period: int) -> str:
-    return case.periods[period].label or f"period {period}"

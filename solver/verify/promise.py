@@ -1,0 +1,100 @@
+"""The check of the service levels: time to first token, time per output token, end to end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from math import isfinite
+
+import numpy as np
+
+from solver.operating_points.lateness import late_rate, limits_of
+from solver.operating_points.point import ApiPoint
+from solver.verify.case import Case, Target
+from solver.verify.exact import INFINITE, ROUNDING, exceeds, show, written
+from solver.verify.registry import Broken, check
+
+#: Relative room for the floats of the waiting model at a pool that is used to its very line.
+WAITING = Fraction(1, 10**6)
+
+
+@check("promise", "late requests <= (1 - q) of all, per promise and period; TPOT of each used target")
+def promise(case: Case) -> Iterator[Broken]:
+    """Each latency promise holds.
+
+    TTFT and end to end: in each period the requests that are late at their target are at most (1 - q) of
+    the service's requests. Late are those whose length alone makes them late and, at targets that state
+    what their queues see, the share that waits too long at the pool's own replicas, rate and mix of
+    lengths (floats; solver.operating_points.lateness). TPOT: no target streams more slowly than promised.
+    """
+    late: dict[tuple[int, str, int], Fraction] = defaultdict(Fraction)
+    for target, stream in case.streams.items():
+        k = case.order[case.server(target).service]
+        levels = case.services[k].levels
+        tpot = case.server(target).tpot_s
+        if levels.tpot_ms is not None and exceeds(tpot, written(levels.tpot_ms) / 1000):
+            over = Fraction(tpot) * 1000 - written(levels.tpot_ms)
+            yield Broken(f"{target.id}: TPOT is {tpot * 1e3:g} of {levels.tpot_ms:g} ms", over)
+        for name, tardy in late_buckets(case, target, k).items():
+            for t, buckets in stream.items():
+                long = sum((case.weights[k][b] * s for b, s in buckets.items() if tardy[b]), Fraction(0))
+                late[k, name, t] += max(long, waiting(case, target, k, name, t, buckets))
+    for (k, name, t), share in late.items():
+        levels, total = case.services[k].levels, sum(case.weights[k])
+        percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
+        permitted = (1 - written(percentile)) * total * (1 + WAITING)
+        if share > permitted and case.periods[t].rates[k] > 0:
+            message = (f"{case.services[k].name} in {case.label(t)}: {show(share / total * 100)} % of the "
+                       f"requests are late ({name}), {show(permitted / total * 100)} % may be")  # fmt: skip
+            yield Broken(message, share - permitted)
+
+
+def waiting(
+    case: Case, target: Target, k: int, name: str, t: int, buckets: Mapping[int, Fraction]
+) -> Fraction:
+    """Share of a service's requests that come too late at a target, waits included (0 for APIs)."""
+    server = case.server(target)
+    rate = float(case.periods[t].rates[k])
+    if isinstance(server, ApiPoint) or server.queue is None or rate <= 0:
+        return Fraction(0)
+    pool = case.pool(target, t)
+    replicas = pool.replicas if pool else 0
+    rates = np.zeros(len(case.buckets[k]))
+    for b, share in buckets.items():
+        rates[b] = float(case.weights[k][b] * share) * rate
+    trip = case.sites[target.site].round_trip_ms / 1e3
+    limit, _miss = limits_of(case.services[k], server, trip)[name]
+    try:
+        with np.errstate(all="ignore"):
+            late = late_rate(server, max(replicas, 1), rates, limit, case.services[k].demand.cv2) / rate
+    except ZeroDivisionError:
+        late = INFINITE
+    return Fraction(late) if isfinite(late) else Fraction(1)  # absurd figures of a damaged plan: all late
+
+
+def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
+    """For each promise of service k: which length buckets are late at a target, network included."""
+    levels, server = case.services[k].levels, case.server(target)
+    if isinstance(server, ApiPoint):
+        trip = Fraction(0)
+        first: list[float] = [server.ttft_s] * len(case.buckets[k])
+        last = [server.ttft_s + b.output_max * server.tpot_s for b in case.buckets[k]]
+    else:
+        trip = written(case.sites[target.site].round_trip_ms) / 1000
+        first, last = list(server.ttft_s), list(server.end_to_end_s)
+    found = {}
+    for name, seconds, promised in (
+        ("ttft", first, None if levels.ttft_ms is None else written(levels.ttft_ms) / 1000),
+        ("end_to_end", last, None if levels.end_to_end_s is None else written(levels.end_to_end_s)),
+    ):
+        if promised is not None:
+            flags = server.late.get(name) or [False] * len(seconds)
+            found[name] = [
+                flag or _late(value, trip, promised) for flag, value in zip(flags, seconds, strict=True)
+            ]
+    return found
+
+
+def _late(seconds: float, trip: Fraction, promised: Fraction) -> bool:
+    return seconds == float("inf") or Fraction(seconds) + trip > promised * (1 + ROUNDING)
