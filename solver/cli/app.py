@@ -26,6 +26,7 @@ COMMANDS = {
     "solve": "solver.cli.solve:solve",
     "explain": "solver.cli.solve:explain",
     "verify": "solver.cli.solve:verify",
+    "alternatives": "solver.cli.alternatives:alternatives",
     "sensitivity": "solver.cli.sensitivity:sensitivity",
     "whatif": "solver.cli.whatif:whatif",
     "ask": "solver.cli.whatif:ask",

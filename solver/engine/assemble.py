@@ -59,7 +59,7 @@ def assemble(
         usd_per_m_output_tokens=total / output * 1e6 if output else 0.0,
         usd_per_m_tokens=total / tokens * 1e6 if tokens else 0.0,
         power_kw=_power(problem, bought),
-        notes=prepared.notes,
+        notes=prepared.notes + tuple(row.sentence for row in program.rows if row.family == "goal"),
         assumptions=assumptions(catalog, prepared, bought, paths, total),
         provenance={
             "solver": __version__,

@@ -20,6 +20,7 @@ from solver.errors import (
     VerificationFailed,
 )
 from solver.formulation.build import build_program
+from solver.formulation.goals import goal_terms, hold_goal
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.references import resolve_references
@@ -131,6 +132,8 @@ def _solved(
     last: RepairFailed | None = None
     for safety in SAFETY:
         program = build_program(prepared.problem)
+        if prepared.problem.workload.objective != "cost":
+            reach_goal(loaded, prepared, program, request)
         model = HighsModel(tightened(program, safety))
         outcome = model.solve(request.gap, request.time_limit_s)
         raise_unless_point(outcome, loaded, prepared)
@@ -140,6 +143,15 @@ def _solved(
         except RepairFailed as failure:
             last = failure
     raise VerificationFailed(f"no exact routing for the solver's whole numbers: {last}")
+
+
+def reach_goal(loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request) -> None:
+    """Solve for the workload's goal (least power or carbon) and hold it while the cost is minimised."""
+    goal = prepared.problem.workload.objective
+    terms = goal_terms(prepared.problem, program)
+    outcome = HighsModel(program, terms).solve(request.gap, request.time_limit_s)
+    raise_unless_point(outcome, loaded, prepared)
+    hold_goal(program, terms, outcome.objective, goal)
 
 
 def exit_code(plan: Plan) -> ExitCode:

@@ -19,6 +19,10 @@ class Column:
     high: float
     integer: bool
 
+    def shut(self) -> Column:
+        """The column fixed at nothing."""
+        return Column(self.name, 0.0, 0.0, self.integer)
+
 
 @dataclass(frozen=True)
 class Row:

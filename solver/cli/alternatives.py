@@ -1,0 +1,51 @@
+"""``solver alternatives``: fleets of other make-up that cost nearly as little."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def alternatives(
+    workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
+    count: Annotated[int, typer.Option(min=1, max=50, help="How many fleets.")] = 5,
+    within: Annotated[float, typer.Option(min=0.0, help="Share above the best, 0.05 = 5 %.")] = 0.10,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a value: path=value, repeatable.")
+    ] = None,
+    time_limit: Annotated[float | None, typer.Option(min=0.0, help="Seconds for each fleet.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The best fleets that differ in the systems they use, each verified."""
+    from solver.engine.near_best import near_best
+    from solver.engine.solve import Request
+    from solver.formulation.prepare import prepare
+    from solver.inputs.catalogs import load_catalog
+    from solver.inputs.references import resolve_references
+    from solver.inputs.workload import apply_overrides, load_workload
+    from solver.paths import find_workload
+    from solver.performance.calibration import load_calibration
+
+    catalog = load_catalog()
+    loaded = resolve_references(
+        apply_overrides(load_workload(find_workload(workload)), changes or []), catalog
+    )
+    prepared = prepare(loaded.workload, catalog, load_calibration())
+    found = near_best(loaded, catalog, prepared, count, within, Request(time_limit_s=time_limit))
+    rows = [
+        {
+            "fleet": item.fleet,
+            "objective_usd": item.plan.objective_usd,
+            "extra_share": item.extra_share,
+            "verified": item.plan.verified,
+        }
+        for item in found
+    ]
+    if as_json:
+        typer.echo(json.dumps({"workload": loaded.workload.name, "fleets": rows}, indent=1))
+        return
+    typer.echo(f"{len(rows)} fleets of different make-up within {within:.0%} of the best:")
+    for row in rows:
+        typer.echo(f"  ${row['objective_usd']:>14,.0f}  +{row['extra_share']:6.1%}  {row['fleet']}")

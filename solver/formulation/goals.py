@@ -1,0 +1,70 @@
+"""Other goals from the same rows: least power or least carbon, and then the least cost at that.
+
+    power    mean kW at the meter:  sum P_s PUE_i (hours in use / hours of the horizon) systems
+    carbon   tonnes over the horizon: the same kWh times the site's carbon intensity
+
+Systems rented elsewhere count with the best site's PUE and carbon intensity. What a token API draws is not
+known, so it cannot be compared and is left out.
+"""
+
+from __future__ import annotations
+
+from solver.domain.workload import HOURS_PER_YEAR
+from solver.errors import UsageError
+from solver.formulation.model import Program
+from solver.formulation.problem import Problem
+
+UNITS = {"power": "kW on average", "carbon": "t CO2e"}
+#: Room left to the second solve, so that a goal reached to the last digit stays reachable.
+SLACK = 1e-6
+
+
+def goal_terms(problem: Problem, program: Program) -> dict[int, float]:
+    """The workload's goal per unit of each column; APIs are shut."""
+    name = problem.workload.objective
+    if name == "carbon" and all(site.carbon_kg_kwh == 0 for site in problem.sites):
+        raise UsageError("objective: carbon needs sites.*.carbon_kg_kwh; no site states it")
+    horizon_hours = HOURS_PER_YEAR * problem.epochs[-1].end_years
+    per_kwh = {"power": 1.0 / horizon_hours, "carbon": 1e-3}[name]
+    terms: dict[int, float] = {}
+    for prefix in ("buy", "hold", "rent"):
+        for key, column in program.family(prefix):
+            o, i, n = (int(str(part)) for part in key[1:])
+            weight = _weight(problem, i if problem.offers[o].on_site else None)
+            kw = problem.systems[problem.offers[o].system].power_typ_kw
+            terms[column] = kw * weight * _hours(problem, prefix, o, n) * per_kwh
+    for _key, column in program.family("a"):
+        program.columns[column] = program.columns[column].shut()
+    return terms
+
+
+def _weight(problem: Problem, site: int | None) -> float:
+    """PUE (times carbon intensity) of a site, or of the best one for systems that stand elsewhere."""
+    sites = problem.sites if site is None else (problem.sites[site],)
+    if problem.workload.objective == "power":
+        return min(s.pue for s in sites)
+    return min(s.pue * s.carbon_kg_kwh for s in sites)
+
+
+def _hours(problem: Problem, prefix: str, o: int, n: int) -> float:
+    """Hours in use within the horizon of one unit of a column."""
+    if prefix == "rent":
+        return problem.periods[n].hours
+    if prefix == "hold":
+        return HOURS_PER_YEAR * problem.epochs[n].years
+    alive = [e for e in range(n, len(problem.epochs)) if problem.alive(problem.offers[o], n, e)]
+    return HOURS_PER_YEAR * sum(problem.epochs[e].years for e in alive)
+
+
+def hold_goal(program: Program, terms: dict[int, float], best: float, goal: str) -> None:
+    """A row that keeps the goal at its best value while the cost is minimised."""
+    program.row(
+        "goal",
+        "goal",
+        terms,
+        "<=",
+        best * (1 + SLACK) + SLACK,
+        unit=UNITS[goal],
+        statement="objective",
+        sentence=f"the fleet takes no more than the least {goal}, {best:,.4g} {UNITS[goal]}",
+    )
