@@ -1,0 +1,226 @@
+"""A Hugging Face ``config.json`` as a catalog model; what the catalog cannot represent is refused by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from solver.domain.catalog import Attention, Model
+from solver.errors import InputError
+
+_TOLERANCE = 0.03  # of the derived against the stored number of parameters
+_UNKNOWN_HYBRIDS = (
+    "hybrid_override_pattern",
+    "mamba_d_state",
+    "ssm_cfg",
+    "linear_num_key_heads",
+    "attn_layer_indices",
+)
+_LOCAL = ("sliding_attention", "chunked_attention")
+
+#: Field of the catalog -> names in config.json, the first that is there counts.
+_NAMES: dict[str, tuple[str, ...]] = {
+    "layers": ("num_hidden_layers", "n_layer", "num_layers"),
+    "hidden": ("hidden_size", "n_embd", "d_model"),
+    "q_heads": ("num_attention_heads", "n_head"),
+    "vocab": ("vocab_size",),
+    "max_context": ("max_position_embeddings", "n_positions"),
+}
+
+
+def read_hf_config(path: Path, model_id: str = "", stored_params_b: float | None = None) -> Model:
+    """The model that ``path`` (config.json) describes.
+
+    ``stored_params_b``: published parameters in billions; default: from ``model.safetensors.index.json``
+    beside the file, where it is. The derived count must agree within 3 %.
+    """
+    config = _load(path)
+    name = model_id or str(config.get("_name_or_path") or config.get("model_type") or path.parent.name)
+    fields = _Reader(str(path), config).fields()
+    from solver.performance.architecture import parameters
+
+    draft = Model(
+        id=name.split("/")[-1].lower(),
+        name=name.split("/")[-1],
+        released=str(config.get("transformers_version", "unknown")),
+        source=f"{path.name} of {name}",
+        date=date.today().isoformat(),
+        total_params_b=1.0,
+        active_params_b=1.0,
+        **fields,
+    )
+    derived = parameters(draft)
+    _check(path, derived.total, stored_params_b or _stored(path, draft))
+    totals = {
+        "total_params_b": round(derived.total / 1e9, 3),
+        "active_params_b": round(derived.active / 1e9, 3),
+    }
+    return draft.model_copy(update={**totals, "released": "unknown"})
+
+
+def model_yaml(model: Model) -> str:
+    """The entry for a catalog file."""
+    import yaml
+
+    content = model.model_dump(exclude_defaults=True, exclude={"id"})
+    return yaml.safe_dump({"models": {model.id: content}}, sort_keys=False, width=110)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError.at(str(path), 0, f"cannot be read: {error}", "give a config.json") from error
+    if not isinstance(config, dict):
+        raise InputError.at(str(path), 1, "is not an object", "give the config.json of a model")
+    inner = config.get("text_config")
+    return {**config, **inner} if isinstance(inner, dict) else config
+
+
+def _stored(path: Path, model: Model) -> float | None:
+    """Billions of parameters in the checkpoint beside the file, for 16-bit checkpoints."""
+    index = path.with_name("model.safetensors.index.json")
+    if not index.is_file() or model.native_precision not in ("bf16", "fp16"):
+        return None
+    try:
+        return float(json.loads(index.read_text(encoding="utf-8"))["metadata"]["total_size"]) / 2e9
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _check(path: Path, derived: float, stored_b: float | None) -> None:
+    if stored_b and abs(derived / 1e9 / stored_b - 1) > _TOLERANCE:
+        problem = f"derives {derived / 1e9:,.2f} billion parameters, but {stored_b:,.2f} are stored"
+        remedy = "the architecture has parts that config.json does not tell; write the model into a catalog"
+        raise InputError.at(str(path), 0, problem, remedy)
+
+
+class _Reader:
+    """Turns configuration keys into catalog fields."""
+
+    def __init__(self, file: str, config: Mapping[str, Any]) -> None:
+        self.file, self.config = file, config
+        for key in _UNKNOWN_HYBRIDS:
+            if key in config:
+                raise self._refuse(f"{key}: state-space or linear-attention layers have no model here")
+        if "linear_attention" in (config.get("layer_types") or ()):
+            raise self._refuse("layer_types holds linear_attention, which has no model here")
+
+    def _refuse(self, problem: str) -> InputError:
+        return InputError.at(self.file, 0, problem, "write the model into a catalog by hand, or measure it")
+
+    def _int(self, *names: str, default: int | None = None) -> int:
+        for name in names:
+            value = self.config.get(name)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            if isinstance(value, list) and value and len(set(value)) == 1 and isinstance(value[0], int):
+                return value[0]
+        if default is None:
+            raise self._refuse(f"{' or '.join(names)} missing")
+        return default
+
+    def fields(self) -> dict[str, Any]:
+        """All architecture fields of :class:`Model`."""
+        found: dict[str, Any] = {
+            field: self._int(*names) for field, names in _NAMES.items() if field != "max_context"
+        }
+        found["max_context"] = self._int(*_NAMES["max_context"], default=0)
+        found["tied_embeddings"] = bool(self.config.get("tie_word_embeddings", False))
+        found["native_precision"] = self._precision()
+        found |= self._attention(found["hidden"], found["q_heads"], found["layers"])
+        found |= self._experts(found["layers"])
+        return found
+
+    def _precision(self) -> str:
+        quant = self.config.get("quantization_config") or {}
+        method = str(quant.get("quant_method", "")) if isinstance(quant, dict) else ""
+        if method:
+            return (
+                "mxfp4 experts + bf16 rest" if method == "mxfp4" else ("fp8" if "fp8" in method else method)
+            )
+        kind = str(self.config.get("torch_dtype") or self.config.get("dtype") or "bfloat16")
+        return {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}.get(
+            kind.removeprefix("torch."), kind
+        )
+
+    def _attention(self, hidden: int, heads: int, layers: int) -> dict[str, Any]:
+        if self.config.get("kv_lora_rank"):
+            return {
+                "attention": "mla",
+                "kv_heads": self._int("num_key_value_heads", default=heads),
+                "q_lora_rank": self._int("q_lora_rank", default=0),
+                "kv_lora_rank": self._int("kv_lora_rank"),
+                "rope_dim": self._int("qk_rope_head_dim"),
+                "qk_nope_dim": self._int("qk_nope_head_dim"),
+                "v_head_dim": self._int("v_head_dim"),
+                "head_dim": self._int("head_dim", default=hidden // heads),
+            }
+        kv = self._int("num_key_value_heads", "num_kv_heads", default=heads)
+        window, local, kind = self._window(layers)
+        attention: Attention = kind if local else ("mha" if kv == heads else "gqa")
+        return {
+            "attention": attention,
+            "kv_heads": kv,
+            "head_dim": self._int("head_dim", default=hidden // heads),
+            "window": window if local else 0,
+            "n_local_layers": local,
+        }
+
+    def _window(self, layers: int) -> tuple[int, int, Attention]:
+        """Window, number of layers that have it, and its kind."""
+        chunk = self.config.get("attention_chunk_size")
+        if chunk:
+            rope = self.config.get("no_rope_layers") or []
+            local = sum(rope) if rope else layers - layers // 4  # every fourth layer sees everything
+            return int(chunk), int(local), "gqa-chunked-mix"
+        window = self.config.get("sliding_window")
+        if not window or self.config.get("use_sliding_window") is False:
+            return 0, 0, "gqa"
+        kinds = self.config.get("layer_types")
+        if kinds:
+            return int(window), sum(k in _LOCAL for k in kinds), "gqa-swa-mix"
+        pattern = self.config.get("sliding_window_pattern")
+        local = layers - layers // int(pattern) if pattern else layers
+        return int(window), local, "gqa-swa-mix"
+
+    def _experts(self, layers: int) -> dict[str, Any]:
+        experts = self._int("n_routed_experts", "num_local_experts", "num_experts", default=0)
+        dense = self._int("intermediate_size_mlp", "intermediate_size", "ffn_dim", "n_inner", default=0)
+        if not experts:
+            if not dense:
+                raise self._refuse("intermediate_size missing")
+            return {"ffn_dim": dense}
+        width = self._int("moe_intermediate_size", "intermediate_size")
+        shared, shared_width = self._shared(width)
+        moe = self._moe_layers(layers)
+        return {
+            "ffn_dim": dense if moe < layers else 0,
+            "n_experts": experts,
+            "top_k": self._int("num_experts_per_tok", "num_experts_per_token", "experts_per_token"),
+            "moe_ffn_dim": width,
+            "n_shared": shared,
+            "shared_ffn_dim": shared_width,
+            "n_moe_layers": moe,
+        }
+
+    def _shared(self, width: int) -> tuple[int, int]:
+        if str(self.config.get("model_type", "")).startswith("llama4"):
+            return 1, width  # one shared expert, not in config.json: transformers, modeling_llama4.py
+        own = self._int("shared_expert_intermediate_size", default=0)
+        if own:
+            return 1, own
+        count = self._int("n_shared_experts", "num_shared_experts", default=0)
+        return count, width if count else 0
+
+    def _moe_layers(self, layers: int) -> int:
+        listed = self.config.get("moe_layers")
+        if isinstance(listed, list) and listed:
+            return len(listed)
+        first = self._int("first_k_dense_replace", default=0)
+        step = self._int("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_freq", default=1)
+        plain = len(self.config.get("mlp_only_layers") or ())
+        return (layers - first) // max(step, 1) - plain
