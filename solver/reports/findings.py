@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solver.reports.curves import draw, text_of
-from solver.reports.escape import csv_cell, json_text, markdown
+from solver.reports.escape import csv_cell, json_text, markdown, xlsx_text
 from solver.reports.files import write_atomically
 from solver.reports.units import dollars
 from solver.sensitivity.findings import Column, Findings, Table
@@ -51,7 +51,7 @@ def render_html(found: Findings) -> str:
 def render_markdown(found: Findings) -> str:
     """The answer, the tables and the notes as GitHub-flavoured Markdown."""
     parts = [f"# {markdown(found.name)}: {markdown(found.kicker)}", markdown(" ".join(found.answer))]
-    for table in found.tables:
+    for table in _readable(found):
         head = "| " + " | ".join(markdown(c.label) for c in table.columns) + " |"
         rule = "|" + "|".join("---" if c.kind == "text" else "---:" for c in table.columns) + "|"
         rows = [
@@ -62,6 +62,10 @@ def render_markdown(found: Findings) -> str:
     if found.notes:
         parts.append("## Notes\n\n" + "\n".join(f"- {markdown(note)}" for note in found.notes))
     return "\n\n".join(parts) + "\n"
+
+
+def _readable(found: Findings) -> list[Table]:
+    return [table for table in found.tables if table.rows and not table.data_only]
 
 
 def _finite(value: Any) -> Any:
@@ -93,16 +97,11 @@ def to_json(found: Findings) -> str:
 
 def write_findings(found: Findings, folder: Path) -> list[Path]:
     """report.html, report.md, findings.json, tables/*.csv and findings.xlsx in ``folder``."""
-    from solver.reports.xlsx import workbook_bytes
-
     files = {
         "report.html": render_html(found).encode(),
         "report.md": render_markdown(found).encode(),
         "findings.json": to_json(found).encode(),
-        "findings.xlsx": workbook_bytes(
-            {"answer": [{"answer": s} for s in found.answer]}
-            | {t.key: records(t) for t in found.tables if t.rows}
-        ),
+        "findings.xlsx": _workbook(found),
     }
     for table in found.tables:
         text = io.StringIO()
@@ -115,6 +114,44 @@ def write_findings(found: Findings, folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
+_FORMATS = {"usd": "$#,##0", "share": "0.0%", "number": "General", "count": "#,##0"}
+
+
+def _workbook(found: Findings) -> bytes:
+    """A sheet with the answer and one per table; text stays text, equal findings give equal bytes."""
+    import datetime
+
+    import xlsxwriter
+
+    target = io.BytesIO()
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(target, {"in_memory": True, **options})
+    book.set_properties({"created": datetime.datetime(2000, 1, 1)})  # not the clock: runs are compared
+    head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
+    formats = {kind: book.add_format({"num_format": code}) for kind, code in _FORMATS.items()}
+    sheet = book.add_worksheet("answer")
+    sheet.set_column(0, 0, 110, book.add_format({"text_wrap": True}))
+    for n, sentence in enumerate((*found.answer, *(f"{name}: {value}" for name, value in found.facts))):
+        sheet.write_string(n, 0, xlsx_text(sentence))
+    for table in found.tables:
+        if not table.rows:
+            continue
+        sheet = book.add_worksheet(table.key)
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
+        for n, column in enumerate(table.columns):
+            sheet.write_string(0, n, xlsx_text(column.label), head)
+            sheet.set_column(n, n, 30 if column.kind == "text" else 16)
+            for line, row in enumerate(table.rows, 1):
+                value = _finite(row[n])
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    sheet.write_number(line, n, value, formats.get(column.kind))
+                elif value is not None:
+                    sheet.write_string(line, n, xlsx_text(value))
+    book.close()
+    return target.getvalue()
+
+
 def print_findings(found: Findings, console: Console) -> None:
     """Answer, facts and tables on the terminal."""
     from rich.table import Table as RichTable
@@ -125,7 +162,7 @@ def print_findings(found: Findings, console: Console) -> None:
     for name, value in found.facts:
         console.print(f"  {plain(name)}: {plain(value)}", markup=False, highlight=False)
     for table in found.tables:
-        if table.key == "assumptions" or not table.rows:
+        if table.key == "assumptions" or table.data_only or not table.rows:
             continue
         shown = RichTable(title=plain(table.title), caption=plain(table.caption), title_justify="left")
         for n, column in enumerate(table.columns):

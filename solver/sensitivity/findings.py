@@ -26,6 +26,7 @@ class Table:
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
+    data_only: bool = False  # for files, not for reading
 
     def records(self) -> list[dict[str, Any]]:
         """One dictionary per row, by column key."""

@@ -145,12 +145,12 @@ def token_weights(problem: Problem, program: Program) -> dict[str, Floats]:
     total = 0.0
     for prefix in ("x", "a"):
         for key, column in program.family(prefix):
-            which, b, t = int(str(key[1])), int(str(key[-2])), int(str(key[-1]))
+            which, b, t = (int(str(part)) for part in (key[1], key[-2], key[-1]))  # b: length class
             item = problem.points[which] if prefix == "x" else problem.apis[which]
             system = problem.points[which].system if prefix == "x" else "API"
             k, period = problem.service_index(item.service), problem.periods[t]
-            bucket = problem.services[k].lengths[b]
-            tokens = problem.peak_rps(k) * period.hours * (bucket.prompt_tokens + bucket.output_tokens)
+            lengths = [bucket.prompt_tokens + bucket.output_tokens for bucket in problem.services[k].lengths]
+            tokens = problem.peak_rps(k) * period.hours * problem.mean(k, b, lengths)
             found.setdefault(system, np.zeros(len(program.columns)))[column] = tokens
     for k, service in enumerate(problem.services):
         per_request = sum(b.share * (b.prompt_tokens + b.output_tokens) for b in service.lengths)

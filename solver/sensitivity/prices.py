@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from solver.backend.outcome import Ending, Outcome
 from solver.engine.assemble import assemble
+from solver.engine.solve import DERATING, MOST_DERATINGS, derated, late_services
 from solver.formulation.build import build_program
 from solver.plan.routing import RepairFailed, repair
 from solver.sensitivity.envelope import Piece, Point, refine
@@ -14,6 +15,9 @@ from solver.sensitivity.parameters import Range, price_kinds, price_now
 from solver.sensitivity.priced import FoundPlan, Priced
 from solver.sensitivity.session import Session
 from solver.verify.from_plan import verify_plan
+
+#: Relative error left to the solver's own arithmetic (its feasibility tolerance), added to every proof.
+ARITHMETIC = 1e-7
 
 
 @dataclass(frozen=True)
@@ -69,35 +73,45 @@ def price_result(session: Session, ranges: tuple[Range, ...], most: int = 400) -
     problem = session.prepared.problem
     now = tuple(price_now(problem, r.name) for r in ranges)
     kinds = price_kinds(problem)
-    priced = Priced(session.prepared, tuple(r.name for r in ranges))
-    envelope = refine(priced.solve, tuple((r.low, r.high) for r in ranges), most=most)
-    pieces = tuple(_piece(session, priced, piece) for piece in envelope.pieces())
+    prepared, factors = session.prepared, dict[str, float]()
+    for _ in range(MOST_DERATINGS):
+        priced = Priced(derated(prepared, factors), tuple(r.name for r in ranges))
+        envelope = refine(priced.solve, tuple((r.low, r.high) for r in ranges), most=most)
+        checked = [_piece(session, priced, piece) for piece in envelope.pieces()]
+        late = {name for _, names in checked for name in names}
+        if not late:
+            break
+        factors |= {name: factors.get(name, 1.0) * DERATING for name in late}
+    pieces = tuple(piece for piece, _ in checked)
     return PriceResult(ranges, tuple(kinds[r.name] for r in ranges), now, pieces, priced.solves)
 
 
-def _piece(session: Session, priced: Priced, piece: Piece) -> PricePiece:
+def _piece(session: Session, priced: Priced, piece: Piece) -> tuple[PricePiece, set[str]]:
+    """A piece in dollars, checked, and the services whose promise its plan breaks at its own mix."""
     plan = piece.line.plan
     assert isinstance(plan, FoundPlan)
     costs = tuple(piece.line.at(corner) * 1e3 for corner in piece.corners)
     middle = tuple(sum(axis) / len(axis) for axis in zip(*piece.corners, strict=True))
-    lowest = max(min(costs) / 1e3, 1e-9)
-    return PricePiece(
-        piece.corners, plan, costs, piece.slack / lowest, exact_check(session, priced, middle, plan)
-    )
+    slack = piece.slack / max(min(costs) / 1e3, 1e-9) + ARITHMETIC
+    words, late = exact_check(session, priced, middle, plan)
+    return PricePiece(piece.corners, plan, costs, slack, words), late
 
 
-def exact_check(session: Session, priced: Priced, point: Point, plan: FoundPlan) -> str:
-    """The independent exact check of a plan at these prices: "passed", or what failed."""
-    prepared = replace(session.prepared, problem=priced.problem_at(point))
+def exact_check(session: Session, priced: Priced, point: Point, plan: FoundPlan) -> tuple[str, set[str]]:
+    """The independent exact check of a plan at these prices: "passed", or what failed and which promises."""
+    prepared = replace(priced.prepared, problem=priced.problem_at(point))
     program = build_program(prepared.problem)
     cost = float(priced.objective_at(point) @ plan.values)
     outcome = Outcome(Ending.OPTIMAL, "kOptimal", plan.values, cost, cost, 0.0)
     try:
         routing = repair(program, plan.values)
     except RepairFailed as failure:
-        return f"no exact routing: {failure}"
+        return f"no exact routing: {failure}", set()
     verdict = verify_plan(assemble(session.loaded, session.catalog, prepared, program, outcome, routing))
-    return "passed" if verdict.passed else "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:3])
+    if verdict.passed:
+        return "passed", set()
+    words = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:3])
+    return words, late_services(verdict, prepared)
 
 
 def thresholds(pieces: Iterable[PricePiece], system: str) -> Thresholds:

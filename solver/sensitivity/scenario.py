@@ -1,0 +1,159 @@
+"""One model in HiGHS for all scenarios of prices and demand: only costs and right-hand sides change.
+
+Traffic is counted in peaks of its service at the largest demand of all scenarios, so less demand is a
+smaller right-hand side of the demand and promise rows; every other row stays as it is. The menu of
+operating points is that of the stated demand. Each solve starts from a fixed plan with a cleared solver,
+so a result depends on its scenario alone and not on what was solved before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from solver.backend.highs import HighsModel
+from solver.backend.outcome import Outcome
+from solver.formulation.prepare import Prepared
+from solver.formulation.problem import Problem
+from solver.sensitivity.envelope import Floats
+from solver.sensitivity.factors import Factor
+from solver.sensitivity.priced import FoundPlan, Priced
+
+#: Relative gap and seconds of each scenario.
+GAP, SECONDS = 1e-3, 20.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A scenario to solve: factor values, and a fleet of purchases that is kept (None: free choice)."""
+
+    id: str
+    values: tuple[float, ...]
+    fleet: tuple[tuple[str, int], ...] | None = None  # name of each purchase column and its count
+
+
+class SweepModel(HighsModel):
+    """A model whose right-hand sides can change and which can forget its last solve."""
+
+    def set_rhs(self, rhs: dict[int, float]) -> None:
+        """Replace right-hand sides by row number."""
+        for row, value in rhs.items():
+            sense = self.program.rows[row].sense
+            low = -np.inf if sense == "<=" else value
+            high = np.inf if sense == ">=" else value
+            self._highs.changeRowBounds(row, low, high)
+
+    def forget(self) -> None:
+        """Drop every trace of earlier solves."""
+        self._highs.clearSolver()
+
+
+def demand_factors(factors: tuple[Factor, ...], values: tuple[float, ...], problem: Problem) -> list[float]:
+    """The factor on each service's demand."""
+    found = [1.0] * len(problem.services)
+    for factor, value in zip(factors, values, strict=True):
+        if factor.is_demand:
+            only = factor.name.partition(".")[2]
+            for k, service in enumerate(problem.services):
+                if only in ("", service.name):
+                    found[k] *= value
+    return found
+
+
+class Scenarios:
+    """Solves tasks; built once per worker process."""
+
+    def __init__(self, prepared: Prepared, factors: tuple[Factor, ...]) -> None:
+        self.factors = factors
+        self.most = demand_factors(factors, tuple(f.high for f in factors), prepared.problem)
+        periods = tuple(
+            replace(p, rate_rps=tuple(r * m for r, m in zip(p.rate_rps, self.most, strict=True)))
+            for p in prepared.problem.periods
+        )
+        largest = replace(prepared, problem=replace(prepared.problem, periods=periods))
+        prices = tuple(f.name for f in factors if not f.is_demand)
+        self.priced = Priced(largest, prices, SECONDS)
+        self.model = SweepModel(self.priced.program)
+        self.program = self.priced.program
+        self.traffic = {
+            n: (int(row.statement.split(".")[1]), row.rhs)
+            for n, row in enumerate(self.program.rows)
+            if row.family in ("demand", "promise")
+        }
+        self.purchases = [c for _, c in (*self.program.family("buy"), *self.program.family("lot"))]
+        self.served_by = self._services_of_traffic(largest.problem)
+        self.anchor = self._anchor()
+
+    def _services_of_traffic(self, problem: Problem) -> dict[int, int]:
+        """Service of each traffic column."""
+        found = {}
+        for prefix, items in (("x", problem.points), ("a", problem.apis)):
+            for key, column in self.program.family(prefix):
+                found[column] = problem.service_index(items[int(str(key[1]))].service)
+        return found
+
+    def _anchor(self) -> Floats:
+        """The best plan at the largest demand and the most likely prices: feasible in every scenario."""
+        values = tuple(f.high if f.is_demand else f.mode for f in self.factors)
+        self._set(values)
+        return self.priced.found(self.model.solve(GAP, 3 * SECONDS)).values
+
+    def _set(self, values: tuple[float, ...]) -> Floats:
+        point = tuple(v for f, v in zip(self.factors, values, strict=True) if not f.is_demand)
+        costs = self.priced.objective_at(point)
+        self.model.set_costs({int(c): float(costs[c]) for c in np.flatnonzero(costs)})
+        shares = self._shares(values)
+        self.model.set_rhs({n: rhs * shares[k] for n, (k, rhs) in self.traffic.items()})
+        return costs
+
+    def _shares(self, values: tuple[float, ...]) -> list[float]:
+        now = demand_factors(self.factors, values, self.priced.prepared.problem)
+        return [f / m if m > 0 else 0.0 for f, m in zip(now, self.most, strict=True)]
+
+    def _start(self, values: tuple[float, ...]) -> Floats:
+        shares, start = self._shares(values), self.anchor.copy()
+        for column, k in self.served_by.items():
+            start[column] *= shares[k]
+        return start
+
+    def run(self, task: Task) -> dict[str, Any]:
+        """The record of a task: cost, bound, fleet and shares of tokens; cost None: cannot serve."""
+        self.model.forget()
+        costs = self._set(task.values)
+        kept = self._kept(task)
+        if task.fleet is None:
+            self.model.start_from(self._start(task.values))
+        else:
+            self.model.set_bounds(kept)
+        outcome = self.model.solve(GAP, SECONDS)
+        if task.fleet is not None:
+            columns = self.program.columns
+            self.model.set_bounds({c: (columns[c].low, columns[c].high) for c in kept})
+        return self._record(task, outcome, costs)
+
+    def _kept(self, task: Task) -> dict[int, tuple[float, float]]:
+        counts = dict(task.fleet or ())
+        names = ((c, self.program.columns[c].name) for c in self.purchases)
+        return {c: (float(counts.get(n, 0)), float(counts.get(n, 0))) for c, n in names}
+
+    def _record(self, task: Task, outcome: Outcome, costs: Floats) -> dict[str, Any]:
+        record: dict[str, Any] = {"id": task.id, "values": list(task.values)}
+        if outcome.values is None:
+            return record | {"cost_usd": None, "status": outcome.status}
+        plan: FoundPlan = self.priced.found(outcome)
+        columns = self.program.columns
+        return record | {
+            "cost_usd": float(costs @ plan.values) * 1e3,
+            "bound_usd": outcome.bound * 1e3,
+            "fleet": [list(line) for line in plan.fleet],
+            "purchases": [[columns[c].name, int(plan.values[c])] for c in self.purchases if plan.values[c]],
+            "shares": {k: round(v / self._served(task), 12) for k, v in plan.shares.items() if v > 1e-9},
+            "status": outcome.status,
+        }
+
+    def _served(self, task: Task) -> float:
+        """Tokens of the scenario relative to the largest demand."""
+        total = sum(float(w @ self._start(task.values)) for w in self.priced.token_shares.values())
+        return max(total, 1e-12)

@@ -1,0 +1,72 @@
+"""Sobol' indices against functions whose indices are known in closed form."""
+
+import numpy as np
+import pytest
+
+from solver.sensitivity.indices import design, indices, of_function
+
+ISHIGAMI_FIRST, ISHIGAMI_TOTAL = (0.3139, 0.4424, 0.0), (0.5576, 0.4424, 0.2437)
+
+
+def ishigami(unit: np.ndarray) -> np.ndarray:
+    """sin x1 + 7 sin^2 x2 + 0.1 x3^4 sin x1 on [-pi, pi]^3 (Ishigami and Homma 1990)."""
+    x = (2 * unit - 1) * np.pi
+    return np.sin(x[:, 0]) + 7 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
+
+
+def sobol_g(unit: np.ndarray, a: tuple[float, ...] = (0.0, 1.0, 4.5, 9.0)) -> np.ndarray:
+    """Product of (|4 x - 2| + a) / (1 + a)."""
+    return np.prod([(abs(4 * unit[:, j] - 2) + c) / (1 + c) for j, c in enumerate(a)], axis=0)
+
+
+def sobol_g_indices(a: tuple[float, ...] = (0.0, 1.0, 4.5, 9.0)) -> tuple[list[float], list[float]]:
+    """V_j = 1 / (3 (1 + a_j)^2); V = prod(1 + V_j) - 1; total V_j prod_others(1 + V_i) / V."""
+    parts = [1 / (3 * (1 + c) ** 2) for c in a]
+    whole = np.prod([1 + p for p in parts]) - 1
+    return [p / whole for p in parts], [p * (whole + 1) / (1 + p) / whole for p in parts]
+
+
+def test_ishigami() -> None:
+    found = of_function(ishigami, 3, 16384, seed=1)
+    assert found.first == pytest.approx(ISHIGAMI_FIRST, abs=0.01)
+    assert found.total == pytest.approx(ISHIGAMI_TOTAL, abs=0.01)
+
+
+def test_sobol_g() -> None:
+    found = of_function(sobol_g, 4, 8192, seed=1)
+    first, total = sobol_g_indices()
+    assert found.first == pytest.approx(first, abs=0.01)
+    assert found.total == pytest.approx(total, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("function", "known"),
+    [(ishigami, (ISHIGAMI_FIRST, ISHIGAMI_TOTAL)), (sobol_g, sobol_g_indices())],
+    ids=["Ishigami", "Sobol-G"],
+)
+def test_intervals_hold_the_known_indices_in_93_of_100_seeds(function, known) -> None:
+    d = len(known[0])
+    hits = np.zeros((2, d))
+    for seed in range(100):
+        found = of_function(function, d, 256, seed)
+        hits[0] += (found.first_low <= known[0]) & (known[0] <= found.first_high)
+        hits[1] += (found.total_low <= known[1]) & (known[1] <= found.total_high)
+    assert hits.min() >= 93, hits
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    a, b = (of_function(ishigami, 3, 64, seed=5) for _ in range(2))
+    assert a.first.tobytes() == b.first.tobytes() and a.total_high.tobytes() == b.total_high.tobytes()
+    assert a.first.tobytes() != of_function(ishigami, 3, 64, seed=6).first.tobytes()
+
+
+def test_a_constant_has_no_indices_and_a_single_factor_has_all() -> None:
+    flat = indices(np.ones(8), np.ones(8), np.ones((2, 8)))
+    assert (flat.first == 0).all() and (flat.total == 0).all()
+    only = of_function(lambda x: x[:, 0], 2, 256, seed=2)
+    assert only.first == pytest.approx([1, 0], abs=0.02) and only.total == pytest.approx([1, 0], abs=0.02)
+
+
+def test_rows_must_be_a_power_of_two() -> None:
+    with pytest.raises(ValueError, match="power of two"):
+        design(2, 100, 0)
