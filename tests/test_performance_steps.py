@@ -124,7 +124,7 @@ def test_dense_decode_by_hand() -> None:
     """8B at fp16 on one H100: weights over the achieved bandwidth, plus overheads of 32 layers."""
     t = table("llama-3.1-8b", "dgx-h100", precisions=["fp16"], batches=[1])
     one = t.take(t.layout == "TP1")
-    c = CALIBRATION.of(CATALOG.systems["dgx-h100"])
+    c = CALIBRATION.of(CATALOG.systems["dgx-h100"], "llama-3.1-8b")
     assert c is not None
     k = c.constants
     read = 2 * 7.505e9 / (3.35e12 * k["memory_share"])

@@ -186,6 +186,7 @@ def test_unknown_keys_fall_back_on_wider_levels(tmp_path: Path) -> None:
         rows, labels=replace(rows.labels, system=np.full(len(rows), "x"), generation=np.full(len(rows), "y"))
     )
     expected = effects["all", ""] + effects["family", "nvidia-hopper"]
+    expected = expected + effects["model", str(rows.labels.model[0])]
     np.testing.assert_allclose(logs_of(strange, effects)[0], expected)
     assert columns(logs_of(strange, effects))["memory_share"][0] == pytest.approx(np.exp(expected[0]))
 

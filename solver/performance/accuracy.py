@@ -72,7 +72,7 @@ def compare(rows: Rows, calibration: Calibration) -> Comparison:
     keys = list(zip(names.family, names.generation, names.system, names.model, strict=True))
     unique = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     index = np.array([unique[key] for key in keys], dtype=np.int64)
-    logs = np.array([calibration.logs(*key[:3]) for key in unique]).reshape(len(unique), len(NAMES))
+    logs = np.array([calibration.logs(*key) for key in unique]).reshape(len(unique), len(NAMES))
     words = np.array([calibration.novelty(*key) for key in unique], dtype=object)
     novelty = words[index]
     predicted = np.asarray(predict(rows, columns(logs[index])))
@@ -95,7 +95,8 @@ def speed_of_light(rows: Rows) -> Floats:
     ideal["kv_room"] = 1e3  # nothing waits for memory
     shared = np.ones(len(rows), dtype=np.bool_)
     alone = rows.apart | (metric_groups(rows) == "tpot")  # no prefill between the steps
-    return predict(replace(rows, identical=shared, apart=alone), ideal)
+    plain = np.ones(len(rows))
+    return predict(replace(rows, identical=shared, apart=alone, excess=plain), ideal)
 
 
 def by_metric(c: Comparison) -> dict[str, dict[str, float]]:

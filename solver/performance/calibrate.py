@@ -130,7 +130,7 @@ def summary(errors: Floats) -> dict[str, float]:
 
 def _effect_table(rows: Rows, effects: Effects) -> dict[str, dict[str, Any]]:
     counts: Counter[tuple[str, str]] = Counter()
-    labels = (rows.labels.family, rows.labels.generation, rows.labels.system)
+    labels = (rows.labels.family, rows.labels.generation, rows.labels.system, rows.labels.model)
     for run in zip(*labels, strict=True):
         counts.update(effect_keys(*run).items())
     table: dict[str, dict[str, Any]] = {level: {} for level in LEVELS}

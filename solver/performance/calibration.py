@@ -1,7 +1,7 @@
 """Fitted constants of every system family and engine generation (catalogs/calibration.yaml).
 
 The logarithm of a constant is a sum of effects: all accelerators + family + generation + family in that
-generation + system in that generation. What has no rows falls back on what it belongs to.
+generation + system in that generation + model. What has no rows falls back on what it belongs to.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ Floats = NDArray[np.float64]
 
 #: How new a run is to the fit: nothing new, the model, the system (or its engine), the engine generation.
 NOVELTY = ("known", "model", "system", "generation")
-LEVELS = ("all", "family", "generation", "family-generation", "system-generation")
+LEVELS = ("all", "family", "generation", "family-generation", "system-generation", "model")
 
 
-def effect_keys(family: str, generation: str, system: str) -> dict[str, str]:
+def effect_keys(family: str, generation: str, system: str, model: str) -> dict[str, str]:
     """Key of a run on each level."""
-    return dict(
-        zip(LEVELS, ("", family, generation, f"{family}/{generation}", f"{system}/{generation}"), strict=True)
-    )
+    keys = ("", family, generation, f"{family}/{generation}", f"{system}/{generation}", model)
+    return dict(zip(LEVELS, keys, strict=True))
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,15 @@ class Calibration:
     latency_sources: Mapping[str, str]
     models: frozenset[str]  # seen by the fit
     measurements: str  # SHA-256 of the fitted file
+    errors: Mapping[str, Mapping[str, Mapping[str, float]]]  # left out by -> metric group -> figures
     date: str
     source: str
 
-    def logs(self, family: str, generation: str, system: str) -> Floats:
+    def logs(self, family: str, generation: str, system: str, model: str) -> Floats:
         """Logarithms of the constants of a run."""
         total = np.zeros(len(NAMES))
-        for level, key in effect_keys(self.relatives.get(family, family), generation, system).items():
+        keys = effect_keys(self.relatives.get(family, family), generation, system, model)
+        for level, key in keys.items():
             total = total + self.effects.get(level, {}).get(key, 0.0)
         return np.clip(total, LOWS, HIGHS)
 
@@ -91,18 +92,17 @@ class Calibration:
             return "known" if model in self.models else "model"
         return "system" if generation in self.rows.get("generation", {}) else "generation"
 
-    def of(self, system: System) -> Entry | None:
-        """Constants for plans with ``system``; None where neither its family nor a relative is known."""
+    def of(self, system: System, model: str = "") -> Entry | None:
+        """Constants for plans with ``system`` (and ``model``, by id); None where its family is unknown."""
         family = family_of(system)
         if family in self.latencies:
             return self._latency_entry(family)
         generation = self.current.get(family)
         if generation is None:
             return None
-        logs = self.logs(family, generation, system.id)
+        logs = self.logs(family, generation, system.id, model)
         constants = {name: float(value) for name, value in zip(NAMES, np.exp(logs), strict=True)}
-        novelty = self.novelty(family, generation, system.id, "")
-        novelty = "model" if novelty == "known" else novelty  # a plan's model need not be measured there
+        novelty = self.novelty(family, generation, system.id, model)
         if family in self.relatives or not self.rows.get("family", {}).get(family):
             novelty = "generation"
         spread = self.spreads[novelty]["throughput"]
@@ -111,7 +111,7 @@ class Calibration:
 
     def _rows_behind(self, family: str, generation: str, system: str) -> int:
         """Rows of the system, else of the family in this generation, else of the family."""
-        keys = effect_keys(family, generation, system)
+        keys = effect_keys(family, generation, system, "")
         for level in ("system-generation", "family-generation", "family"):
             found = self.rows.get(level, {}).get(keys[level], 0)
             if found:
@@ -175,6 +175,7 @@ def _parse(raw: Mapping[str, Any]) -> Calibration:
         latency_sources={k: str(v["source"]) for k, v in latencies.items()},
         models=frozenset(raw["models"]),
         measurements=str(raw["measurements_sha256"]),
+        errors=raw["left_out_errors"],
         date=str(raw["date"]),
         source=str(raw["source"]),
     )

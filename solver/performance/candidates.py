@@ -110,7 +110,7 @@ def _base(
     technologies: Mapping[str, Technology],
 ) -> Candidate:
     """All of a candidate but its layout and memory."""
-    entry = calibration.of(system)
+    entry = calibration.of(system, model.id)
     if entry is None:
         raise _Refused(f"{system.name}: no calibration family")
     if precision not in _KV_PRECISION:

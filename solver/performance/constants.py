@@ -78,11 +78,21 @@ class Narrow:
     fp8: Any
     fp4: Any
     weight_only: Any  # weights narrower than the arithmetic
+    excess: Any = 1.0  # fp4 peak over twice the fp8 peak, which kernels do not pass
+
+
+def fp4_excess(fp4_flops: float | None, fp8_flops: float | None) -> float:
+    """Factor by which a data sheet's fp4 figure exceeds what matrix kernels reach.
+
+    Chips with an fp4 rate of three times fp8 run fp4 matrices no faster than those of twice fp8 (B300 at 0.27
+    to 0.31 of its peak, B200 at 0.36 to 0.44: NVIDIA aiconfigurator performance database, 2026-11).
+    """
+    return max(1.0, fp4_flops / (2 * fp8_flops)) if fp4_flops and fp8_flops else 1.0
 
 
 def efficiency(c: Mapping[str, Any], narrow: Narrow) -> Efficiency:
     """Constants (columns or numbers) in SI units at a precision."""
-    factor = np.where(narrow.fp8, c["fp8_factor"], np.where(narrow.fp4, c["fp4_factor"], 1.0))
+    factor = np.where(narrow.fp8, c["fp8_factor"], np.where(narrow.fp4, c["fp4_factor"] / narrow.excess, 1.0))
     factor = np.where(narrow.weight_only, c["dequantised"], factor)
     reading = np.where(narrow.fp8, c["fp8_memory"], np.where(narrow.fp4, c["fp4_memory"], 1.0))
     memory = np.minimum(c["memory_share"], 1.0)

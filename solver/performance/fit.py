@@ -1,7 +1,7 @@
 """Hierarchical fit of the performance constants to measurements.
 
 The logarithm of each constant of a (system, engine generation) is a sum of effects: all accelerators +
-family + generation + family in that generation + system in that generation. Effects are drawn towards zero
+family + generation + family in that generation + system in that generation + model. Effects are drawn to zero
 by Gaussian priors, so a system without rows falls back on its family and its engine (partial pooling: Gelman
 and Hill, Data Analysis Using Regression and Multilevel Models, 2007, ch. 12). Residuals are logarithms of
 predicted over measured with a pseudo-Huber loss; scipy.optimize.least_squares minimises their sum.
@@ -23,7 +23,7 @@ from solver.performance.serving import predict
 Floats = NDArray[np.float64]
 
 #: Prior standard deviation of an effect, over that of all accelerators.
-_SHRINK = {"family": 0.8, "generation": 0.8, "family-generation": 0.5, "system-generation": 0.5}
+_SHRINK = {"family": 0.8, "generation": 0.8, "family-generation": 0.5, "system-generation": 0.5, "model": 0.4}
 _UNIVERSAL = 0.3  # further factor for constants that hardly differ
 _ROBUST = 0.20  # residuals beyond this count linearly
 _NOISE = 0.15  # standard deviation of an undisturbed row
@@ -39,7 +39,8 @@ def columns(logs: Floats) -> dict[str, Any]:
 
 def logs_of(rows: Rows, effects: Mapping[tuple[str, str], Floats]) -> Floats:
     """Logarithms of the constants of every row; unknown keys fall back on the wider levels."""
-    labels = list(zip(rows.labels.family, rows.labels.generation, rows.labels.system, strict=True))
+    names = rows.labels
+    labels = list(zip(names.family, names.generation, names.system, names.model, strict=True))
     unique = {key: i for i, key in enumerate(dict.fromkeys(labels))}
     table = [sum(effects.get(item, _ZERO) for item in effect_keys(*key).items()) for key in unique]
     return np.array(table)[[unique[key] for key in labels]]
@@ -64,7 +65,7 @@ class _Problem:
         self.weights = np.sqrt(weights) / _NOISE
         self.keys: list[tuple[str, str]] = [("all", "")]
         members = [np.zeros(len(rows), dtype=np.int64)]
-        labels = (rows.labels.family, rows.labels.generation, rows.labels.system)
+        labels = (rows.labels.family, rows.labels.generation, rows.labels.system, rows.labels.model)
         triples = [effect_keys(*t) for t in zip(*labels, strict=True)]
         for level in _SHRINK:
             names = [t[level] for t in triples]

@@ -14,8 +14,10 @@ from solver.domain.catalog import Catalog, Model, System
 from solver.errors import InputError
 from solver.performance import names, roofline
 from solver.performance.architecture import weight_bytes
+from solver.performance.constants import fp4_excess
 from solver.performance.families import family_of
 from solver.performance.layouts import chip_chain
+from solver.performance.mapping import NameBook
 from solver.performance.roofline import Group, Machine, Shape
 
 Floats = NDArray[np.float64]
@@ -78,6 +80,7 @@ class Rows:
     fp8: NDArray[np.bool_]
     fp4: NDArray[np.bool_]
     weight_only: NDArray[np.bool_]  # weights are narrower than the arithmetic
+    excess: Floats  # see constants.fp4_excess
     speculation: Strings  # "", "yes", "unknown"
     pipeline: NDArray[np.bool_]  # layers in SRAM, latency-bound
     identical: NDArray[np.bool_]  # identical prompts: a static batch routes to few experts
@@ -131,11 +134,7 @@ class _Mapper:
     """Turns one record into numbers; everything that repeats is cached."""
 
     def __init__(self, catalog: Catalog, hardware: Mapping[str, str]) -> None:
-        self._systems = {name: catalog.systems.get(system) for name, system in hardware.items()}
-        self._models: dict[str, Model] = {}
-        for model in catalog.models.values():
-            for name in (model.id, model.name, *model.aliases):
-                self._models[_plain(name)] = model
+        self._book = NameBook(catalog, dict(hardware))
         self._shapes: dict[tuple[str, str, str], Shape] = {}
         self._cache: dict[tuple[str, ...], dict[str, Any] | str] = {}
 
@@ -154,10 +153,10 @@ class _Mapper:
         return load if isinstance(load, str) else {"row": number, **base, **load}
 
     def _configuration(self, r: Mapping[str, str]) -> dict[str, Any] | str:
-        system = self._systems.get(r["hardware"])
+        system = self._book.system(r["hardware"])
         if system is None:
             return f"hardware {r['hardware'][:40]} is not in the catalog"
-        model = self._models.get(_plain(r["model"]))
+        model = self._book.model(r["model"])
         if model is None or not model.layers:
             return f"model {r['model']} is not in the catalog"
         gen = names.generation(r["engine"], r["source"])
@@ -205,6 +204,7 @@ class _Mapper:
             "apart": bool(groups[0].count and groups[1].count),
             "kv_room": max(room, _LEAST_ROOM * memory * pools[1].chips),
             "pipeline": pipeline,
+            "excess": fp4_excess(system.get("fp4_tflops"), system.get("fp8_tflops")),
             "weight_only": bool(precision != "fp16" and machine.flops <= machine.flops16),
         }
 
@@ -252,11 +252,6 @@ class _Mapper:
             "speculation": speculation,
             "identical": "moe_identical_prompts" in flags,
         }
-
-
-def _plain(name: str) -> str:
-    """Spelling that ignores case and punctuation."""
-    return "".join(c for c in name.lower() if c.isalnum() or c == ".")
 
 
 def _number(text: str) -> float:
@@ -329,7 +324,17 @@ def _columns(mapped: list[dict[str, Any]]) -> Rows:
         **{f.name: array(f.name, object) for f in fields(Labels) if f.name != "row"},
     )
     flags = ("apart", "static", "per_token_latency", "pipeline", "identical", "weight_only")
-    numbers = ("value", "prefill_count", "decode_count", "prompt", "output", "sequences", "beams", "kv_room")
+    numbers = (
+        "value",
+        "prefill_count",
+        "decode_count",
+        "prompt",
+        "output",
+        "sequences",
+        "beams",
+        "kv_room",
+        "excess",
+    )
     plain: dict[str, Any] = {k: array(k) for k in numbers} | {k: array(k, bool) for k in flags}
     return Rows(
         labels=labels,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from solver.domain.catalog import Model
 from solver.performance import roofline
 from solver.performance.candidates import Candidate
-from solver.performance.constants import Narrow, efficiency
+from solver.performance.constants import Narrow, efficiency, fp4_excess
 from solver.performance.latency import as_constants
 from solver.performance.roofline import Decode, Efficiency, Group, Machine, Prefill, Shape
 
@@ -35,7 +35,8 @@ def _efficiency(c: Candidate, hidden: float) -> Efficiency:
     latency = c.entry.latency
     constants = c.entry.constants if latency is None else as_constants(latency, hidden)
     weight_only = c.precision != "fp16" and c.flops <= c.flops16
-    return efficiency(constants, Narrow(c.precision == "fp8", c.precision == "fp4", weight_only))
+    excess = fp4_excess(c.system.get("fp4_tflops"), c.system.get("fp8_tflops"))
+    return efficiency(constants, Narrow(c.precision == "fp8", c.precision == "fp4", weight_only, excess))
 
 
 def stacked(cls: Any, values: Sequence[Any], rows: Integers) -> Any:

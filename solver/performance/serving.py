@@ -53,7 +53,7 @@ def _load(rows: Rows, c: Constants) -> Load:
 
 def predict(rows: Rows, c: Constants) -> Floats:
     """The metric of every row."""
-    e = efficiency(c, Narrow(rows.fp8, rows.fp4, rows.weight_only))
+    e = efficiency(c, Narrow(rows.fp8, rows.fp4, rows.weight_only, rows.excess))
     load = _load(rows, c)
     offline = (rows.labels.mode == "offline") | (rows.labels.mode == "single-stream")
     queued = offline & np.isnan(rows.sequences)

@@ -1,0 +1,180 @@
+"""The page docs/reference/performance-model.md, made from the program's own constants: it cannot drift.
+
+``python -m solver.performance.manual > docs/reference/performance-model.md`` writes it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from solver.performance.calibration import Calibration, load_calibration
+from solver.performance.constants import CONSTANTS, NAMES
+
+_FORMULAS = """\
+# Performance model
+
+Made by `python -m solver.performance.manual`; a test compares this page with the program.
+
+## Sizes
+
+Everything follows from the integers of the architecture (`solver catalog show MODEL`): width `h`, heads `q`,
+KV heads `k` of size `d`, inner width `f`, experts `E` of which a token takes `k_E`; latent attention has
+ranks `r_q`, `r_kv` and head parts `n` (no position), `r` (rotary), `v` (value).
+
+- Attention of a layer: `h d (2 q + 2 k)` parameters (Vaswani et al. 2017); latent: `h r_q + r_q q (n + r) +
+  h (r_kv + r) + r_kv q (n + v) + q v h` (DeepSeek-V2 2024, arXiv 2405.04434, section 2.1).
+- Feed-forward: `3 h f` per dense layer or expert (Shazeer 2020, arXiv 2002.05202).
+- KV values per token: `2 k d` per layer, latent `r_kv + r`; layers with a window keep at most the window.
+- Distinct experts that T tokens hit: `E (1 - (1 - k_E / E)^T)` (independent routing).
+- Operations: 2 per parameter that a token multiplies with; prefill attention `2 q (d_key + d_value) n^2 / 2`
+  per layer (causal mask), a band in layers with a window.
+
+## A decode step
+
+`b` sequences with `c` context tokens on `t` (tensor) x `a` (attention groups) x `p` (pipeline stages) chips:
+
+    step = max(dense bytes / (t m B),            (b / a) 2 P_dense / (t u F))          dense matrices
+         + max(hit experts' bytes / (t a m B),   b 2 P_expert / (t a u_e F))           routed experts
+         + max((b / a) (c KV + KV_window) s / (m_kv B),  (b / a) c attention / (t u F16))
+         + L o + L_moe o_e + L_latent o_l + 2 L AR + host loop + stages x 10 us        overheads
+         + (b / a) s_seq + b x bytes on links / (link share x link rate)               per sequence
+
+- `B`, `F`: bandwidth and FLOP/s of the data sheet; `m`, `u`: achieved shares, times a precision's factor.
+- `s = max(1 / t, 1 / KV heads)`: beyond one chip per KV head the KV is stored twice.
+- `u_e = u x moe_factor x w / (w + w_half)` for experts of inner width `w`.
+- `AR = collective_us (0.5 + 0.5 log2(t a))`; bytes: a ring of 2 (t - 1) / t per all-reduce, or 3 k_E h per
+  token and layer where experts exchange tokens (Thakur et al., IJHPCA 19, 2005).
+- Reading and computing overlap within a component (roofline: Williams et al., CACM 52, 2009).
+
+## Prefill
+
+A token costs `2 P_dense / (u F) + 2 P_expert (1 + padding) / (u_e F)` over the chips, plus bytes on links;
+`padding = tile x hit experts / (k_E x tokens in the step)`. A prompt of n tokens costs n of these plus
+`n^2 x attention / (u F16)`, at least one reading of all weights, plus the overheads of a step. Prompt tokens
+that hit a prefix cache cost nothing; new ones attend to all.
+
+## Layers that own their memory
+
+SRAM wafers and chips, mask ROM and NVM chips: a token takes `L (o + g h) + L_moe o_e`, or the reading of its
+weights and KV where that is longer. Layers work on different sequences at once: one token per layer time and
+lane. Streaming weights from external memory (MemoryX) is the roofline above with the link as bandwidth.
+No measurement shows the aggregate of a full wafer pipeline: that part is an assumption.
+
+## Speculative decoding
+
+With `a` tokens per step on average a step verifies `2 a - 1` tokens and its time counts for `a`.
+
+## What a benchmark reports
+
+- Static batch: `first token + batch prefill + output tokens x step`, in waves where the KV does not fit.
+- Closed loop at concurrency C: `TPOT = step + (B - 1) prefill / output tokens`, `TTFT = server + prefill
+  + step + burst x rival prefills + waiting`, throughput by Little's law `C / (TTFT + output tokens x TPOT)`; the
+  running batch B is the fixed point.
+- Everything queued: B fills the memory; steps and prefills share the time.
+- Prefill and decode on separate pools: no interference; TTFT is at least what the prefill pool allows.
+
+## Speed of light
+
+The same formulas with all shares 1, no overheads and experts shared by all tokens: no implementation can beat
+it. A measurement faster than that is reported as a wrong input, a prediction below 5 % of it as a warning.
+
+## Fitting
+
+The logarithm of a constant is a sum of effects: all accelerators + family + engine generation + family in
+that generation + system in that generation + model. Gaussian priors draw effects to zero, so what has no rows
+falls back on what it belongs to. `solver calibrate MEASUREMENTS.csv` minimises the pseudo-Huber loss of
+log(predicted / measured) with `scipy.optimize.least_squares` and measures the errors on rows left out.
+"""
+
+
+def page(c: Calibration) -> str:
+    """The whole page."""
+    parts = [_FORMULAS, "## Constants and their priors\n", _priors(), "## Fitted constants for plans\n"]
+    parts += [_fitted(c), "## Layers that own their memory: constants\n", _latencies(c)]
+    parts += ["## Errors on rows left out\n", _errors(c)]
+    return "\n".join(parts)
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rows = ["| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(heads), *lines)]
+    return "\n".join(rows) + "\n"
+
+
+def _priors() -> str:
+    heads = ("constant", "unit", "meaning", "prior median", "factor (1 sd)", "bounds")
+    lines = [
+        (
+            f"`{name}`",
+            c.unit,
+            c.meaning,
+            f"{c.median:g}",
+            f"{np.exp(c.width):.2f}",
+            f"{c.low:g} to {c.high:g}",
+        )
+        for name, c in CONSTANTS.items()
+    ]
+    note = (
+        "Prior medians come from kernel tables (NVIDIA aiconfigurator performance database of 2026-11, "
+        "Vidur, LLMCompass) and data sheets.\n"
+    )
+    return note + "\n" + _table(heads, lines)
+
+
+def _fitted(c: Calibration) -> str:
+    """One row per family: the constants of a system that has only its family and generation in common."""
+    heads = ("family", "generation", "rows", *(f"`{n}`" for n in NAMES))
+    lines = []
+    for family, generation in c.current.items():
+        values = np.exp(c.logs(family, generation, "", ""))
+        rows = c.rows.get("family", {}).get(c.relatives.get(family, family), 0)
+        origin = f"{rows:,}" if family not in c.relatives else f"as {c.relatives[family]}"
+        lines.append((family, generation, origin if rows else "none", *(f"{v:.3g}" for v in values)))
+    total = c.rows["all"][""]
+    text = f"{total:,} rows of {c.source}, newest {c.date}. Systems with rows of their own differ further.\n"
+    return text + "\n" + _table(heads, lines)
+
+
+def _latencies(c: Calibration) -> str:
+    heads = (
+        "family",
+        "us per layer",
+        "ns per unit of width",
+        "us per routed layer",
+        "lanes",
+        "80 %",
+        "source",
+    )
+    lines = [
+        (
+            family,
+            *(f"{v:g}" for v in (x.layer_us, x.layer_ns_per_hidden, x.moe_layer_us, x.lanes)),
+            f"factor {c.latency_spreads[family]:g}",
+            c.latency_sources[family],
+        )
+        for family, x in c.latencies.items()
+    ]
+    return _table(heads, lines)
+
+
+def _errors(c: Calibration) -> str:
+    heads = ("left out", "metric", "rows", "median", "mean", "p90", "within 50 %", "80 % within a factor")
+    novelty = {"series": "known", "model": "model", "system": "system", "source": "generation"}
+    lines = []
+    for kind, groups in c.errors.items():
+        for group, e in groups.items():
+            if e["rows"]:
+                shares = (f"{e[k]:.1%}" for k in ("median_ape", "mean_ape", "p90_ape", "within_half"))
+                lines.append(
+                    (kind, group, f"{e['rows']:,}", *shares, f"{c.spreads[novelty[kind]][group]:.2f}")
+                )
+    text = (
+        "Whole series, models, systems or sources are left out together, in parts; each row is predicted by\n"
+        "a fit that saw nothing of its group. The last column is the interval that predictions state.\n"
+    )
+    return text + "\n" + _table(heads, lines)
+
+
+if __name__ == "__main__":
+    print(page(load_calibration()), end="")

@@ -1,0 +1,20 @@
+"""The reference page of the performance model is made from the program and the shipped constants."""
+
+from pathlib import Path
+
+from solver.performance.calibration import load_calibration
+from solver.performance.constants import CONSTANTS
+from solver.performance.manual import page
+
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance-model.md"
+
+
+def test_the_page_is_that_of_the_program() -> None:
+    remedy = "run python -m solver.performance.manual > docs/reference/performance-model.md"
+    assert PAGE.read_text(encoding="utf-8") == page(load_calibration()), remedy
+
+
+def test_every_constant_and_family_is_on_it() -> None:
+    text, calibration = page(load_calibration()), load_calibration()
+    assert all(f"`{name}`" in text for name in CONSTANTS)
+    assert all(f"| {family} |" in text for family in (*calibration.current, *calibration.latencies))
