@@ -182,8 +182,6 @@ def test_killed_runs_resume_to_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_parallel_runs_resume_to_the_same_bytes(tmp_path: Path, seed: int) -> None:
     kill_and_resume(tmp_path, 10, "2", seed)
-        f"ps -eo args | grep -q '[w].yaml killed.jsonl.*{tmp_path.name}' && exit 1 || exit 0"
-    )
 
 
 def test_result_has_every_part() -> None:
