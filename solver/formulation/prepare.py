@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from solver.domain.catalog import Catalog, Offer, System
 from solver.domain.quantity import Quantity
-from solver.domain.workload import Workload
+from solver.domain.workload import Service, Workload
 from solver.errors import UsageError
 from solver.formulation.problem import (
     Period,
@@ -39,9 +40,9 @@ def prepare(
     offers, systems, notes = choose_offers(workload, catalog)
     menu = build_menu(workload, catalog, systems, calibration, prune)
     used = {p.system for p in menu.points} | set(workload.hardware.minimum)
-    epochs = make_epochs(workload)
-    everything = make_periods(workload, epochs)
     chosen = tuple(o for o in offers if o.system in used)
+    epochs = make_epochs(workload, min((o.life_years for o in chosen if o.kind == "buy"), default=math.inf))
+    everything = make_periods(workload, epochs)
     hourly = (
         menu.apis
         or any(not o.committed for o in chosen)
@@ -55,16 +56,23 @@ def prepare(
 
 def in_order(workload: Workload) -> Workload:
     """The workload with services, buckets and sites in canonical order: permuted inputs give one plan."""
+    orders = {s.name: _bucket_order(s) for s in workload.services}
     services = tuple(
-        s.model_copy(
-            update={
-                "lengths": tuple(sorted(s.lengths, key=lambda b: (b.prompt_tokens, b.output_tokens, b.share)))
-            }
-        )
+        s.model_copy(update={"lengths": tuple(s.lengths[b] for b in orders[s.name])})
         for s in sorted(workload.services, key=lambda s: s.name)
     )
+    profiles = tuple(
+        p.model_copy(update={"requests_per_s": tuple(p.requests_per_s[b] for b in orders[p.service])})
+        for p in sorted(workload.profiles, key=lambda p: p.id)
+    )
     sites = tuple(sorted(workload.sites, key=lambda s: s.name))
-    return workload.model_copy(update={"services": services, "sites": sites})
+    return workload.model_copy(update={"services": services, "sites": sites, "profiles": profiles})
+
+
+def _bucket_order(service: Service) -> list[int]:
+    """Positions of a service's buckets by prompt, output and share."""
+    keys = [(b.prompt_tokens, b.output_tokens, b.share) for b in service.lengths]
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def renumbered(periods: tuple[Period, ...]) -> tuple[Period, ...]:
@@ -79,13 +87,14 @@ def choose_offers(
     policy = workload.hardware
     unpriced: list[str] = []
     hostless: list[str] = []
+    known = {**catalog.systems, **stated_systems(workload, catalog)}
     for wanted in (*policy.include, *policy.exclude, *policy.overrides, *policy.supply, *policy.minimum):
-        if wanted not in catalog.systems:
+        if wanted not in known:
             raise UsageError(f"hardware: no system is called {wanted!r}{_nearest(wanted, catalog)}")
     kinds = {kind for service in workload.services for kind in service.acquisitions}
     offers: list[SystemOffer] = []
     systems: dict[str, System] = {}
-    for system_id, system in sorted(catalog.systems.items()):
+    for system_id, system in sorted(known.items()):
         hypothetical = system_id.startswith("hyp-")
         named = system_id in policy.include
         if (policy.include and not named) or system_id in policy.exclude:
@@ -117,6 +126,24 @@ def choose_offers(
     if hostless:
         notes.append(f"left out, cards priced without their server: {', '.join(hostless)}")
     return sorted(offers, key=lambda o: o.id), systems, notes
+
+
+def stated_systems(workload: Workload, catalog: Catalog) -> dict[str, System]:
+    """Systems that only the workload's profiles know: nothing but a name (no physics, power or space)."""
+    return {
+        p.system: System(
+            id=p.system,
+            name=p.system,
+            vendor="",
+            kind="hbm-gpu",
+            year=0,
+            status="stated by the workload",
+            chips=1,
+            values={},
+        )
+        for p in workload.profiles
+        if p.system not in catalog.systems and p.usd_per_hour is not None
+    }
 
 
 def priced(workload: Workload, system: System, kind: str, price_usd: float) -> SystemOffer:
@@ -166,6 +193,12 @@ def own_offers(workload: Workload, system: System) -> list[SystemOffer]:
                 offer.interruption_share,
             )
         )
+    rents = {p.usd_per_hour for p in workload.profiles if p.system == system.id} - {None}
+    found += [
+        replace(priced(workload, system, "rent", price), id=f"{system.id}/hourly")
+        for price in rents
+        if price is not None
+    ]
     owned = workload.hardware.owned.get(system.id, 0)
     if owned:
         life = max(4.0, workload.horizon.years)

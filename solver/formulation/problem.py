@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from solver.domain.workload import HOURS_PER_YEAR, Service, Site, Workload
+from solver.errors import UsageError
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.time_value import present_value_factor, running_factor
 
@@ -97,7 +98,8 @@ class Problem:
     @cached_property
     def classes(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
         """For each service its length classes: buckets that are routed together (positions)."""
-        return tuple(length_classes(s) for s in self.services)
+        measured = {p.service for p in self.workload.profiles}
+        return tuple(length_classes(s, apart=s.name in measured) for s in self.services)
 
     def mean(self, k: int, g: int, values: Sequence[float]) -> float:
         """Mean of a value per bucket over the requests of class g of service k."""
@@ -169,7 +171,7 @@ class Problem:
         horizon = self.epochs[-1].end_years
         end = min(horizon, begin + offer.life_years)
         factor = present_value_factor(rate, begin)
-        if begin + offer.life_years >= horizon:
+        if begin + offer.life_years >= horizon - 1e-9:
             factor -= offer.residual_share * present_value_factor(rate, horizon)
         return factor + offer.support_share_per_year * running_factor(rate, begin, end)
 
@@ -180,14 +182,15 @@ class Problem:
 
 
 #: Histograms of up to so many buckets are routed bucket by bucket; longer ones in three classes that hold
-#: the shortest 60 %, the next 30 % and the longest 10 % of the requests (by prompt length).
+#: the shortest 60 %, the next 30 % and the longest 10 % of the requests (by prompt length). Services with
+#: profiles of the workload are always routed bucket by bucket: a profile may not serve all of a class.
 MOST_BUCKETS, CLASS_ENDS = 4, (0.6, 0.9, 1.0)
 
 
-def length_classes(service: Service) -> tuple[tuple[int, ...], ...]:
-    """Neighbouring buckets (sorted by prompt length) that the program routes together."""
+def length_classes(service: Service, apart: bool = False) -> tuple[tuple[int, ...], ...]:
+    """Neighbouring buckets (sorted by prompt length) that the program routes together (``apart``: none)."""
     count = len(service.lengths)
-    if count <= MOST_BUCKETS:
+    if apart or count <= MOST_BUCKETS:
         return tuple((b,) for b in range(count))
     found: list[list[int]] = [[] for _ in CLASS_ENDS]
     passed = 0.0
@@ -198,11 +201,16 @@ def length_classes(service: Service) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(group) for group in found if group)
 
 
-def make_epochs(workload: Workload) -> tuple[Epoch, ...]:
-    """One epoch, one a year where demand grows, or as long as the workload says."""
+def make_epochs(workload: Workload, shortest_life_years: float = math.inf) -> tuple[Epoch, ...]:
+    """One epoch, one a year where demand grows or a system dies within the horizon, or as stated."""
     years, step = workload.horizon.years, workload.horizon.epoch_years
+    grows = any(s.demand.growth_per_year for s in workload.services)
     if step is None:
-        step = 1.0 if any(s.demand.growth_per_year for s in workload.services) else years
+        step = 1.0 if grows or shortest_life_years < years else years
+    elif grows and abs(round(1 / step) * step - 1) > 1e-9:
+        raise UsageError(
+            f"horizon.epoch_years {step:g}: demand grows from year to year; write 1 or a whole part of a year"
+        )
     count = math.ceil(years / step - 1e-9)
     return tuple(Epoch(e, e * step, min((e + 1) * step, years)) for e in range(count))
 

@@ -61,6 +61,7 @@ def can_flex(problem: Problem, point: OperatingPoint) -> bool:
     several = len(problem.periods) > len(problem.epochs)
     return (
         several
+        and point.lines[0].low == 1  # a pool of any size is safe
         and point.id in problem.flexible
         and any(not o.committed and o.system == point.system for o in allowed_offers(problem, point))
     )

@@ -39,11 +39,12 @@ def promise(case: Case) -> Iterator[Broken]:
         for name, tardy in late_buckets(case, target, k).items():
             for t, buckets in stream.items():
                 long = sum((case.weights[k][b] * s for b, s in buckets.items() if tardy[b]), Fraction(0))
-                late[k, name, t] += max(long, waiting(case, target, k, name, t, buckets))
+                wait = waiting(case, target, k, name, t, buckets) / (1 + WAITING)
+                late[k, name, t] += max(long, wait)
     for (k, name, t), share in late.items():
         levels, total = case.services[k].levels, sum(case.weights[k])
         percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
-        permitted = (1 - written(percentile)) * total * (1 + WAITING)
+        permitted = (1 - written(percentile)) * total
         if share > permitted and case.periods[t].rates[k] > 0:
             message = (f"{case.services[k].name} in {case.label(t)}: {show(share / total * 100)} % of the "
                        f"requests are late ({name}), {show(permitted / total * 100)} % may be")  # fmt: skip

@@ -6,6 +6,7 @@ from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
 from solver.formulation.variables import lines_of
+from solver.operating_points.point import OperatingPoint
 
 
 @family(
@@ -17,25 +18,34 @@ def systems(problem: Problem, program: Program) -> None:
     sum_p n_p sum_l (R[p,i,e,l] + N_spare z[p,i,e,l])
         <= sum_{o buys s} sum_{e' <= e, alive} buy[o,i,e'] + sum_{o rents s} hold[o,i,e]
     n_p: systems per replica. Fractions of a system come from one chain of divisors of its chips, so any
-    sum of them that fits by number also fits box by box.
+    sum of them that fits by number also fits box by box. Where services permit different ways to get a
+    system, the row also holds for the points and offers of each permitted set alone (Hall's condition).
     """
     for system in sorted({p.system for p in problem.points}):
-        for i, site in enumerate(problem.sites):
-            for e in range(len(problem.epochs)):
-                terms = _standing_need(problem, program, system, i, e)
-                if not terms:
-                    continue
-                for column, value in _installed(problem, program, system, i, e).items():
-                    terms[column] = terms.get(column, 0.0) - value
-                program.row(
-                    f"systems[{system},{site.name},{e}]",
-                    "systems",
-                    terms,
-                    "<=",
-                    0.0,
-                    unit="systems",
-                    sentence=f"replicas on {system} at {site.name} need systems to stand on",
-                )
+        for kinds in permitted_sets(problem, system):
+            for i, site in enumerate(problem.sites):
+                for e in range(len(problem.epochs)):
+                    terms = _standing_need(problem, program, system, i, e, kinds)
+                    if not terms:
+                        continue
+                    for column, value in installed_terms(problem, program, system, i, e, kinds).items():
+                        terms[column] = terms.get(column, 0.0) - value
+                    program.row(
+                        f"systems[{system},{'/'.join(sorted(kinds))},{site.name},{e}]",
+                        "systems",
+                        terms,
+                        "<=",
+                        0.0,
+                        unit="systems",
+                        sentence=f"replicas on {system} at {site.name} need systems to stand on",
+                    )
+
+
+def permitted_sets(problem: Problem, system: str) -> list[frozenset[str]]:
+    """Sets of offer kinds of a system that some service permits, and their union."""
+    there = {o.kind for o in problem.offers if o.system == system}
+    sets = {frozenset(there & set(s.acquisitions)) for s in problem.services} - {frozenset()}
+    return sorted(sets | {frozenset().union(*sets)}, key=sorted) if sets else []
 
 
 @family("rented", "sum_p n_p Q[p,i,t] <= sum_o rent[o,i,t]")
@@ -46,28 +56,25 @@ def rented(problem: Problem, program: Program) -> None:
     (0 for rent); the same share shortens hold in family ``systems``.
     """
     for system in sorted({p.system for p in problem.points}):
-        for i, site in enumerate(problem.sites):
-            for t, period in enumerate(problem.periods):
-                terms = {
-                    c: float(point.systems_per_replica)
-                    for p, point in enumerate(problem.points)
-                    if point.system == system and (c := program.find("Q", p, i, t)) is not None
-                }
-                if not terms:
-                    continue
-                for o, offer in enumerate(problem.offers):
-                    column = program.find("rent", o, i, t)
-                    if offer.system == system and column is not None:
-                        terms[column] = -(1.0 - offer.interruption_share)
-                program.row(
-                    f"rented[{system},{site.name},{period.label}]",
-                    "rented",
-                    terms,
-                    "<=",
-                    0.0,
-                    unit="systems",
-                    sentence=f"hourly replicas on {system} need rented systems",
-                )
+        for kinds in permitted_sets(problem, system):
+            for i, site in enumerate(problem.sites):
+                for t, period in enumerate(problem.periods):
+                    terms = _elastic_need(problem, program, system, i, t, kinds)
+                    if not terms:
+                        continue
+                    for o, offer in enumerate(problem.offers):
+                        column = program.find("rent", o, i, t)
+                        if offer.system == system and offer.kind in kinds and column is not None:
+                            terms[column] = -(1.0 - offer.interruption_share)
+                    program.row(
+                        f"rented[{system},{'/'.join(sorted(kinds))},{site.name},{period.label}]",
+                        "rented",
+                        terms,
+                        "<=",
+                        0.0,
+                        unit="systems",
+                        sentence=f"hourly replicas on {system} need rented systems",
+                    )
 
 
 @family("supply", "sum_i buy[o,i,e] <= supply_o years_e;  sum_{o,i,e} buy[o,i,e] <= supply_s")
@@ -231,10 +238,31 @@ def promised(problem: Problem, program: Program) -> None:
         )
 
 
-def _standing_need(problem: Problem, program: Program, system: str, i: int, e: int) -> dict[int, float]:
+def _within(problem: Problem, point: OperatingPoint, kinds: frozenset[str]) -> bool:
+    """Whether a point's service permits no other ways to get its system than ``kinds``."""
+    service = problem.services[problem.service_index(point.service)]
+    there = {o.kind for o in problem.offers if o.system == point.system}
+    return there & set(service.acquisitions) <= kinds
+
+
+def _elastic_need(
+    problem: Problem, program: Program, system: str, i: int, t: int, kinds: frozenset[str]
+) -> dict[int, float]:
+    return {
+        column: float(point.systems_per_replica)
+        for p, point in enumerate(problem.points)
+        if point.system == system
+        and _within(problem, point, kinds)
+        and (column := program.find("Q", p, i, t)) is not None
+    }
+
+
+def _standing_need(
+    problem: Problem, program: Program, system: str, i: int, e: int, kinds: frozenset[str]
+) -> dict[int, float]:
     terms: dict[int, float] = {}
     for p, point in enumerate(problem.points):
-        if point.system != system:
+        if point.system != system or not _within(problem, point, kinds):
             continue
         for n in range(len(lines_of(problem, point))):
             replicas = program.find("R", p, i, e, n)
@@ -248,11 +276,13 @@ def _standing_need(problem: Problem, program: Program, system: str, i: int, e: i
     return terms
 
 
-def _installed(problem: Problem, program: Program, system: str, i: int, e: int) -> dict[int, float]:
-    """Systems at site i in epoch e: bought and still alive, or rented for the whole epoch."""
+def installed_terms(
+    problem: Problem, program: Program, system: str, i: int, e: int, kinds: frozenset[str] | None = None
+) -> dict[int, float]:
+    """Systems at site i in epoch e (of some kinds of offers): bought and alive, or rented for the epoch."""
     terms: dict[int, float] = {}
     for o, offer in enumerate(problem.offers):
-        if offer.system != system:
+        if offer.system != system or (kinds is not None and offer.kind not in kinds):
             continue
         if offer.committed:
             for bought in range(e + 1):
@@ -261,6 +291,3 @@ def _installed(problem: Problem, program: Program, system: str, i: int, e: int) 
         else:
             terms[program.index[("hold", o, i, e)]] = 1.0 - offer.interruption_share
     return terms
-
-
-installed_terms = _installed

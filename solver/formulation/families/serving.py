@@ -199,36 +199,37 @@ def _late_share(problem: Problem, k: int, g: int, late: Sequence[bool]) -> float
 
 @family("api_limits", "sum_b w[b] lambda_k a[j,b,t] <= limit_j   (requests/s and tokens/s)")
 def api_limits(problem: Problem, program: Program) -> None:
-    """A provider's rate limits, in requests/s and in ktok/s.
+    """A provider's rate limits, in requests/s and in ktok/s, over all services that use the API.
 
-    sum_b lambda_k a[j,b,t] <= requests_per_s_j;  sum_b tokens[b] lambda_k a[j,b,t] / 1000 <= ktok_per_s_j.
+    sum_{k,b} lambda_k a[j,b,t] <= requests_per_s_j;
+    sum_{k,b} tokens[b] lambda_k a[j,b,t] / 1000 <= ktok_per_s_j.
     """
-    for j, api in enumerate(problem.apis):
-        k = problem.service_index(api.service)
-        peak = problem.peak_rps(k)
-        for t, period in enumerate(problem.periods):
-            columns = {
-                g: c for g in range(len(problem.classes[k])) if (c := program.find("a", j, g, t)) is not None
-            }
-            limits = (
-                ("requests/s", api.requests_per_s_limit, dict.fromkeys(columns.values(), peak)),
-                (
-                    "ktok/s",
-                    None if api.tokens_per_s_limit is None else api.tokens_per_s_limit / 1e3,
-                    {c: problem.mean(k, g, api.tokens) * peak / 1e3 for g, c in columns.items()},
-                ),
-            )
-            for unit, limit, terms in limits:
-                if limit is not None and terms:
-                    program.row(
-                        f"api[{api.id},{unit},{period.label}]",
-                        "api_limits",
-                        terms,
-                        "<=",
-                        limit,
-                        unit=unit,
-                        sentence=f"rate limit of {api.provider} in {unit}",
-                    )
+    shared: dict[tuple[str, int], list[tuple[int, int, int]]] = {}
+    for (_, j, g, t), column in program.family("a"):
+        api = problem.apis[int(str(j))]
+        shared.setdefault((api.api, int(str(t))), []).append((int(str(j)), int(str(g)), column))
+    for (_name, t), users in shared.items():
+        api, label = problem.apis[users[0][0]], problem.periods[t].label
+        requests, tokens = {}, {}
+        for j, g, column in users:
+            k = problem.service_index(problem.apis[j].service)
+            requests[column] = problem.peak_rps(k)
+            tokens[column] = problem.mean(k, g, problem.apis[j].tokens) * problem.peak_rps(k) / 1e3
+        ktok = None if api.tokens_per_s_limit is None else api.tokens_per_s_limit / 1e3
+        for unit, limit, terms in (
+            ("requests/s", api.requests_per_s_limit, requests),
+            ("ktok/s", ktok, tokens),
+        ):
+            if limit is not None:
+                program.row(
+                    f"api[{api.api},{unit},{label}]",
+                    "api_limits",
+                    terms,
+                    "<=",
+                    limit,
+                    unit=unit,
+                    sentence=f"rate limit of {api.provider} in {unit}",
+                )
 
 
 __all__ = ["allowed_offers", "api_limits", "capacity", "demand", "pool_size", "promise", "selects"]
