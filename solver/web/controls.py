@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
@@ -68,6 +69,12 @@ def groups(loaded: LoadedWorkload, base: LoadedWorkload, plan: Plan | None, cata
     return [group for group in found if group.controls]
 
 
+def place_words(loaded: LoadedWorkload, path: str) -> str:
+    """Where a statement stands: file name, line and column."""
+    place = loaded.place(path)
+    return str(replace(place, file=Path(place.file).name))
+
+
 def _around(value: float | None, factor: float) -> tuple[float, float]:
     """Ends of a slider: a factor below and above; nothing where there is no value."""
     return (round(value / factor, 6), round(value * factor, 6)) if value else (0.0, 0.0)
@@ -77,7 +84,7 @@ def _demand(loaded: LoadedWorkload, base: LoadedWorkload) -> list[Control]:
     first = {s.name: mean_rps(s) for s in base.workload.services}
     found = []
     for n, service in enumerate(loaded.workload.services):
-        place = str(loaded.place(f"services.{n}.demand"))
+        place = place_words(loaded, f"services.{n}.demand")
         rate = mean_rps(service)
         found.append(
             Control(
@@ -141,12 +148,12 @@ def _promises(loaded: LoadedWorkload, base: LoadedWorkload) -> list[Control]:
             ("ttft", "time to first token", levels.ttft_ms, old.ttft_ms),
             ("tpot", "time per output token", levels.tpot_ms, old.tpot_ms),
         ):
-            place = str(loaded.place(f"services.{n}.levels.{field}_ms"))
+            place = place_words(loaded, f"services.{n}.levels.{field}_ms")
             label = f"{service.name}, {name}"
             found.append(
                 Control(f"{field}.{service.name}", label, value, "ms", place, *_around(was or value, 5))
             )
-        place = str(loaded.place(f"services.{n}.precisions"))
+        place = place_words(loaded, f"services.{n}.precisions")
         found.append(
             Control(
                 f"precision.{service.name}",
@@ -163,7 +170,7 @@ def _promises(loaded: LoadedWorkload, base: LoadedWorkload) -> list[Control]:
 
 
 def _money(loaded: LoadedWorkload, plan: Plan | None) -> list[Control]:
-    money, place = loaded.workload.money, str(loaded.place("money"))
+    money, place = loaded.workload.money, place_words(loaded, "money")
     total = plan.objective_usd if plan else 1e6
     capex = sum(s.count * s.unit_price_usd for s in plan.systems if s.acquisition == "buy") if plan else 1e6
     return [
@@ -187,7 +194,7 @@ def _money(loaded: LoadedWorkload, plan: Plan | None) -> list[Control]:
         ),
         Control("discount", "discount rate", money.discount_rate * 100, "%", place, 0.0, 25.0),
         Control(
-            "years", "horizon", loaded.workload.horizon.years, "years", str(loaded.place("horizon")), 1, 7
+            "years", "horizon", loaded.workload.horizon.years, "years", place_words(loaded, "horizon"), 1, 7
         ),
     ]
 
@@ -195,7 +202,7 @@ def _money(loaded: LoadedWorkload, plan: Plan | None) -> list[Control]:
 def _sites(loaded: LoadedWorkload, base: LoadedWorkload) -> list[Control]:
     found = []
     for n, site in enumerate(loaded.workload.sites):
-        place = str(loaded.place(f"sites.{n}"))
+        place = place_words(loaded, f"sites.{n}")
         found.append(
             Control(
                 f"energy.{site.name}", f"{site.name}, energy", site.energy_usd_kwh, "USD/kWh", place, 0, 0.4

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from solver.plan.plan import Plan
 from solver.reports.escape import plain
 from solver.reports.figures import figures
-from solver.reports.fleet import Names
+from solver.reports.fleet import Names, deciding
 from solver.reports.section import Section
 from solver.reports.sections import cost_words, sections
 from solver.reports.units import dollars, percent, usd
@@ -110,9 +110,10 @@ def blocks(plan: Plan, keys: Iterable[str] = ()) -> list[Block]:
 
 def _block(plan: Plan, section: Section) -> Block:
     rows = []
+    known = [f"evidence-{anchor(a.subject, a.quantity)}" for a in deciding(plan)]
     for n, row in enumerate(section.rows):
         texts = section.cells(row)
-        link = f"evidence-{n}" if section.key == "assumptions" else _link(plan, section.key, texts)
+        link = known[n] if section.key == "assumptions" else _link(plan, section.key, texts)
         rows.append(
             tuple(
                 Cellule(text, column.right, link if column.right or section.key == "assumptions" else "")
@@ -236,6 +237,8 @@ def reasons_part(session: Session) -> str:
         plan=plan,
         why=words,
         blocks=blocks(plan, keys) if plan else [],
+        evidence=evidence(plan) if plan else [],
+        methods=METHODS,
     )
 
 

@@ -184,13 +184,21 @@ def now(workload: Workload, field: Field, subject: str, catalog: Catalog) -> flo
 
 
 def _systems(loaded: LoadedWorkload, field: Field, value: str) -> LoadedWorkload:
+    """Leave systems out, or permit them again; a list of permitted systems follows."""
     words = [w for w in (v.strip() for v in value.strip("[]").split(",")) if w]
-    have = loaded.workload.hardware.exclude
+    have, only = loaded.workload.hardware.exclude, loaded.workload.hardware.include
     if field.how == "add":
-        kept: Iterable[str] = dict.fromkeys((*have, *words))
+        excluded: Iterable[str] = dict.fromkeys((*have, *words))
+        included: Iterable[str] = [s for s in only if s not in words]
+        if only and not included:
+            raise InputError.at(f"exclude={value}", 0, "would leave no system", "keep at least one")
     else:
-        kept = [s for s in have if s not in words]
-    return apply_overrides(loaded, [f"{field.path}=[{', '.join(kept)}]"])
+        excluded = [s for s in have if s not in words]
+        included = dict.fromkeys((*only, *words)) if only else ()
+    lines = [f"hardware.exclude=[{', '.join(excluded)}]"]
+    if only:
+        lines.append(f"hardware.include=[{', '.join(included)}]")
+    return apply_overrides(loaded, lines)
 
 
 def without(loaded: LoadedWorkload, path: str) -> LoadedWorkload:
