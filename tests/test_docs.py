@@ -1,9 +1,9 @@
 """Every code block of the documentation runs, and prints what the page says it prints.
 
-A ```sh block holds one command per line; `solver ...` runs in this process in an empty folder. Lines of a
-```text block right after it must occur in the output in that order, up to white space; a line `...` stands
-for anything. ```python blocks of a page run one after another in one namespace. YAML blocks must load
-(`# file: NAME` as first line also writes the file for the commands that follow).
+A ```sh block (or one that begins with `solver`) holds one command per line; `solver ...` runs in this
+process in an empty folder. Lines of a ```text block right after it must occur in the output in that order, up
+to white space; a line `...` stands for anything. ```python blocks of a page run one after another in one
+namespace. YAML blocks must load (`# file: NAME` as first line also writes the file for later commands).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     names: dict[str, object] = {}
     output = ""
     for kind, text in blocks(page):
-        if kind in ("sh", "console", "bash"):
+        if kind == "sh" or (not kind and text.startswith("solver ")):
             output = run_commands(text, tmp_path)
         elif kind == "python":
             output = run_python(text, names, tmp_path)
