@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,12 +23,12 @@ from solver.simulate import replay
 from solver.simulate.from_plan import (
     TraceLengths,
     bucket_of,
-    pool_spec,
     replay_plan,
     traffic_of,
     workload_of,
 )
-from solver.simulate.tighten import solve_until_it_holds, tightened
+from solver.simulate.plan_pools import pool_spec, pools_in
+from solver.simulate.tighten import solve_until_it_holds
 
 LENGTHS = (
     LengthBucket(prompt_tokens=500, output_tokens=100, share=0.75),
@@ -130,10 +131,12 @@ def test_half_of_the_traffic_goes_to_an_api() -> None:
     assert replay_plan(only_api, requests=500).periods[0].result.services[0].requests == 0
 
 
-def test_spare_replicas_are_taken_as_lost() -> None:
-    spared = plan(4)
-    pool = spared.pools[0].model_copy(update={"spare_replicas": 3})
-    assert not replay_plan(spared.model_copy(update={"pools": (pool,)}), seed=1, requests=4000).holds
+def test_spare_replicas_stand_beside_those_that_serve() -> None:
+    """Systems are installed for R + spare replicas; R of them serve, so the replay takes R."""
+    pool = plan(4).pools[0].model_copy(update={"spare_replicas": 3})
+    spared = plan(4).model_copy(update={"pools": (pool,)})
+    assert pool_spec(pools_in(spared, 0)[0], point(), WORKLOAD, 6.0).replicas == 4
+    assert replay_plan(spared, seed=1, requests=2000) == replay_plan(plan(4), seed=1, requests=2000)
 
 
 def test_a_trace_is_scaled_and_its_lengths_are_kept() -> None:
@@ -190,24 +193,42 @@ def test_the_command_tells_promises_and_ends_with_the_promised_code(
         simulate(file, period=7)
 
 
-def test_the_loop_tightens_until_the_replay_holds() -> None:
+def test_the_loop_lowers_the_safe_load_until_the_replay_holds() -> None:
     asked: list[float] = []
 
-    def solve(workload: Workload) -> Plan:
-        asked.append(workload.services[0].demand.cv2)
+    def solve(factors: Mapping[str, float]) -> Plan:
+        asked.append(factors.get("chat", 1.0))
         return plan(len(asked))  # one replica more each round
 
-    final, replayed, notes = solve_until_it_holds(
-        WORKLOAD, solve, lambda p: replay_plan(p, seed=1, requests=4000, workload=WORKLOAD), rounds=6
-    )
+    final, replayed = solve_until_it_holds(solve, lambda p: replay_plan(p, seed=1, requests=4000), rounds=6)
     assert replayed.holds
-    assert final.pools[0].replicas == len(asked) == len(notes) + 1
-    assert asked[:2] == [1.0, 1.5]
-    assert "chat: ttft" in notes[0]
+    assert final.pools[0].replicas == len(asked) > 1
+    assert asked == pytest.approx([0.9**n for n in range(len(asked))])
+    assert "every promise of time holds" in final.notes[-1]
+    assert f"chat to {asked[-1]:.0%}" in final.notes[-1]
 
 
-def test_a_missed_tpot_asks_for_a_faster_pace() -> None:
+def test_a_promise_that_more_systems_cannot_keep_is_told() -> None:
     slow = replace(point(), step=replace(point().step or StepLaw(*[0.0] * 7, False), latency_floor_s=0.041))
-    missed = replay_plan(plan(4, points={"chat/x": point_to_dict(slow)}), requests=500)
-    stricter = tightened(WORKLOAD, missed)
-    assert stricter.services[0].levels.tpot_ms == pytest.approx(38.0)
+    never = plan(4, points={"chat/x": point_to_dict(slow)})
+    final, replayed = solve_until_it_holds(lambda _: never, lambda p: replay_plan(p, requests=500), rounds=2)
+    assert not replayed.holds
+    assert "promises still missed (chat: tpot" in final.notes[-1]
+
+
+def test_solve_closes_the_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from solver.cli.app import main
+
+    arguments = ["solve", "04-conversation-and-code", "--no-compare", "--simulate", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert "every promise of time holds" in load_plan(tmp_path / "plan.json").notes[-1]
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", str(tmp_path / "plan.json"), "--requests", "20000"])
+    assert ended.value.code == 0
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["solve", "04-conversation-and-code", "--trace", "x.csv"])
+    assert ended.value.code == 2
+    assert "add --simulate" in capsys.readouterr().err

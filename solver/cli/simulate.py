@@ -11,9 +11,17 @@ import typer
 from solver.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
+    from solver.domain.workload import LoadedWorkload
+    from solver.engine.solve import Request
+    from solver.plan.plan import Plan
     from solver.simulate.from_plan import PlanReplay, TraceLengths
+
+#: Replays of `solver solve --simulate`: seeds from 0 on, and requests in each.
+CLOSING_REPLAYS, CLOSING_REQUESTS = 5, 20_000
 
 
 def simulate(
@@ -30,6 +38,10 @@ def simulate(
     period: Annotated[
         int | None, typer.Option(min=0, help="The period to replay; default: each service's busiest.")
     ] = None,
+    arrivals_only: Annotated[
+        bool,
+        typer.Option("--arrivals-only", help="Take the traces' times; lengths stay the workload's."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Replay a plan by discrete events; exit code 6 if a promise of the plan does not hold."""
@@ -39,7 +51,7 @@ def simulate(
     plan = load_plan(plan_file)
     if period is not None and period >= len(plan.periods):
         raise UsageError(f"the plan has periods 0 to {len(plan.periods) - 1}; there is no period {period}")
-    traces = _traces(trace or [], [s.name for s in workload_of(plan).services])
+    traces = _traces(trace or [], [s.name for s in workload_of(plan).services], arrivals_only)
     chosen = None if period is None else [period]
     found: list[PlanReplay] = []
     with _Progress(as_json, replays) as tell:
@@ -60,7 +72,40 @@ def simulate(
     raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
 
 
-def _traces(options: list[str], services: list[str]) -> dict[str, TraceLengths]:
+def held_by_replay(
+    loaded: LoadedWorkload, first: Plan, request: Request, options: list[str]
+) -> tuple[Plan, bool]:
+    """The plan whose replays hold every promise (``first`` if they do), and whether they do."""
+    from solver.engine.solve import derated, solve_prepared
+    from solver.formulation.prepare import prepare
+    from solver.inputs.catalogs import load_catalog
+    from solver.inputs.references import resolve_references
+    from solver.performance.calibration import load_calibration
+    from solver.simulate.from_plan import PlanReplay, replay_plan
+    from solver.simulate.tighten import solve_until_it_holds
+
+    traces = _traces(options, [s.name for s in loaded.workload.services])
+
+    def solve(factors: Mapping[str, float]) -> Plan:
+        if not factors:
+            return first
+        catalog = load_catalog()
+        resolved = resolve_references(loaded, catalog)
+        prepared = prepare(resolved.workload, catalog, load_calibration(), request.prune, request.reduce)
+        return solve_prepared(resolved, catalog, derated(prepared, factors), request)
+
+    def replays(plan: Plan) -> PlanReplay:
+        runs = (
+            replay_plan(plan, seed=n, requests=CLOSING_REQUESTS, traces=traces)
+            for n in range(CLOSING_REPLAYS)
+        )
+        return PlanReplay(tuple(period for run in runs for period in run.periods))
+
+    plan, replayed = solve_until_it_holds(solve, replays)
+    return plan, replayed.holds
+
+
+def _traces(options: list[str], services: list[str], arrivals_only: bool = False) -> dict[str, TraceLengths]:
     """Service name ("" for all) -> trace."""
     from solver.inputs.traces import read_trace
     from solver.simulate.from_plan import TraceLengths
@@ -71,7 +116,9 @@ def _traces(options: list[str], services: list[str]) -> dict[str, TraceLengths]:
         if not split or name not in services:
             name, file = "", option
         read = read_trace(Path(file))
-        found[name] = TraceLengths(read.arrival_s, read.prompt_tokens, read.output_tokens, file)
+        found[name] = TraceLengths(
+            read.arrival_s, read.prompt_tokens, read.output_tokens, file, arrivals_only
+        )
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solver.errors import ExitCode, SolverError
+from solver.errors import ExitCode, SolverError, UsageError
 
 if TYPE_CHECKING:
     from solver.plan.plan import Plan
@@ -34,8 +34,17 @@ def solve(
     compare: Annotated[
         bool, typer.Option("--compare/--no-compare", help="Also solve for each single system.")
     ] = True,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Replay the fleet; where a promise fails, solve again for more."),
+    ] = False,
+    trace: Annotated[
+        list[str] | None,
+        typer.Option("--trace", help="With --simulate: a request trace, FILE or SERVICE=FILE, repeatable."),
+    ] = None,
 ) -> None:
     """The cheapest verified fleet for a workload."""
+    from solver.cli.simulate import held_by_replay
     from solver.engine.solve import Request, exit_code
     from solver.engine.solve import solve as run
     from solver.inputs.workload import apply_overrides, load_workload
@@ -43,7 +52,12 @@ def solve(
 
     try:
         loaded = apply_overrides(load_workload(find_workload(workload)), changes or [])
-        plan = run(loaded, request=Request(gap=gap, time_limit_s=time_limit, compare=compare))
+        request = Request(gap=gap, time_limit_s=time_limit, compare=compare)
+        if trace and not simulate:
+            raise UsageError("--trace is for the replay; add --simulate")
+        plan, held = run(loaded, request=request), True
+        if simulate:
+            plan, held = held_by_replay(loaded, plan, request, trace or [])
     except SolverError as error:
         raise _ending(error, as_json) from None
     _show(plan, as_json)
@@ -52,6 +66,9 @@ def solve(
 
         write_out(plan, out)
         typer.echo(f"written to {out}", err=True)
+    if not held:
+        typer.echo(plan.notes[-1], err=True)
+        raise typer.Exit(int(ExitCode.VERIFICATION_FAILED))
     raise typer.Exit(int(exit_code(plan)))
 
 

@@ -79,7 +79,11 @@ def generate(
     family: str = "gamma",
 ) -> Stream:
     """A stream with generated arrivals and lengths drawn from the histogram's cells."""
-    arrival = generate_arrivals(rng, rate_rps, interval_s, cv2, family)
+    return with_lengths(rng, generate_arrivals(rng, rate_rps, interval_s, cv2, family), lengths)
+
+
+def with_lengths(rng: np.random.Generator, arrival: Floats, lengths: Sequence[LengthBucket]) -> Stream:
+    """Arrivals with lengths drawn from the histogram's cells."""
     shares = np.array([b.share for b in lengths])
     bucket = rng.choice(len(lengths), size=len(arrival), p=shares / shares.sum()).astype(np.int64)
     prompt = np.array([max(1, round(b.prompt_tokens)) for b in lengths], dtype=np.int64)

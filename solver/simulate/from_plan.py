@@ -1,14 +1,14 @@
 """A saved plan as pools, services and traffic, and its replay hour by hour.
 
-A plan carries its operating points and its workload, so nothing else is read. Spare replicas (N+k) are
-taken as lost: the promises must hold without them. Requests routed to a token API are left out.
+A plan carries its operating points and its workload, so nothing else is read. Requests routed to a token
+API are left out.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -16,15 +16,12 @@ from pydantic import ValidationError
 
 from solver.domain.workload import LengthBucket, Service, Workload
 from solver.errors import InputError
-from solver.operating_points.point import OperatingPoint, StepLaw
-from solver.plan.plan import Plan, Pool
-from solver.plan.serialise import point_from_dict
-from solver.simulate.arrivals import Stream, choose_pools, generate, merge, scale_trace
+from solver.plan.plan import Plan
+from solver.simulate.arrivals import Stream, choose_pools, generate, merge, scale_trace, with_lengths
 from solver.simulate.engine import replay
-from solver.simulate.types import Floats, Ints, PoolSpec, ReplayResult, ServiceSpec, Traffic
+from solver.simulate.plan_pools import pools_in, replayed_pool
+from solver.simulate.types import Floats, Ints, ReplayResult, ServiceSpec, Traffic
 
-_PLENTY = 1e300  # KV bytes of a profile that tells no memory
-_MOST_REPLICAS = 100_000
 _WARM_UP = 0.1  # share of the arrivals that only fill the replicas
 
 
@@ -36,6 +33,7 @@ class TraceLengths:
     prompt_tokens: Ints
     output_tokens: Ints
     source: str = ""
+    arrivals_only: bool = False  # lengths are drawn from the workload's histogram
 
 
 @dataclass(frozen=True)
@@ -96,81 +94,6 @@ def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1e3
 
 
-def pools_in(plan: Plan, period: int) -> tuple[Pool, ...]:
-    """The pools that serve in a period: standing ones of its epoch, elastic ones of the period itself."""
-    epoch = plan.periods[period]["epoch"]
-    return tuple(
-        p
-        for p in plan.pools
-        if p.replicas > p.spare_replicas
-        and ((p.mode == "standing" and p.epoch in (None, epoch)) or p.period == period)
-    )
-
-
-def pool_spec(pool: Pool, point: OperatingPoint, workload: Workload, power_kw: float) -> PoolSpec:
-    """What the replay must know of a pool, from its operating point and the power of one system."""
-    service = next(s for s in workload.services if s.name == pool.service)
-    site = next(s for s in workload.sites if s.name == pool.site)
-    law = _law(point)
-    fixed, growing = _kv(point, service)
-    tokens = service.lengths[0].prompt_tokens + service.lengths[0].output_tokens
-    return PoolSpec(
-        name=f"{pool.point} @ {pool.site}" + (f" ({pool.mode})" if pool.mode != "standing" else ""),
-        replicas=pool.replicas - pool.spare_replicas,
-        batch=pool.batch,
-        tau_s=point.tpot_s,
-        step=replace(law, ttft_overhead_s=law.ttft_overhead_s + site.round_trip_ms / 1e3),
-        kv_capacity_bytes=point.kv_capacity_bytes or _PLENTY,
-        kv_per_token_bytes=growing,
-        kv_fixed_bytes=fixed,
-        kv_written_per_token_bytes=point.kv_bytes[0] / tokens,
-        power_kw=float(point.systems_per_replica) * power_kw,
-    )
-
-
-def _law(point: OperatingPoint) -> StepLaw:
-    """The step law; a measured profile keeps its pace whatever the batch.
-
-    The law's overhead of a first token counts one step's fixed time (or latency), which the replay
-    takes in the prefill step itself; it is left out here.
-    """
-    law = point.step
-    if law is None:
-        first = point.ttft_s[0] - point.wait_s - point.tpot_s
-        return StepLaw(0.0, 0.0, 0.0, 0.0, 0.0, point.tpot_s, max(first, 0.0), True)
-    counted = law.latency_floor_s if law.pipelined else law.fixed_s
-    return replace(law, ttft_overhead_s=max(law.ttft_overhead_s - counted, 0.0))
-
-
-def _kv(point: OperatingPoint, service: Service) -> tuple[float, float]:
-    """KV bytes of a sequence as fixed + growing * tokens, from what the buckets hold at mean context.
-
-    The memory row is hold * KV / capacity and the slot row hold / batch, so their ratio is the KV size;
-    the line through the buckets is exact where no window is partly filled.
-    """
-    rows = dict(zip(point.resources, point.use, strict=True))
-    if "KV memory" not in rows or "slots" not in rows or point.kv_capacity_bytes <= 0:
-        return 0.0, 0.0
-    held = [
-        memory * point.kv_capacity_bytes / (slots * point.batch)
-        for memory, slots in zip(rows["KV memory"], rows["slots"], strict=True)
-    ]
-    contexts = [b.prompt_tokens + b.output_tokens / 2 for b in service.lengths]
-    return _line_through(np.array(contexts), np.array(held))
-
-
-def _line_through(contexts: Floats, held: Floats) -> tuple[float, float]:
-    through_zero = float(held.sum() / contexts.sum())
-    spread = float(((contexts - contexts.mean()) ** 2).sum())
-    if spread <= 1e-9 * float((contexts**2).sum()):
-        return 0.0, through_zero
-    slope = float(((contexts - contexts.mean()) * (held - held.mean())).sum()) / spread
-    fixed = float(held.mean()) - slope * float(contexts.mean())
-    if slope < 0 or fixed < 1e-9 * float(held.mean()):
-        return 0.0, through_zero
-    return fixed, slope
-
-
 def busiest_periods(plan: Plan) -> tuple[int, ...]:
     """For each service the period of its highest rate, each once."""
     rates = np.array([p["rate_rps"] for p in plan.periods], dtype=np.float64)
@@ -205,6 +128,8 @@ def traffic_of(
             bucket = bucket_of(trace.prompt_tokens, trace.output_tokens, service.lengths)
             whole = Stream(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, bucket)
             stream = scale_trace(rng, whole, rate, duration_s)
+            if trace.arrivals_only:
+                stream = with_lengths(rng, stream.arrival_s, service.lengths)
         streams.append(stream)
         targets.append(_targets(rng, plan, period, service, stream))
     return merge(streams, targets)
@@ -263,20 +188,7 @@ def _replay_period(
 ) -> PeriodReplay:
     rates = [float(r) for r in plan.periods[period]["rate_rps"]]
     duration = requests / max(sum(rates), 1e-12)
-    specs = [_spec(plan, p, workload) for p in pools_in(plan, period)]
+    specs = [replayed_pool(plan, p, workload) for p in pools_in(plan, period)]
     traffic = traffic_of(plan, workload, period, duration, seed, traces)
     result = replay(specs, services_of(workload), traffic, warm_up_s=_WARM_UP * duration, progress=progress)
     return PeriodReplay(period, str(plan.periods[period].get("label", period)), seed, result)
-
-
-def _spec(plan: Plan, pool: Pool, workload: Workload) -> PoolSpec:
-    if pool.replicas > _MOST_REPLICAS:
-        raise InputError.at(
-            "plan", 0, f"{pool.replicas:,} replicas in one pool", f"replay at most {_MOST_REPLICAS:,}"
-        )
-    try:
-        power_kw = float(plan.inputs["systems"][pool.system]["power_typ_kw"])
-        point = point_from_dict(plan.points[pool.point], f"points.{pool.point}")
-        return pool_spec(pool, point, workload, power_kw)
-    except (KeyError, StopIteration, TypeError, ValueError, ZeroDivisionError) as error:
-        raise InputError.at("plan", 0, f"pool {pool.point}: incomplete ({error})", "solve again") from None

@@ -1,20 +1,19 @@
-"""Close the loop: what to ask of the next fleet where a replay missed a promise.
+"""Close the loop: solve, replay, and solve again for more where a replay missed a promise.
 
-The plan's own model derates a pool by the burstiness of its traffic, so a missed first token or end-to-end
-time raises that; a missed time per output token lowers the pace it must keep. The replays go on with the
-workload as the user wrote it.
+What is tightened is the derating itself: the safe load of every pool of the service that missed is
+multiplied by a factor below 1. The workload stays as the user wrote it, so the plan can be checked and
+replayed against the user's own promises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from solver.domain.workload import Service, Workload
 from solver.plan.plan import Plan
 from solver.simulate.from_plan import PlanReplay
 
-BURSTIER = 1.5  # factor on the squared coefficient of variation per round
-FASTER = 0.95  # factor on the TPOT that is asked for per round
+STEP = 0.9  # factor on a service's safe loads per round
+ROUNDS = 6
 
 
 def missed(replayed: PlanReplay) -> dict[str, set[str]]:
@@ -28,46 +27,39 @@ def missed(replayed: PlanReplay) -> dict[str, set[str]]:
     return found
 
 
-def tightened(workload: Workload, replayed: PlanReplay) -> Workload:
-    """The workload with stricter statements for the services that missed a promise."""
-    names = missed(replayed)
-    services = tuple(_stricter(s, names[s.name]) if s.name in names else s for s in workload.services)
-    return workload.model_copy(update={"services": services})
-
-
-def _stricter(service: Service, promises: set[str]) -> Service:
-    changes: dict[str, object] = {}
-    if promises & {"ttft", "end_to_end"}:
-        cv2 = max(service.demand.cv2, 1.0) * BURSTIER
-        changes["demand"] = service.demand.model_copy(update={"cv2": cv2})
-    if "tpot" in promises and service.levels.tpot_ms is not None:
-        tpot = service.levels.tpot_ms * FASTER
-        changes["levels"] = service.levels.model_copy(update={"tpot_ms": tpot})
-    return service.model_copy(update=changes)
-
-
 def solve_until_it_holds(
-    workload: Workload,
-    solve: Callable[[Workload], Plan],
+    solve: Callable[[Mapping[str, float]], Plan],
     replay: Callable[[Plan], PlanReplay],
-    rounds: int = 6,
-) -> tuple[Plan, PlanReplay, tuple[str, ...]]:
-    """Solve, replay and tighten until every promise holds; the last plan, its replay, and what was changed.
+    rounds: int = ROUNDS,
+) -> tuple[Plan, PlanReplay]:
+    """The first plan of at most ``rounds`` whose replay holds every promise, and that replay.
 
-    ``replay`` judges by the user's workload. After ``rounds`` the last plan is returned as it is; its
-    replay tells what is still missed.
+    ``solve`` takes the factor on the safe loads of each service (1 where it is not named). The plan's notes
+    say what was tightened, and after the last round what is still missed.
     """
-    asked = workload
-    notes: list[str] = []
+    factors: dict[str, float] = {}
     for n in range(1, rounds + 1):
-        plan = solve(asked)
+        plan = solve(factors)
         replayed = replay(plan)
         names = missed(replayed)
         if not names or n == rounds:
-            return plan, replayed, tuple(notes)
-        words = "; ".join(
-            f"{name}: {', '.join(sorted(promises))}" for name, promises in sorted(names.items())
-        )
-        notes.append(f"round {n}: the replay missed promises ({words}); the fleet was solved again for more")
-        asked = tightened(asked, replayed)
+            return plan.model_copy(
+                update={"notes": (*plan.notes, _words(replayed, factors, names))}
+            ), replayed
+        factors |= {name: factors.get(name, 1.0) * STEP for name in names}
     raise ValueError("rounds must be at least 1")
+
+
+def _words(replayed: PlanReplay, factors: Mapping[str, float], names: Mapping[str, set[str]]) -> str:
+    """What the replay was, what it led to, and whether the promises hold in it."""
+    requests = sum(s.requests for p in replayed.periods for s in p.result.services)
+    words = f"replayed with {requests:,} requests: "
+    if names:
+        lost = "; ".join(f"{name}: {', '.join(sorted(missing))}" for name, missing in sorted(names.items()))
+        words += f"promises still missed ({lost})"
+    else:
+        words += "every promise of time holds"
+    if factors:
+        told = ", ".join(f"{name} to {factor:.0%}" for name, factor in sorted(factors.items()))
+        words += f"; for that the safe loads of the waiting model were lowered ({told})"
+    return words
