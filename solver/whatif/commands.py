@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from solver.errors import UsageError
@@ -32,7 +32,7 @@ class Response:
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     names: tuple[str, str] = ("before", "after")
-    extra: dict[str, Any] = field(default_factory=dict)
+    nodes: tuple[int, int] | None = None  # of a change or comparison: from, to
 
 
 def execute(session: Session, line: str) -> Response:
@@ -59,15 +59,15 @@ def _moved(session: Session, said: str, before: str, after: str) -> Response:
     old, new = session.result(before), session.result(after)
     found = difference(old.plan, new.plan) if old.plan and new.plan else None
     names = (session.state(before).title, session.state(after).title)
-    return Response(said, "change", session.state(after), new, old, found, names=names)
+    nodes = (session.resolve(before), session.resolve(after))
+    return Response(said, "change", session.state(after), new, old, found, names=names, nodes=nodes)
 
 
 def deepen(session: Session, response: Response) -> Response:
     """A response about a change or comparison with what binds, the runners-up, and why the fleet changed."""
-    if response.state is None or response.before is None or response.difference is None:
+    if response.nodes is None or response.difference is None:
         return response
-    number = response.state.number
-    before = session.resolve(str(response.extra.get("before", f"@{session.journal.nodes[number].parent}")))
+    before, number = response.nodes
     old, new = session.result(f"@{before}", True), session.result(f"@{number}", True)
     if old.plan is None or new.plan is None:
         return response
@@ -88,8 +88,7 @@ def _redo(session: Session, rest: str) -> Response:
 
 
 def _step(session: Session, before: int) -> Response:
-    response = _moved(session, "", f"@{before}", "")
-    return replace(response, extra={"before": f"@{before}"})
+    return _moved(session, "", f"@{before}", "")
 
 
 def _branch(session: Session, rest: str) -> Response:
@@ -140,7 +139,7 @@ def _compare(session: Session, rest: str) -> Response:
         raise UsageError("write: compare base, or compare @2 @5, or compare main cheap")
     first, last = session.resolve(words[0]), session.resolve(words[1] if len(words) == 2 else "")
     response = _moved(session, "", f"@{first}", f"@{last}")
-    return replace(response, kind="compare", extra={"before": f"@{first}"})
+    return replace(response, kind="compare")
 
 
 def _plan(session: Session, rest: str) -> Response:
