@@ -17,6 +17,7 @@ from solver.domain.workload import (
     Site,
     Workload,
     WorkloadOffer,
+    WorkloadProfile,
 )
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.keys import KEYS, section_keys
@@ -34,7 +35,7 @@ def test_every_key_is_explained() -> None:
     sections: dict[str, type[BaseModel]] = {
         "workload": Workload, "service": Service, "demand": Demand, "lengths": LengthBucket,
         "levels": ServiceLevels, "site": Site, "money": Money, "hardware": HardwarePolicy,
-        "horizon": Horizon, "offer": WorkloadOffer,
+        "horizon": Horizon, "offer": WorkloadOffer, "profile": WorkloadProfile,
     }  # fmt: skip
     keys = {key for name, model in sections.items() for key in (*model.model_fields, *section_keys(name))}
     times = re.compile(r"(peak_)?(requests|output_tokens)_per_(min|hour|day|month)")

@@ -77,6 +77,32 @@ def from_trace(
     typer.echo(f"wrote {output}: {len(requests)} requests{dropped}, model {model}, TTFT {ttft}, TPOT {tpot}")
 
 
+@app.command("from-melange")
+def from_melange(
+    file: Annotated[Path, typer.Argument(help="Mélange's JSON: gpu_info, workload_distribution, ...")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The workload file to write.")],
+    name: Annotated[str, typer.Option(help="Name of the workload and its service.")] = "",
+    model: Annotated[str, typer.Option(help="Model that was measured.")] = "llama-3.1-8b",
+) -> None:
+    """Turn a Mélange problem into a workload with measured profiles; its cost is the fleet's for one hour."""
+    from solver.inputs.catalogs import load_catalog
+    from solver.inputs.from_melange import melange_text, workload_of
+    from solver.inputs.melange import read_melange
+    from solver.inputs.references import resolve_references
+    from solver.inputs.workload import workload_from
+    from solver.inputs.yaml_text import load_yaml
+
+    instance, catalog = read_melange(file), load_catalog()
+    workload = workload_of(instance, file, name or output.stem, model, catalog.systems)
+    text = melange_text(workload, file.name)
+    resolve_references(workload_from(load_yaml(output, text=text), output.parent), catalog)
+    write_file(output, text)
+    buckets, types = len(workload.services[0].lengths), len(workload.profiles)
+    typer.echo(
+        f"wrote {output}: {types} GPU types, {buckets} length buckets, {instance.total_rps:g} requests/s"
+    )
+
+
 def _column(text: str) -> tuple[str, str]:
     role, equals, name = text.partition("=")
     if not equals:

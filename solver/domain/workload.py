@@ -157,6 +157,22 @@ class WorkloadOffer(Frozen):
     life_years: float | None = Field(default=None, gt=0)
 
 
+class WorkloadProfile(Frozen):
+    """What one replica of a system was measured to serve, instead of physics.
+
+    ``requests_per_s`` is the rate at which a replica is fully used by requests of one length bucket alone
+    (in the order of the service's ``lengths``); 0: it cannot serve the bucket. Whatever latency the user
+    wants is inside these figures. A system that is in no catalog states its rent ``usd_per_hour``.
+    """
+
+    id: str
+    system: str
+    service: str
+    requests_per_s: tuple[float, ...]
+    systems_per_replica: int = Field(default=1, ge=1)
+    usd_per_hour: float | None = Field(default=None, ge=0)  # per system
+
+
 class Horizon(Frozen):
     """How long the fleet serves; money is discounted monthly to the start.
 
@@ -180,6 +196,7 @@ class Workload(Frozen):
     money: Money = Money()
     hardware: HardwarePolicy = HardwarePolicy()
     offers: tuple[WorkloadOffer, ...] = ()
+    profiles: tuple[WorkloadProfile, ...] = ()
     objective: Literal["cost", "power", "carbon"] = "cost"
     redundancy: int = Field(default=0, ge=0)  # spare replicas per pool (N+k)
 

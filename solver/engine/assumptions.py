@@ -29,9 +29,9 @@ def assumptions(
         if offer is not None:
             found.append(_from(f"{offer.system}", f"{offer.kind} price", offer.price, part))
     for system_id in sorted({line.system for line in bought}):
-        system = catalog.systems[system_id]
+        system = catalog.systems.get(system_id)  # None: the workload alone knows it
         for name in TOLD:
-            quantity = system.values.get(name)
+            quantity = system.values.get(name) if system else None
             if quantity is not None and (quantity.evidence == "assumed" or quantity.low is not None):
                 found.append(_from(system_id, name, quantity, 0.0))
     used = {r.target for r in paths}
@@ -47,6 +47,8 @@ def assumptions(
                     high=point.spread,
                     evidence=(
                         catalog.profiles[point.profile].output_tok_s_total.evidence
+                        if point.profile in catalog.profiles
+                        else point.evidence.partition(":")[0]
                         if point.profile
                         else "derived"
                     ),

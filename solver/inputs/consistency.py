@@ -13,6 +13,7 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
     for index, service in enumerate(workload.services):
         _check_service(draft, f"services.{index}", service.precisions, service.acquisitions)
     _check_hardware(draft, workload.hardware)
+    _check_profiles(draft, workload)
 
 
 def _check_names(draft: Draft, workload: Workload) -> None:
@@ -20,13 +21,14 @@ def _check_names(draft: Draft, workload: Workload) -> None:
         "services": [service.name for service in workload.services],
         "sites": [site.name for site in workload.sites],
         "offers": [offer.id for offer in workload.offers],
+        "profiles": [profile.id for profile in workload.profiles],
     }
     for key, names in lists.items():
-        if not names and key != "offers":
+        if not names and key in ("services", "sites"):
             draft.complain(key, f"the list of {key} is empty", "write at least one")
         for index, name in enumerate(names):
             if name in names[:index]:
-                path = f"{key}.{index}.{'id' if key == 'offers' else 'name'}"
+                path = f"{key}.{index}.{'id' if key in ('offers', 'profiles') else 'name'}"
                 draft.complain(path, f"the name '{shorten(name)}' is used twice", "rename one of the two")
 
 
@@ -42,6 +44,25 @@ def _check_hardware(draft: Draft, hardware: HardwarePolicy) -> None:
     for vendor, share in hardware.vendor_share.items():
         if not 0 <= share <= 1:
             draft.complain(f"hardware.vendor_share.{vendor}", f"a share of {share:g}", "write 0 % to 100 %")
+
+
+def _check_profiles(draft: Draft, workload: Workload) -> None:
+    buckets = {service.name: len(service.lengths) for service in workload.services}
+    prices: dict[str, float] = {}
+    for index, profile in enumerate(workload.profiles):
+        path, rates = f"profiles.{index}", profile.requests_per_s
+        if profile.service not in buckets:
+            words = f"unknown service '{shorten(profile.service)}'"
+            draft.complain(f"{path}.service", words, f"write one of {', '.join(buckets)}"[:200])
+        elif len(rates) != buckets[profile.service]:
+            remedy = f"write {buckets[profile.service]}: one for each length bucket of the service"
+            draft.complain(f"{path}.requests_per_s", f"{len(rates)} rates", remedy)
+        if any(rate < 0 for rate in rates):
+            draft.complain(f"{path}.requests_per_s", "a rate is negative", "write 0 where it cannot serve")
+        price = profile.usd_per_hour
+        if price is not None and prices.setdefault(profile.system, price) != price:
+            words = f"a second price of {shorten(profile.system)}"
+            draft.complain(f"{path}.usd_per_hour", words, "state one price per system")
 
 
 def _check_service(draft: Draft, path: str, *lists: tuple[str, ...]) -> None:

@@ -100,6 +100,10 @@ KEYS: dict[str, dict[str, Key]] = {
         **_share("support_share_per_year", "support"),
         **_number("life_years", "years", "life"),
     },
+    "profile": {
+        "requests_per_s": Key("requests_per_s", "requests/s", kind="numbers"),
+        **{name: Key("usd_per_hour", "USD") for name in ("usd_per_hour", "price")},
+    },
 }
 
 RATE_TIMES = {"s": 1, "min": 60, "hour": 3600, "day": 86400, "month": 2629800}
@@ -127,6 +131,7 @@ _SECTION_OF = (
     ("horizon", re.compile("horizon")),
     ("site", re.compile(r"sites\.\d+")),
     ("offer", re.compile(r"offers\.\d+")),
+    ("profile", re.compile(r"profiles\.\d+")),
     ("money", re.compile("money")),
     ("hardware", re.compile("hardware")),
 )

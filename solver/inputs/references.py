@@ -22,8 +22,9 @@ def resolve_references(loaded: LoadedWorkload, catalog: Catalog) -> LoadedWorklo
             place = loaded.place(f"services.{index}.model")
             complaints.append(Complaint(place, f"unknown model '{shorten(service.model)}'", remedy))
         services.append(Service.model_copy(service, update={"model": name or service.model}))
+    stated = {p.system for p in loaded.workload.profiles if p.usd_per_hour is not None}
     for path, system in _systems(loaded.workload):
-        if system not in catalog.systems:
+        if system not in catalog.systems and system not in stated:
             near = nearest(system, catalog.systems)
             remedy = f"did you mean '{near}'?" if near else "see 'solver catalog list systems'"
             complaints.append(Complaint(loaded.place(path), f"unknown system '{shorten(system)}'", remedy))
@@ -63,6 +64,8 @@ def _systems(workload: Workload) -> Iterator[tuple[str, str]]:
     hardware = workload.hardware
     for index, offer in enumerate(workload.offers):
         yield f"offers.{index}.system", offer.system
+    for index, profile in enumerate(workload.profiles):
+        yield f"profiles.{index}.system", profile.system
     for key in ("include", "exclude"):
         for index, system in enumerate(getattr(hardware, key)):
             yield f"hardware.{key}.{index}", system

@@ -24,10 +24,11 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
         result["services"] = [
             _service(draft, item, index, result) for index, item in enumerate(data["services"])
         ]
-    if isinstance(data.get("offers"), list):
-        result["offers"] = [
-            rewrite(draft, "offer", item, f"offers.{i}") for i, item in enumerate(data["offers"])
-        ]
+    for key in ("offer", "profile"):
+        if isinstance(data.get(f"{key}s"), list):
+            result[f"{key}s"] = [
+                rewrite(draft, key, item, f"{key}s.{i}") for i, item in enumerate(data[f"{key}s"])
+            ]
     if isinstance(data.get("sites"), list):
         result["sites"] = [rewrite(draft, "site", item, f"sites.{i}") for i, item in enumerate(data["sites"])]
     if isinstance(data.get("horizon"), str):

@@ -22,7 +22,9 @@ from solver.inputs.yaml_text import Document, load_yaml
 __all__ = ["apply_overrides", "load_workload", "workload_from", "workload_to_yaml"]
 
 MAX_ITEMS = 1000
-_HOURLY = re.compile(r"services\.\d+\.(?:demand\..*|lengths\.histogram)\.\d+")
+_HOURLY = re.compile(
+    r"services\.\d+\.(?:demand\..*|lengths\.histogram)\.\d+|profiles\.\d+\.requests_per_s\.\d+"
+)
 
 
 def load_workload(path: Path) -> LoadedWorkload:
@@ -35,7 +37,7 @@ def workload_from(document: Document, folder: Path) -> LoadedWorkload:
     places = {path: place for path, place in document.places.items() if not _HOURLY.fullmatch(path)}
     if not isinstance(document.data, dict):
         raise InputError.at(document.file, 1, "a list where keys belong", "write lines such as 'name: chat'")
-    for key in ("services", "sites", "offers"):
+    for key in ("services", "sites", "offers", "profiles"):
         stated = document.data.get(key)
         if isinstance(stated, list) and len(stated) > MAX_ITEMS:
             place = places[key]

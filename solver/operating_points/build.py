@@ -14,7 +14,7 @@ from solver.operating_points.apis import api_points
 from solver.operating_points.dominance import undominated
 from solver.operating_points.physics import BATCHES, Setting, points_of
 from solver.operating_points.point import ApiPoint, OperatingPoint, Screened
-from solver.operating_points.profiles import profile_points
+from solver.operating_points.profiles import profile_points, stated_points
 from solver.operating_points.requests import mix_of
 from solver.performance.calibration import Calibration
 from solver.performance.steps import step_table
@@ -65,6 +65,9 @@ def _service_points(
     settings = _settings(workload, service, model, systems, technologies)
     points: list[OperatingPoint] = []
     screened: list[Screened] = []
+    for setting in settings:
+        stated, left_out = stated_points(setting, workload.profiles)
+        points, screened = points + stated, screened + left_out
     if policy.profiles != "none":
         for setting in settings:
             published, left_out = profile_points(setting, _profiles(workload, catalog))
@@ -78,7 +81,7 @@ def _service_points(
         return points, [*screened, Screened(service.name, "all systems", "physics", reason)]
     table, refusals = step_table(
         model,
-        sorted(systems.values(), key=lambda s: s.id),
+        sorted((s for s in systems.values() if s.values), key=lambda s: s.id),  # others: profiles alone
         precisions=service.precisions,
         batches=BATCHES,
         mean_context_tokens=mix_of(service).mean_context,

@@ -3,6 +3,9 @@
 A profile states output tokens/s per user and in total for one replica. Its only resource is then the
 sequence slot: a request of O output tokens holds a slot for O / (tokens/s per user) seconds, and the
 replica has total / per-user slots, so it serves total / O requests/s.
+
+A profile that the workload itself states gives requests/s for each length bucket: a request per second of
+bucket b takes 1 / requests_per_s[b] replicas.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from solver.domain.catalog import MeasuredProfile
-from solver.domain.workload import Service
+from solver.domain.workload import Service, WorkloadProfile
 from solver.operating_points.load import FULL
 from solver.operating_points.physics import Setting, ceilings
 from solver.operating_points.point import OperatingPoint, Screened
@@ -93,6 +96,56 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
         wear=None,
         evidence=f"{profile.output_tok_s_total.evidence}: {profile.output_tok_s_total.source} "
         f"({profile.output_tok_s_total.date})",
+        spread=1.0,
+        profile=profile.id,
+    )
+
+
+def stated_points(
+    setting: Setting, profiles: tuple[WorkloadProfile, ...]
+) -> tuple[list[OperatingPoint], list[Screened]]:
+    """Points of the workload's own profiles of a service, and those left out with the reason."""
+    service, levels = setting.service, setting.service.levels
+    mine = [p for p in profiles if p.service == service.name and p.system in setting.systems]
+    if levels.ttft_ms is not None or levels.tpot_ms is not None or levels.end_to_end_s is not None:
+        reason = "a profile of the workload tells no latency: measure within the promises and leave them out"
+        return [], [Screened(service.name, p.system, f"profile {p.id}", reason) for p in mine]
+    return [_stated(setting, p) for p in mine if any(p.requests_per_s)], []
+
+
+def _stated(setting: Setting, profile: WorkloadProfile) -> OperatingPoint:
+    """use[b] = 1 / requests_per_s[b]; one request at a time takes that long, whatever its tokens."""
+    service, mix = setting.service, mix_of(setting.service)
+    serves = tuple(rate > 0 for rate in profile.requests_per_s)
+    use = tuple(float(np.nextafter(1 / rate, 0.0)) if rate > 0 else 0.0 for rate in profile.requests_per_s)
+    zeros = tuple(0.0 for _ in service.lengths)
+    served = float(mix.share @ np.array(serves))
+    return OperatingPoint(
+        id=f"{service.name}/{profile.system}/{profile.id}{setting.suffix}",
+        service=service.name,
+        model=setting.model.id,
+        system=profile.system,
+        systems_per_replica=Fraction(profile.systems_per_replica),
+        layout=f"{profile.systems_per_replica} x as measured",
+        weight_precision=service.precisions[0],
+        kv_precision=service.precisions[0],
+        placement="resident",
+        batch=1,
+        tpot_s=float(mix.share @ np.array(use)) / served / mix.mean_output,
+        wait_s=0.0,
+        resources=("slots",),
+        use=(use,),
+        ttft_s=zeros,
+        end_to_end_s=use,
+        late={},
+        sites=setting.sites,
+        serves=serves,
+        lines=FULL,
+        kv_bytes=zeros,
+        kv_capacity_bytes=0.0,
+        step=None,
+        wear=None,
+        evidence="measured: profile of the workload",
         spread=1.0,
         profile=profile.id,
     )
