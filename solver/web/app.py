@@ -110,7 +110,11 @@ class Web:
 
     async def act(self, request: Request) -> Response:
         """Carry out what a form asks for, and show the plan."""
-        fields = parse_qs((await request.body()).decode("utf-8", "replace"), True, max_num_fields=MAX_FIELDS)
+        body = (await request.body()).decode("utf-8", "replace")
+        try:
+            fields = parse_qs(body, True, max_num_fields=MAX_FIELDS)
+        except ValueError:
+            return PlainTextResponse("The form has too many fields.", 400)
         form = {key: values[-1] for key, values in fields.items()}
         session = self.view(request)
         step = STEPS.get(request.path_params["step"])
