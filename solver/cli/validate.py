@@ -100,9 +100,9 @@ def _left_out(c: Comparison, kind: str) -> Comparison:
     predicted, factor, novelty = c.predicted.copy(), c.factor.copy(), c.novelty.copy()
     part = c.rows.take(nodes)
     predicted[nodes] = part.value * np.exp(crossval.left_out(part, kind, _FOLDS, rounds=8))
-    spreads = load_calibration().spreads[crossval.KINDS[kind]]
-    factor[nodes] = [spreads[g] for g in crossval.metric_groups(part)]
-    novelty[nodes] = crossval.KINDS[kind]
+    spreads, words = load_calibration().spreads, crossval.novelty(part, kind, _FOLDS)
+    factor[nodes] = [spreads[w][g] for w, g in zip(words, crossval.metric_groups(part), strict=True)]
+    novelty[nodes] = words
     return replace(c, predicted=predicted, factor=factor, novelty=novelty)
 
 

@@ -180,6 +180,7 @@ def worst(c: Comparison, count: int) -> list[dict[str, Any]]:
 _NEW = {
     "generation": "engine generation not in the fit",
     "system": "system not in the fit with this engine",
+    "relative": "system not in the fit; its family is",
     "model": "model not in the fit",
 }
 

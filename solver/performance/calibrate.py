@@ -62,6 +62,7 @@ LATENCIES: dict[str, tuple[Latency, float, str]] = {
     "nvm-chip": (Latency(45.0, 0.0, 12.0, 1.0, 0.5, 0.3, 200.0, 1.0), 2.5, _NONE + "groq"),
 }
 _HEIRS = {"graphcore": "groq", "sram-chip": "groq", "nvm-wafer": "cerebras", "nvm-chip": "groq"}
+_GROUPS = ("tpot", "throughput", "ttft")
 _UNKNOWN_SPREAD = 4.0  # where no row tells
 _LATENCY_WIDTH = 0.4  # prior standard deviation of the logarithm of a latency
 
@@ -74,14 +75,16 @@ def calibrate(rows: Rows, file: Path, date: str, folds: int, tell: Tell) -> dict
     groups = crossval.metric_groups(nodes)
     spreads: dict[str, dict[str, float]] = {}
     errors: dict[str, dict[str, dict[str, float]]] = {}
-    for kind, novelty in crossval.KINDS.items():
+    for kind in crossval.KINDS:
         if not crossval.can_leave_out(nodes, kind):
             continue
         tell(f"leaving out each {kind}, in {folds} folds")
         residuals = crossval.left_out(nodes, kind, folds)
-        names = ("tpot", "throughput", "ttft")
-        spreads[novelty] = {g: half_width(residuals[groups == g]) for g in names}
-        errors[kind] = {g: summary(residuals[groups == g]) for g in names}
+        words = crossval.novelty(nodes, kind, folds)
+        errors[kind] = {g: summary(residuals[groups == g]) for g in _GROUPS}
+        for word in np.unique(words.astype(str)):
+            mine = words == word
+            spreads[word] = {g: half_width(residuals[mine & (groups == g)]) for g in _GROUPS}
     latencies = _fit_latencies(
         rows.take(rows.pipeline & (rows.speculation == "") & (rows.labels.mode == "single-stream"))
     )
@@ -108,9 +111,8 @@ def half_width(errors: Floats) -> float:
 
 def _filled(spreads: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Spreads for every novelty; what the file cannot measure gets the widest of the others."""
-    groups = ("tpot", "throughput", "ttft")
-    widest = {g: max((s[g] for s in spreads.values()), default=0.0) or _UNKNOWN_SPREAD for g in groups}
-    return {k: {g: spreads.get(k, {}).get(g) or widest[g] for g in groups} for k in NOVELTY}
+    widest = {g: max((s[g] for s in spreads.values()), default=0.0) or _UNKNOWN_SPREAD for g in _GROUPS}
+    return {k: {g: spreads.get(k, {}).get(g) or widest[g] for g in _GROUPS} for k in NOVELTY}
 
 
 def summary(errors: Floats) -> dict[str, float]:

@@ -22,8 +22,9 @@ from solver.performance.families import family_of
 
 Floats = NDArray[np.float64]
 
-#: How new a run is to the fit: nothing new, the model, the system (or its engine), the engine generation.
-NOVELTY = ("known", "model", "system", "generation")
+#: How new a run is to the fit: nothing new; the model; the system, but not its family with this engine; the
+#: system and its family with this engine; the engine generation.
+NOVELTY = ("known", "model", "relative", "system", "generation")
 LEVELS = ("all", "family", "generation", "family-generation", "system-generation", "model")
 
 
@@ -90,6 +91,8 @@ class Calibration:
         known = self.rows.get("system-generation", {})
         if f"{system}/{generation}" in known:
             return "known" if model in self.models else "model"
+        if f"{family}/{generation}" in self.rows.get("family-generation", {}):
+            return "relative"
         return "system" if generation in self.rows.get("generation", {}) else "generation"
 
     def of(self, system: System, model: str = "") -> Entry | None:

@@ -58,6 +58,7 @@ CONSTANTS: dict[str, Constant] = {
     "collective_us": Constant("us", "latency of an all-reduce of two chips", 6.0, 0.70, 0.2, 200.0),
     "link_share": Constant("1", "achieved share of the scale-up rate", 0.55, 0.40, 0.01, 1.0),
     "ttft_ms": Constant("ms", "server, tokeniser and scheduler before a first token", 60.0, 0.7, 1.0, 2000.0),
+    "transfer_ms": Constant("ms", "routing and KV transfer between separate pools", 150.0, 0.7, 1.0, 5000.0),
     "burst": Constant(
         "1", "share of rival prompts that arrive with one (closed loop)", 0.15, 0.7, 0.001, 0.6
     ),

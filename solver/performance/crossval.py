@@ -11,7 +11,7 @@ from solver.performance.serving import predict
 
 Floats = NDArray[np.float64]
 
-#: What is left out -> the word of calibration.NOVELTY whose intervals it measures.
+#: What is left out -> the word of calibration.NOVELTY whose intervals it measures; see :func:`novelty`.
 KINDS = {"series": "known", "model": "model", "system": "system", "source": "generation"}
 GROUPS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "output_tok_s_per_user": "tpot"}  # else: throughput
 
@@ -35,6 +35,22 @@ def left_out(rows: Rows, kind: str, folds: int, rounds: int = 12) -> Floats:
         effects = fit(rows.take(~out), rounds=rounds)
         errors[out] = log_errors(rows.take(out), effects)
     return errors
+
+
+def novelty(rows: Rows, kind: str, folds: int) -> NDArray[np.object_]:
+    """Word of calibration.NOVELTY for every row of :func:`left_out`.
+
+    A left-out system is a relative where another system of its family ran the same engine generation.
+    """
+    words = np.full(len(rows), KINDS[kind], dtype=object)
+    if kind != "system":
+        return words
+    fold = _folds(_labels(rows, kind), folds)
+    pairs = np.array([f"{a}/{b}" for a, b in zip(rows.labels.family, rows.labels.generation, strict=True)])
+    for number in np.unique(fold):
+        out = fold == number
+        words[out & np.isin(pairs, pairs[~out])] = "relative"
+    return words
 
 
 def can_leave_out(rows: Rows, kind: str) -> bool:

@@ -106,12 +106,13 @@ def _online(
     """TTFT, TPOT and output rate of a closed loop; the running batch is a fixed point, iterated twice."""
     gain = np.where(rows.speculation == "", 1.0, c["speculation"])
     sharers = rows.decode_count / rows.prefill_count
+    server = e.first_token_s + np.where(rows.apart, 1e-3 * c["transfer_ms"], 0.0)
     running = batch
     for _ in range(2):
         step = _step(rows, e, running) / gain
         tpot = step + np.where(rows.apart, 0.0, (running - 1) * per_prompt / rows.output)
         rivals = np.maximum(batch * sharers - 1, 0.0) * per_prompt
-        ttft = e.first_token_s + alone + step + c["burst"] * rivals
+        ttft = server + alone + step + c["burst"] * rivals
         saturated = load.offered * sharers * per_prompt - rows.output * tpot
         ttft = np.where(rows.apart, np.maximum(ttft, saturated), ttft)
         decoding = rows.output * tpot
