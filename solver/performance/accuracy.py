@@ -13,7 +13,8 @@ from solver.performance.calibration import Calibration
 from solver.performance.constants import NAMES
 from solver.performance.crossval import metric_groups
 from solver.performance.fit import columns
-from solver.performance.measured import METRICS, Rows
+from solver.performance.measured import Rows
+from solver.performance.records import METRICS
 from solver.performance.serving import predict, predict_latency
 
 Floats = NDArray[np.float64]

@@ -10,14 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.domain.catalog import Catalog, Model, System
+from solver.domain.catalog import Catalog
 from solver.errors import InputError
-from solver.performance import names, roofline
-from solver.performance.architecture import weight_bytes
-from solver.performance.constants import fp4_excess
-from solver.performance.families import family_of
-from solver.performance.layouts import chip_chain
-from solver.performance.mapping import NameBook
+from solver.performance.records import Mapper
 from solver.performance.roofline import Group, Machine, Shape
 
 Floats = NDArray[np.float64]
@@ -28,17 +23,6 @@ COLUMNS = (
     *("mode", "isl", "osl", "concurrency_or_batch", "metric", "value"),
     *("source", "date", "spec_decode", "flags"),
 )
-METRICS = (
-    "ttft_ms",
-    "tpot_ms",
-    "output_tok_s_total",
-    "output_tok_s_per_user",
-    "total_tok_s",
-    "req_s",
-    "prefill_tok_s",
-)
-_LEAST_ROOM = 0.08  # share of the memory: who ran it had room for some KV
-_FILL = {"vllm": "fp16", "sglang": "fp16", "trtllm": "fp8", "mlperf": "fp8"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +100,7 @@ def read_measurements(
     if missing:
         remedy = "the columns are listed in docs/reference/measurements.md"
         raise InputError.at(str(file), 1, f"columns missing: {', '.join(missing)}", remedy)
-    mapper = _Mapper(catalog, hardware)
+    mapper = Mapper(catalog, hardware)
     records: list[dict[Any, Any]] = table[list(COLUMNS)].to_dict("records")
     mapped: list[dict[str, Any]] = []
     unmapped: dict[int, str] = {}
@@ -128,177 +112,6 @@ def read_measurements(
             mapped.append(found)
     newest = max((r["date"] for r in records), default="")
     return replace(_columns(mapped), newest=newest), unmapped
-
-
-class _Mapper:
-    """Turns one record into numbers; everything that repeats is cached."""
-
-    def __init__(self, catalog: Catalog, hardware: Mapping[str, str]) -> None:
-        self._book = NameBook(catalog, dict(hardware))
-        self._shapes: dict[tuple[str, str, str], Shape] = {}
-        self._cache: dict[tuple[str, ...], dict[str, Any] | str] = {}
-
-    def row(self, number: int, r: Mapping[str, str]) -> dict[str, Any] | str:
-        key = tuple(
-            r[c]
-            for c in ("hardware", "n_devices", "model", "precision_weights", "precision_kv", "parallelism")
-        )
-        key += (r["engine"], r["source"])
-        if key not in self._cache:
-            self._cache[key] = self._configuration(r)
-        base = self._cache[key]
-        if isinstance(base, str):
-            return base
-        load = self._load(r)
-        return load if isinstance(load, str) else {"row": number, **base, **load}
-
-    def _configuration(self, r: Mapping[str, str]) -> dict[str, Any] | str:
-        system = self._book.system(r["hardware"])
-        if system is None:
-            return f"hardware {r['hardware'][:40]} is not in the catalog"
-        model = self._book.model(r["model"])
-        if model is None or not model.layers:
-            return f"model {r['model']} is not in the catalog"
-        gen = names.generation(r["engine"], r["source"])
-        precision = names.weight_precision(r["precision_weights"])
-        if not precision or (gen == "mlperf" and precision == "fp16"):
-            precision = _usual(system, gen)  # MLPerf results often name the reference's precision
-        if precision == "mxfp4" and not model.native_precision.startswith("mxfp4"):
-            precision = "fp4"
-        kv = names.weight_precision(r["precision_kv"])
-        if kv not in ("fp16", "fp8"):
-            kv = "fp16" if precision == "fp16" else _FILL.get(gen.split("-")[0], "fp16")
-        pipeline = system.kind in ("sram-wafer", "sram-chip", "rom-weight")
-        chips = _number(r["n_devices"])
-        if np.isnan(chips):
-            if not pipeline:
-                return "number of chips unknown"
-            chips = 0.0
-        groups = names.workers(r["parallelism"], int(chips) or 1)
-        if isinstance(groups, str):
-            return groups
-        weights = weight_bytes(model, precision)
-        machine = _machine(system, precision, gen)
-        if isinstance(machine, str):
-            return machine
-        memory = (system.get("dram_gb") or system.get("sram_gb") or 0.0) * 1e9 / system.chips
-        pools = [_sized(w, int(chips), weights, memory, system, model) for w in groups]
-        room = pools[1].chips * (memory * 0.94 - 1e9) - weights
-        shape_key = (model.id, precision, kv)
-        if shape_key not in self._shapes:
-            self._shapes[shape_key] = roofline.shape(model, precision, kv)
-        return {
-            "hardware": r["hardware"],
-            "system": system.id,
-            "model": model.id,
-            "family": family_of(system),
-            "generation": gen,
-            "source": r["source"],
-            "precision": precision,
-            "shape": self._shapes[shape_key],
-            "machine": machine,
-            "prefill": Group(pools[0].tensor, pools[0].data, pools[0].stages),
-            "decode": Group(pools[1].tensor, pools[1].data, pools[1].stages),
-            "prefill_count": pools[0].count or max(chips / max(pools[0].chips, 1), 1.0),
-            "decode_count": pools[1].count or max(chips / max(pools[1].chips, 1), 1.0),
-            "apart": bool(groups[0].count and groups[1].count),
-            "kv_room": max(room, _LEAST_ROOM * memory * pools[1].chips),
-            "pipeline": pipeline,
-            "excess": fp4_excess(system.get("fp4_tflops"), system.get("fp8_tflops")),
-            "weight_only": bool(precision != "fp16" and machine.flops <= machine.flops16),
-        }
-
-    def _load(self, r: Mapping[str, str]) -> dict[str, Any] | str:
-        """Lengths, concurrency, metric of a row."""
-        value = _number(r["value"])
-        if r["metric"] not in METRICS:
-            return f"metric {r['metric']} is not known"
-        if not value > 0:
-            return "value is not a positive number"
-        mode, flags = r["mode"], r["flags"]
-        sequences = _number(r["concurrency_or_batch"])
-        prompt, output, beams = _number(r["isl"]), _number(r["osl"]), 1
-        usual = names.MLPERF_LENGTHS.get(r["model"]) if r["source"].startswith("MLPerf") else None
-        if usual:
-            prompt = usual[0] if np.isnan(prompt) else prompt
-            output = usual[1] if np.isnan(output) else output
-            beams = usual[2]
-        if mode == "single-stream":
-            sequences = 1.0
-            prompt, output = (1000.0 if np.isnan(x) else x for x in (prompt, output))
-        if np.isnan(prompt):
-            return "prompt length unknown"
-        if np.isnan(output):
-            per_token = r["metric"] in ("ttft_ms", "tpot_ms", "output_tok_s_per_user", "prefill_tok_s")
-            if not per_token and (mode != "offline" or np.isnan(sequences)):
-                return "output length unknown"
-            output = 128.0
-        if mode in ("online", "server") and np.isnan(sequences) and r["metric"] != "prefill_tok_s":
-            return "concurrency unknown"
-        spec = r["spec_decode"].lower()
-        speculation = "" if spec in ("", "none") or spec.startswith("probably none") else "yes"
-        if spec.startswith(("unknown", "probable")):
-            speculation = "unknown"
-        return {
-            "value": value,
-            "mode": mode,
-            "metric": r["metric"],
-            "prompt": prompt,
-            "output": max(output, 1.0),
-            "sequences": sequences,
-            "beams": float(beams),
-            "static": "static_batch" in flags or mode == "single-stream",
-            "per_token_latency": r["source"].startswith("ROCm vLLM"),
-            "speculation": speculation,
-            "identical": "moe_identical_prompts" in flags,
-        }
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
-
-
-def _usual(system: System, gen: str) -> str:
-    """Weight precision where the source names none: the narrowest of the chip in MLPerf, else 16 bit."""
-    if gen != "mlperf":
-        return "fp16"
-    return "fp4" if system.get("fp4_tflops") else ("fp8" if system.get("fp8_tflops") else "fp16")
-
-
-def _machine(system: System, precision: str, gen: str) -> Machine | str:
-    """Peak figures of one chip."""
-    chips = system.chips
-    flops16 = system.get("fp16_tflops") or system.get("fp8_tflops")
-    memory = system.get("dram_bw_tbs") or system.get("sram_bw_tbs")
-    if system.kind == "rom-weight":
-        flops16, memory = 1e6, 1e6
-    if not flops16 or not memory:
-        return f"system {system.id} lacks bandwidth or FLOP/s"
-    fp8 = system.get("fp8_tflops") or system.get("int8_tops") or flops16
-    flops = {"fp16": flops16, "fp8": fp8, "fp4": system.get("fp4_tflops") or fp8}.get(precision)
-    if flops is None:  # mxfp4: fp4 or fp8 arithmetic where the chip has it, else 16 bit
-        flops = system.get("fp4_tflops") or flops16
-    if gen == "torch-2024":
-        flops = flops16
-    link = system.get("scaleup_gbs_per_chip") or 64.0  # PCIe 5.0 x16
-    per = 1e12 / chips
-    return Machine(memory * per, flops * per, flops16 * per, link * 1e9, memory * per)
-
-
-def _sized(
-    w: names.Workers, chips: int, weights: float, memory: float, system: System, model: Model
-) -> names.Workers:
-    """Workers of unknown size: the smallest group that holds the weights with a quarter to spare for KV."""
-    if w.tensor:
-        return w
-    if system.kind in ("sram-wafer", "sram-chip", "rom-weight"):
-        return names.Workers(1, 1, max(chips, 1), 1)
-    needed = weights * 1.25 / max(memory * 0.9, 1.0)
-    sizes = [n for n in chip_chain(max(system.chips, chips)) if n >= needed and n <= max(chips, 1)]
-    return names.Workers(min(sizes, default=max(chips, 1)), count=0)
 
 
 def _columns(mapped: list[dict[str, Any]]) -> Rows:
