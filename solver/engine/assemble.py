@@ -98,6 +98,7 @@ def _period(period: Period) -> dict[str, Any]:
         "hours": period.hours,
         "rate_rps": list(period.rate_rps),
         "label": period.label,
+        **({"covers": list(period.covers)} if period.covers else {}),
     }
 
 

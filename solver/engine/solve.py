@@ -137,12 +137,25 @@ def _solved(
         model = HighsModel(tightened(program, safety))
         outcome = model.solve(request.gap, request.time_limit_s)
         raise_unless_point(outcome, loaded, prepared)
-        assert outcome.values is not None
+        values = outcome.values
+        assert values is not None
+        if prepared.mean_periods:
+            outcome = replace(outcome, bound=mean_hours_bound(prepared, request))
+            if outcome.gap > request.gap + 1e-9:
+                outcome = replace(outcome, ending=Ending.FEASIBLE)
         try:
-            return program, model, outcome, repair(program, outcome.values)
+            return program, model, outcome, repair(program, values)
         except RepairFailed as failure:
             last = failure
     raise VerificationFailed(f"no exact routing for the solver's whole numbers: {last}")
+
+
+def mean_hours_bound(prepared: Prepared, request: Request) -> float:
+    """Lower bound on the cost where like hours are grouped (solver.formulation.hours), k$."""
+    program = build_program(replace(prepared.problem, periods=prepared.mean_periods))
+    hourly = {c for prefix in ("Q", "rent") for _, c in program.family(prefix)}
+    columns = [replace(c, integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
+    return HighsModel(replace(program, columns=columns)).solve(request.gap, request.time_limit_s).bound
 
 
 def reach_goal(loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request) -> None:

@@ -9,6 +9,7 @@ from solver.domain.catalog import Catalog, Offer, System
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, Workload
 from solver.errors import UsageError
+from solver.formulation.hours import grouped, most_periods
 from solver.formulation.problem import (
     Period,
     Problem,
@@ -30,6 +31,7 @@ class Prepared:
     all_periods: tuple[Period, ...]
     menu: Menu
     notes: tuple[str, ...]
+    mean_periods: tuple[Period, ...] = ()  # groups of like hours at their mean demand, for the lower bound
 
 
 def prepare(
@@ -48,10 +50,19 @@ def prepare(
         or any(not o.committed for o in chosen)
         or any(p.wear and p.wear.kv_bytes_budget > 0 for p in menu.points)
     )
-    periods = everything if hourly or not reduce else renumbered(undominated(everything))
+    periods = everything
+    mean: tuple[Period, ...] = ()
+    if not hourly and reduce:
+        periods = renumbered(undominated(everything))
+    elif hourly and len(everything) > (most := most_periods(len(menu.points))) * len(epochs):
+        periods, mean = grouped(workload, epochs, most)
+        notes.append(
+            f"{len(everything):,} hours of different demand are taken in {len(periods)} groups of like hours; "
+            "each group is served, and paid for, at its largest hour, so the cost is an upper bound"
+        )
     facts = {s: system_facts(systems[s]) for s in sorted(used) if s in systems}
     problem = Problem(workload, epochs, periods, menu.points, menu.apis, chosen, facts)
-    return Prepared(problem, everything, menu, tuple(notes))
+    return Prepared(problem, everything, menu, tuple(notes), mean)
 
 
 def in_order(workload: Workload) -> Workload:

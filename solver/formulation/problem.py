@@ -39,6 +39,7 @@ class Period:
     hours: float
     rate_rps: tuple[float, ...]  # per service
     label: str
+    covers: tuple[int, ...] = ()  # hours of the representative curve, where like hours are grouped
 
 
 @dataclass(frozen=True)

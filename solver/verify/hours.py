@@ -71,6 +71,14 @@ def schedule(
     for e, (start, end) in enumerate(spans):
         growth = [(1 + written(s.demand.growth_per_year)) ** floor(start + INSTANT) for s in services]
         mine = [n for n, entry in enumerate(listed) if entry["epoch"] == e]
+        if mine and all("covers" in listed[n] for n in mine):
+            groups = [listed[n] for n in mine]
+            wrong = _not_partitioned(services, growth, groups, length, end - start)
+            uncovered += [f"epoch {e + 1}, {words}" for words in wrong]
+            for n, entry in zip(mine, groups, strict=True):
+                rates = tuple(map(written, entry["rate_rps"]))
+                periods[n] = Hours(e, written(entry["hours"]), rates, str(entry["label"]))
+            continue
         matched = _match(hours, growth, [listed[n]["rate_rps"] for n in mine])
         used: set[int] = set()
         for n, hour in zip(mine, matched, strict=True):
@@ -89,6 +97,33 @@ def schedule(
             left = [hour for n, hour in enumerate(hours) if n not in used]
             uncovered += [f"epoch {e + 1}, hour {h.first}" for h in _not_covered(left, growth, rivals)]
     return Schedule(tuple(p for p in periods if p is not None), complete, tuple(uncovered))
+
+
+def _not_partitioned(
+    services: Sequence[Service],
+    growth: Sequence[Fraction],
+    groups: Sequence[Mapping[str, Any]],
+    length: int,
+    years: Fraction,
+) -> list[str]:
+    """What is wrong with groups of like hours: each hour of the curve stands in one, and needs no more."""
+    wrong: list[str] = []
+    times = [0] * length
+    for group in groups:
+        covers = [h for h in group["covers"] if isinstance(h, int) and 0 <= h < length]
+        exact = Fraction(HOURS_PER_YEAR) * years * len(covers) / length
+        if len(covers) != len(group["covers"]) or abs(written(group["hours"]) - exact) > exact * ROUNDING:
+            wrong.append(f"{group['label']}: its duration is not that of its hours")
+        for k, (service, factor) in enumerate(zip(services, growth, strict=True)):
+            curve = service.demand.rate_rps
+            most = max((written(curve[h % len(curve)]) for h in covers), default=Fraction(0)) * factor
+            if most > written(group["rate_rps"][k]) * (1 + ROUNDING):
+                wrong.append(f"{group['label']}: an hour of {service.name} needs more")
+        for h in covers:
+            times[h] += 1
+    if any(t != 1 for t in times):
+        wrong.append("hours that stand in no group or in several")
+    return wrong
 
 
 def _match(

@@ -1,0 +1,73 @@
+"""Many hours where a dollar depends on the hour: a few groups, each served at its largest demand.
+
+With token APIs, hourly rent or wear, every distinct hour is a period of the program. Beyond a number
+of them that depends on the operating points (most_periods), hours of like demand are grouped (median cut: the group with the widest spread of demand is
+halved until there are enough). The plan serves a group at the largest demand of its hours, so it holds in
+every hour and its cost is an upper bound. A lower bound comes from the same program with each group at
+its mean demand and hourly purchases in fractions: for fixed standing systems the cost of an hour is convex
+in its demand, so the mean hour costs at most the mean of the hours (Jensen).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.formulation.problem import Epoch, Period
+
+#: Periods of an epoch that the program takes: fewer where there are many operating points.
+FEWEST_PERIODS, MOST_PERIODS, POINT_PERIODS = 36, 240, 5000
+
+
+def most_periods(points: int) -> int:
+    """How many periods of an epoch are kept apart with so many operating points."""
+    return min(MOST_PERIODS, max(FEWEST_PERIODS, POINT_PERIODS // max(points, 1)))
+
+
+def grouped(
+    workload: Workload, epochs: tuple[Epoch, ...], most: int
+) -> tuple[tuple[Period, ...], tuple[Period, ...]]:
+    """(periods at the largest demand of their group, the same periods at the mean demand)."""
+    curves = [s.demand.rate_rps for s in workload.services]
+    length = max(len(c) for c in curves)
+    vectors = [tuple(c[h % len(c)] for c in curves) for h in range(length)]
+    groups = median_cut(vectors, most)
+    upper: list[Period] = []
+    mean: list[Period] = []
+    for epoch in epochs:
+        growth = [(1 + s.demand.growth_per_year) ** int(epoch.start_years + 1e-9) for s in workload.services]
+        for group in groups:
+            columns = list(zip(*(vectors[h] for h in group), strict=True))
+            largest = tuple(max(column) * g for column, g in zip(columns, growth, strict=True))
+            average = tuple(sum(column) / len(group) * g for column, g in zip(columns, growth, strict=True))
+            hours = HOURS_PER_YEAR * epoch.years * len(group) / length
+            label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""
+            label += f"{len(group)} like hours of {length}"
+            period = Period(len(upper), epoch.index, hours, largest, label, tuple(group))
+            upper.append(period)
+            mean.append(replace(period, rate_rps=average))
+    return tuple(upper), tuple(mean)
+
+
+def median_cut(vectors: list[tuple[float, ...]], most: int) -> list[list[int]]:
+    """Positions in at most ``most`` groups; equal vectors stay together."""
+    scale = [max(column) or 1.0 for column in zip(*vectors, strict=True)]
+    groups = [sorted(range(len(vectors)), key=lambda n: vectors[n])]
+    while len(groups) < most:
+        spread, where, axis = max(
+            ((_spread(vectors, group, k) / scale[k]) * len(group) ** 0.5, n, k)
+            for n, group in enumerate(groups)
+            for k in range(len(scale))
+        )
+        if spread <= 0:
+            break
+        group = sorted(groups[where], key=lambda n: vectors[n][axis])
+        middle = (vectors[group[0]][axis] + vectors[group[-1]][axis]) / 2
+        cut = next(n for n, h in enumerate(group) if vectors[h][axis] > middle)
+        groups[where : where + 1] = [group[:cut], group[cut:]]
+    return [sorted(group) for group in groups]
+
+
+def _spread(vectors: list[tuple[float, ...]], group: list[int], axis: int) -> float:
+    values = [vectors[n][axis] for n in group]
+    return max(values) - min(values)
