@@ -1,11 +1,12 @@
-"""Many hours where a dollar depends on the hour: a few groups, each served at its largest demand.
+"""Many hours where a dollar depends on the hour: groups of like hours, each served at its largest demand.
 
-With token APIs, hourly rent or wear, every distinct hour is a period of the program. Beyond a number
-of them that depends on the operating points (most_periods), hours of like demand are grouped (median cut: the group with the widest spread of demand is
-halved until there are enough). The plan serves a group at the largest demand of its hours, so it holds in
-every hour and its cost is an upper bound. A lower bound comes from the same program with each group at
-its mean demand and hourly purchases in fractions: for fixed standing systems the cost of an hour is convex
-in its demand, so the mean hour costs at most the mean of the hours (Jensen).
+With token APIs, hourly rent or wear, every distinct hour is a period of the program. Beyond a number of
+them that depends on the operating points (most_periods), hours of like demand are grouped (median cut: the
+group with the widest spread of demand is halved until there are enough). The plan serves a group at the
+largest demand of its hours, so it holds in every hour and its cost is an upper bound. A lower bound comes
+from the same program with each group at its mean demand and hourly purchases in fractions: for fixed
+standing systems the cost of an hour is convex in its demand, so the mean hour costs at most the mean of
+the hours (Jensen).
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ def prepare(
     elif hourly and len(everything) > (most := most_periods(len(menu.points))) * len(epochs):
         periods, mean = grouped(workload, epochs, most)
         notes.append(
-            f"{len(everything):,} hours of different demand are taken in {len(periods)} groups of like hours; "
-            "each group is served, and paid for, at its largest hour, so the cost is an upper bound"
+            f"{len(everything):,} hours of different demand are taken in {len(periods)} groups of like "
+            "hours; each group is served, and paid for, at its largest hour: the cost is an upper bound"
         )
     facts = {s: system_facts(systems[s]) for s in sorted(used) if s in systems}
     problem = Problem(workload, epochs, periods, menu.points, menu.apis, chosen, facts)
