@@ -17,10 +17,11 @@ from solver.domain.workload import Demand, LengthBucket, Service, ServiceLevels,
 from solver.errors import InputError, UsageError
 from solver.operating_points.point import OperatingPoint, StepLaw
 from solver.performance.queueing import Line
-from solver.plan.plan import Plan, Pool, Route
+from solver.plan.plan import Plan, Pool, Route, SystemPurchase
 from solver.plan.serialise import load_plan, plan_json, point_to_dict
 from solver.simulate import replay
 from solver.simulate.from_plan import (
+    PlanReplay,
     TraceLengths,
     bucket_of,
     replay_plan,
@@ -28,6 +29,7 @@ from solver.simulate.from_plan import (
     workload_of,
 )
 from solver.simulate.plan_pools import pool_spec, pools_in
+from solver.simulate.smallest import passes, smallest_fleet
 from solver.simulate.tighten import solve_until_it_holds
 
 LENGTHS = (
@@ -232,3 +234,40 @@ def test_solve_closes_the_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str
         main(["solve", "04-conversation-and-code", "--trace", "x.csv"])
     assert ended.value.code == 2
     assert "add --simulate" in capsys.readouterr().err
+
+
+def test_the_smallest_fleet_is_the_fewest_replicas_that_pass() -> None:
+    """Six replicas stand on three systems; the search must agree with trying every number of replicas."""
+    system = SystemPurchase(
+        system="x", name="X", site="here", acquisition="buy", offer="o", epoch=0, count=3, unit_price_usd=1e5,
+        cost_usd=3e5,
+    )  # fmt: skip
+    large = plan(6, systems=(system,))
+
+    def runs(of: Plan, n: int) -> PlanReplay:
+        return replay_plan(of, seed=n, requests=1500)
+
+    least = smallest_fleet(large, runs, 3)
+    passing = [r for r in range(1, 7) if all(runs(plan(r), n).holds for n in range(3))]
+    assert least.pools == (("chat/x", "here", 6, passing[0]),)
+    assert passing[0] == 3  # 24 requests/s over 11.5 that one replica can serve
+    assert (least.plan_usd, least.smallest_usd) == (3e5, 2e5)  # three replicas stand on two systems
+    assert least.extra == pytest.approx(0.5)
+    assert least.extra_of_replicas == pytest.approx(1.0)
+
+
+def test_two_of_forty_replays_may_fail() -> None:
+    ends = iter([False, True, False, *[True] * 37])
+    good, bad = replay_plan(plan(), requests=500), replay_plan(plan(1), requests=2000)
+    assert good.holds and not bad.holds
+    assert passes(plan(), lambda _, n: good if next(ends) else bad, 40)
+    assert not passes(plan(), lambda _, n: bad if n < 3 else good, 40)
+
+
+def test_work_that_can_wait_must_not_pile_up() -> None:
+    service = WORKLOAD.services[0].model_copy(update={"levels": ServiceLevels(deadline_hours=12)})
+    waiting = WORKLOAD.model_copy(update={"services": (service,)})
+    for replicas, holds in ((3, True), (2, False)):  # 24 requests/s; two replicas serve at most 23
+        replayed = replay_plan(plan(replicas), requests=20_000, workload=waiting).periods[0].result
+        (promise,) = replayed.services[0].promises
+        assert (promise.name, promise.holds) == ("deadline", holds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 from solver.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rich.console import Console
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from solver.engine.solve import Request
     from solver.plan.plan import Plan
     from solver.simulate.from_plan import PlanReplay, TraceLengths
+    from solver.simulate.smallest import Smallest
 
 #: Replays of `solver solve --simulate`: seeds from 0 on, and requests in each.
 CLOSING_REPLAYS, CLOSING_REQUESTS = 5, 20_000
@@ -42,33 +44,45 @@ def simulate(
         bool,
         typer.Option("--arrivals-only", help="Take the traces' times; lengths stay the workload's."),
     ] = False,
+    smallest: Annotated[
+        bool,
+        typer.Option("--smallest", help="Also search the fewest replicas that pass 95 % of the replays."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Replay a plan by discrete events; exit code 6 if a promise of the plan does not hold."""
     from solver.plan.serialise import load_plan
     from solver.simulate.from_plan import replay_plan, workload_of
+    from solver.simulate.smallest import smallest_fleet
 
     plan = load_plan(plan_file)
     if period is not None and period >= len(plan.periods):
         raise UsageError(f"the plan has periods 0 to {len(plan.periods) - 1}; there is no period {period}")
     traces = _traces(trace or [], [s.name for s in workload_of(plan).services], arrivals_only)
     chosen = None if period is None else [period]
+
+    def replay(of: Plan, n: int, tell: Callable[[float], None] | None = None) -> PlanReplay:
+        return replay_plan(of, seed=seed + n, periods=chosen, requests=requests, traces=traces, progress=tell)
+
     found: list[PlanReplay] = []
     with _Progress(as_json, replays) as tell:
         for n in range(replays):
             tell.begin(n)
-            found.append(
-                replay_plan(
-                    plan, seed=seed + n, periods=chosen, requests=requests, traces=traces, progress=tell
-                )
-            )
+            found.append(replay(plan, n, tell))
+    least = smallest_fleet(plan, replay, replays) if smallest else None
     if as_json:
-        objects = [json.loads(r.to_json()) for r in found]
-        typer.echo(json.dumps(objects if replays > 1 else objects[0], indent=1))
+        told: object = (
+            [json.loads(r.to_json()) for r in found] if replays > 1 else json.loads(found[0].to_json())
+        )
+        if least is not None:
+            told = {"replays": told, "smallest": asdict(least)}
+        typer.echo(json.dumps(told, indent=1))
     else:
         from rich.console import Console
 
         _show(found, Console())
+        if least is not None:
+            _show_smallest(least, Console())
     raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
 
 
@@ -122,7 +136,7 @@ def _traces(options: list[str], services: list[str], arrivals_only: bool = False
     return found
 
 
-WORDS = {"ttft": "TTFT", "tpot": "TPOT", "end_to_end": "end to end"}
+WORDS = {"ttft": "TTFT", "tpot": "TPOT", "end_to_end": "end to end", "deadline": "done in time"}
 
 
 class _Progress:
@@ -164,6 +178,8 @@ def _show(found: list[PlanReplay], console: Console) -> None:
     for row in _promise_rows(found):
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+    if len(found) > 1:
+        console.print(f"Every promise holds in {sum(r.holds for r in found)} of {len(found)} replays.")
     for period in found[0].periods:
         for p in period.result.pools:
             words = (
@@ -176,6 +192,15 @@ def _show(found: list[PlanReplay], console: Console) -> None:
                 f"{p.energy_kwh:,.3g} kWh",
             )
             console.print(Text(", ".join(words)))
+
+
+def _show_smallest(least: Smallest, console: Console) -> None:
+    from rich.text import Text
+
+    for point, site, now, few in least.pools:
+        console.print(Text(f"{point} @ {site}: {now:,} replicas; {few:,} pass 95 % of the replays"))
+    words = f"{least.extra:.1%} in whole systems, {least.extra_of_replicas:.1%} by replicas"
+    console.print(Text(f"The fleet costs more than the smallest one by {words}."))
 
 
 def _promise_rows(found: list[PlanReplay]) -> list[tuple[str, ...]]:

@@ -16,13 +16,14 @@ from pydantic import ValidationError
 
 from solver.domain.workload import LengthBucket, Service, Workload
 from solver.errors import InputError
-from solver.plan.plan import Plan
+from solver.plan.plan import Plan, Pool
 from solver.simulate.arrivals import Stream, choose_pools, generate, merge, scale_trace, with_lengths
 from solver.simulate.engine import replay
 from solver.simulate.plan_pools import pools_in, replayed_pool
 from solver.simulate.types import Floats, Ints, ReplayResult, ServiceSpec, Traffic
 
-_WARM_UP = 0.1  # share of the arrivals that only fill the replicas
+_WARM_UP = 0.1  # share of the arrivals that only fill the replicas, but at least for
+_WARM_UP_STAYS = 3.0  # mean times that a request stays
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def services_of(workload: Workload) -> tuple[ServiceSpec, ...]:
             s.levels.tpot_percentile,
             s.levels.end_to_end_s,
             s.levels.end_to_end_percentile,
+            None if s.levels.deadline_hours is None else s.levels.deadline_hours * 3600,
         )
         for s in workload.services
     )
@@ -156,7 +158,7 @@ def replay_plan(
     workload: Workload | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> PlanReplay:
-    """Replay the plan's busiest periods (or ``periods``), each with about ``requests`` requests.
+    """Replay the plan's busiest periods (or ``periods``), each with about ``requests`` requests that count.
 
     ``traces`` maps a service's name (or "" for all) to a real trace, which is scaled to the demand;
     services without one get generated arrivals of their stated burstiness. ``workload`` stands for the
@@ -177,6 +179,12 @@ def _scaled(
     return None if progress is None else lambda share: progress(base + part * share)
 
 
+def _longest_stay(workload: Workload, pools: Sequence[Pool]) -> float:
+    """Mean decode time of a request at the promised pace, in the slowest pool (s)."""
+    tokens = {s.name: sum(b.share * b.output_tokens for b in s.lengths) for s in workload.services}
+    return max((tokens.get(p.service, 0.0) * p.tpot_ms / 1e3 for p in pools), default=0.0)
+
+
 def _replay_period(
     plan: Plan,
     workload: Workload,
@@ -187,8 +195,10 @@ def _replay_period(
     progress: Callable[[float], None] | None,
 ) -> PeriodReplay:
     rates = [float(r) for r in plan.periods[period]["rate_rps"]]
-    duration = requests / max(sum(rates), 1e-12)
-    specs = [replayed_pool(plan, p, workload) for p in pools_in(plan, period)]
-    traffic = traffic_of(plan, workload, period, duration, seed, traces)
-    result = replay(specs, services_of(workload), traffic, warm_up_s=_WARM_UP * duration, progress=progress)
+    pools = pools_in(plan, period)
+    specs = [replayed_pool(plan, p, workload) for p in pools]
+    counted = requests / max(sum(rates), 1e-12)
+    warm_up = max(_WARM_UP * counted, _WARM_UP_STAYS * _longest_stay(workload, pools))
+    traffic = traffic_of(plan, workload, period, warm_up + counted, seed, traces)
+    result = replay(specs, services_of(workload), traffic, warm_up_s=warm_up, progress=progress)
     return PeriodReplay(period, str(plan.periods[period].get("label", period)), seed, result)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from solver.simulate.engine import Pool
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+#: Waits that grow through a replay are continued over this time before they are held against a deadline.
+BACKLOG_S = 30 * 86400.0
 
 
 def summarise(
@@ -35,14 +37,15 @@ def summarise(
     counted = (traffic.arrival_s >= warm_up_s) & (traffic.pool >= 0)
     span = float(traffic.arrival_s[-1] - warm_up_s) if len(traffic) else 0.0
     results = tuple(
-        _service(spec, tuple(t[counted & (traffic.service == s)] for t in times), span)
+        _service(spec, traffic.arrival_s[mine], tuple(t[mine] for t in times), span)
         for s, spec in enumerate(services)
+        for mine in [counted & (traffic.service == s)]
     )
     done = tuple(_pool(pool, int((traffic.pool == p).sum()), end_s) for p, pool in enumerate(pools))
     return ReplayResult(end_s, results, done, *times)
 
 
-def _service(spec: ServiceSpec, times: tuple[Floats, ...], span_s: float) -> ServiceResult:
+def _service(spec: ServiceSpec, arrival_s: Floats, times: tuple[Floats, ...], span_s: float) -> ServiceResult:
     served = np.isfinite(times[2])
     kept = served.copy()
     promises: list[Promise] = []
@@ -55,6 +58,8 @@ def _service(spec: ServiceSpec, times: tuple[Floats, ...], span_s: float) -> Ser
         kept &= within
         reached = _percentiles(values[served], (share * 100,))[0]
         promises.append(Promise(name, share, limit, reached, float(within.mean())))
+    if spec.deadline_s is not None and served.any():
+        promises.append(_deadline(spec.deadline_s, arrival_s[served], times[2][served]))
     return ServiceResult(
         spec.name,
         len(served),
@@ -65,6 +70,15 @@ def _service(spec: ServiceSpec, times: tuple[Floats, ...], span_s: float) -> Ser
         float(kept.sum()) / span_s if span_s > 0 else 0.0,
         tuple(promises),
     )
+
+
+def _deadline(limit_s: float, arrival_s: Floats, end_to_end_s: Floats) -> Promise:
+    """A backlog that grows by a share of the time (least squares) breaks any deadline at last."""
+    centred = arrival_s - arrival_s.mean()
+    spread = float(centred @ centred)
+    growth = float(centred @ end_to_end_s) / spread if spread > 0 else 0.0
+    later = end_to_end_s + max(growth, 0.0) * BACKLOG_S
+    return Promise("deadline", 1.0, limit_s, float(later.max()), float((later <= limit_s).mean()))
 
 
 def _percentiles(values: Floats, levels: tuple[float, ...]) -> tuple[float, ...]:

@@ -54,6 +54,7 @@ class ServiceSpec:
     tpot_percentile: float = 0.95
     end_to_end_s: float | None = None
     end_to_end_percentile: float = 0.95
+    deadline_s: float | None = None  # work that can wait: every request done within so long
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Failure:
 class Promise:
     """A latency promise against what the replay measured."""
 
-    name: str  # ttft, tpot, end_to_end
+    name: str  # ttft, tpot, end_to_end, deadline
     percentile: float
     promised_s: float
     reached_s: float
