@@ -161,7 +161,10 @@ def _show(result: dict[str, Any], date: str) -> None:
     worst = [tuple(_word(w[k]) for k in keys) for w in result["worst"]]
     _table("Worst rows", keys, worst)
     ranking = result["ranking"]
-    typer.echo(f"faster of two systems named in {ranking['faster_named']:.1%} of {ranking['pairs']:,} pairs")
+    if ranking["pairs"]:
+        typer.echo(
+            f"faster of two systems named in {ranking['faster_named']:.1%} of {ranking['pairs']:,} pairs"
+        )
     typer.echo(f"faster than the speed of light (wrong input): {result['wrong_inputs']:,} rows")
     typer.echo(f"predicted below 5 % of the speed of light (warning): {result['suspicious_predictions']:,}")
     _table("Unmapped", ("rows", "reason"), [(str(n), why) for why, n in result["unmapped"].items()])

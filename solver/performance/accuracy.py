@@ -136,7 +136,7 @@ def by_group(c: Comparison) -> list[dict[str, Any]]:
     return sorted(found, key=lambda g: -g["rows"])
 
 
-def ranking(c: Comparison) -> dict[str, float]:
+def ranking(c: Comparison) -> dict[str, float | None]:
     """Pairs of runs of one model at the same load on different systems: how often the faster one is named."""
     names, rows = c.rows.labels, c.rows
     groups: dict[tuple[Any, ...], list[int]] = {}
@@ -154,7 +154,7 @@ def ranking(c: Comparison) -> dict[str, float]:
         apart = other & (np.abs(measured) > np.log(_APART))
         pairs += int(apart.sum())
         right += int((apart & (np.sign(measured) == np.sign(predicted[at[a]] - predicted[at[b]]))).sum())
-    return {"pairs": pairs, "faster_named": round(right / pairs, 4) if pairs else float("nan")}
+    return {"pairs": pairs, "faster_named": round(right / pairs, 4) if pairs else None}
 
 
 def worst(c: Comparison, count: int) -> list[dict[str, Any]]:
