@@ -78,7 +78,8 @@ def compare(rows: Rows, calibration: Calibration) -> Comparison:
     novelty = words[index]
     predicted = np.asarray(predict(rows, columns(logs[index])))
     groups = metric_groups(rows)
-    factor = np.array([calibration.spreads[w][g] for w, g in zip(novelty, groups, strict=True)])
+    runs = zip(novelty, names.model, groups, strict=True)
+    factor = np.array([calibration.half_width(*run) for run in runs])
     own = rows.pipeline
     if own.any():
         chosen = rows.take(own)

@@ -95,6 +95,11 @@ class Calibration:
             return "relative"
         return "system" if generation in self.rows.get("generation", {}) else "generation"
 
+    def half_width(self, novelty: str, model: str, group: str) -> float:
+        """80 % half-width as a factor; a model that the fit has not seen widens that of a new system."""
+        width = self.spreads[novelty][group]
+        return width if model in self.models else max(width, self.spreads["model"][group])
+
     def of(self, system: System, model: str = "") -> Entry | None:
         """Constants for plans with ``system`` (and ``model``, by id); None where its family is unknown."""
         family = family_of(system)
@@ -108,7 +113,7 @@ class Calibration:
         novelty = self.novelty(family, generation, system.id, model)
         if family in self.relatives or not self.rows.get("family", {}).get(family):
             novelty = "generation"
-        spread = self.spreads[novelty]["throughput"]
+        spread = self.half_width(novelty, model, "throughput")
         rows = self._rows_behind(family, generation, system.id)
         return Entry(family, constants, None, spread, rows, self._evidence(family, generation, rows, spread))
 
