@@ -21,7 +21,7 @@ from solver.performance.calibration import load_calibration
 from solver.performance.constants import NAMES
 from solver.performance.fit import columns, fit, logs_of
 from solver.performance.mapping import hardware_names
-from solver.performance.measured import COLUMNS, Rows, read_measurements
+from solver.performance.measured import COLUMNS, Rows, read_measurements, row_marks
 from solver.performance.serving import predict
 
 SHARED = Path(__file__).parents[2] / "shared" / "measurements" / "calibration.csv"
@@ -303,3 +303,17 @@ def test_errors_on_left_out_models() -> None:
     errors = np.abs(np.expm1(crossval.left_out(nodes, "model", 6)))
     assert np.median(errors[groups == "throughput"]) < 0.15
     assert np.median(errors[groups == "tpot"]) < 0.20
+
+
+def test_rows_that_were_fitted_are_recognised_in_any_larger_part(tmp_path: Path) -> None:
+    synthetic(tmp_path)
+    whole = tmp_path / "measurements.csv"
+    out = tmp_path / "calibration.yaml"
+    command(calibrate, str(whole), "--out", str(out), "--folds", "2")
+    lines = whole.read_text().splitlines()
+    part = tmp_path / "part.csv"
+    part.write_text("\n".join([lines[0], *lines[10:30]]) + "\n")
+    other = write(tmp_path, {"value": "8.125"})
+    marks = load_calibration(out).marks
+    assert row_marks(part) & marks
+    assert not row_marks(other) & marks

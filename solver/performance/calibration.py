@@ -73,7 +73,7 @@ class Calibration:
     latency_spreads: Mapping[str, float]
     latency_sources: Mapping[str, str]
     models: frozenset[str]  # seen by the fit
-    measurements: str  # SHA-256 of the fitted file
+    marks: frozenset[str]  # smallest hashes of fitted rows: any larger part of them is recognised
     errors: Mapping[str, Mapping[str, Mapping[str, float]]]  # left out by -> metric group -> figures
     date: str
     source: str
@@ -182,7 +182,7 @@ def _parse(raw: Mapping[str, Any]) -> Calibration:
         latency_spreads={k: float(v["spread"]) for k, v in latencies.items()},
         latency_sources={k: str(v["source"]) for k, v in latencies.items()},
         models=frozenset(raw["models"]),
-        measurements=str(raw["measurements_sha256"]),
+        marks=frozenset(map(str, raw["marks"])),
         errors=raw["left_out_errors"],
         date=str(raw["date"]),
         source=str(raw["source"]),

@@ -86,6 +86,16 @@ def _take(value: Any, rows: NDArray[Any]) -> Any:
     return type(value)(**{k: _take(getattr(value, k), rows) for k in value.__dataclass_fields__})
 
 
+def row_marks(file: Path) -> frozenset[str]:
+    """Hashes of the rows of a measurement file, to recognise rows that were fitted."""
+    import csv
+    from hashlib import sha256
+
+    with file.open(newline="", encoding="utf-8") as source:
+        keys = ("|".join(row.get(c) or "" for c in COLUMNS) for row in csv.DictReader(source))
+        return frozenset(sha256(key.encode()).hexdigest()[:12] for key in keys)
+
+
 def read_measurements(
     file: Path, catalog: Catalog, hardware: Mapping[str, str]
 ) -> tuple[Rows, dict[int, str]]:
