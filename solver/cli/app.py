@@ -31,6 +31,7 @@ COMMANDS = {
     "calibrate": "solver.cli.calibrate:calibrate",
     "validate": "solver.cli.validate:validate",
     "sensitivity": "solver.cli.sensitivity:sensitivity",
+    "study": "solver.cli.sensitivity:study",
     "whatif": "solver.cli.whatif:whatif",
     "ask": "solver.cli.whatif:ask",
 }

@@ -62,9 +62,12 @@ class _Scale:
 
 def _frame(x: _Scale, y: _Scale, xa: Axis, ya: Axis, bottom: float) -> list[str]:
     parts = []
-    for mark in x.marks:
+    for n, mark in enumerate(x.marks):
         parts.append(f'<line x1="{x(mark):.1f}" y1="{TOP}" x2="{x(mark):.1f}" y2="{bottom}" class="grid"/>')
-        parts.append(_text(x(mark), bottom + 17, text_of(xa.kind)(mark), "middle"))
+        anchor = "end" if n and x(mark) > WIDTH - 40 else "middle"
+        parts.append(
+            _text(x(mark) + (12 if anchor == "end" else 0), bottom + 17, text_of(xa.kind)(mark), anchor)
+        )
     for mark in y.marks:
         parts.append(
             f'<line x1="{LEFT}" y1="{y(mark):.1f}" x2="{WIDTH - 12}" y2="{y(mark):.1f}" class="grid"/>'

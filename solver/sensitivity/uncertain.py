@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,7 @@ def _result(session: Session, factors: tuple[Factor, ...], options: Options, sto
     ranked = sorted(swings, key=lambda s: -abs(s[2] - s[1]))[:MOST_INDICES]
     chosen = [f for f, low, high in ranked if abs(high - low) > GAP * abs(low)]
     found = _indices(factors, chosen, options, solved) if chosen else None
-    fleets = _fleets(session, tasks, nominal, records, solved)
+    fleets = _fleets(session, factors, tasks, nominal, records, solved)
     swings.sort(key=lambda s: -abs(s[2] - s[1]))
     return UncertainResult(
         factors, nominal, tuple(records), tuple(swings), tuple(chosen), found, tuple(fleets)
@@ -147,8 +148,8 @@ def scenario_values(factors: tuple[Factor, ...], count: int, seed: int) -> list[
 
 
 def index_rows(scenarios: int, factors: int) -> int:
-    """Rows of the design for indices: a power of two whose solves are at most half the scenarios."""
-    return 1 << max(3, int(np.log2(max(8, scenarios / 2 / (factors + 2)))))
+    """Rows of the design for indices: a power of two, with at most as many solves as scenarios."""
+    return 1 << max(3, int(np.log2(max(8, scenarios / (factors + 2)))))
 
 
 def _indices(
@@ -177,26 +178,24 @@ def _indices(
 
 def _fleets(
     session: Session,
+    factors: tuple[Factor, ...],
     tasks: list[Task],
     nominal: dict[str, Any],
     records: list[dict[str, Any]],
     solved: Any,
 ) -> list[FleetRegret]:
-    """Regret of today's purchases and of those found most often and in the dearest scenarios."""
-    counts: dict[tuple[tuple[str, int], ...], tuple[int, float]] = {}
-    for record in records:
-        if record["cost_usd"] is not None:
-            key = _purchases(record)
-            times, cost = counts.get(key, (0, 0.0))
-            counts[key] = (times + 1, max(cost, record["cost_usd"]))
-    often = sorted(counts, key=lambda k: (-counts[k][0], k))[: MOST_FLEETS - 1]
-    dearest = sorted(counts, key=lambda k: (-counts[k][1], k))[:1]
-    fleets = list(dict.fromkeys([_purchases(nominal), *often, *dearest]))
+    """Regret of today's purchases, of those found most often and of those of the largest demands."""
+    found = [r for r in records if r["cost_usd"] is not None]
+    counts = Counter(_purchases(r) for r in found)
+    often = sorted(counts, key=lambda k: (-counts[k], k))[: MOST_FLEETS - 2]
+    demands = [j for j, f in enumerate(factors) if f.is_demand]
+    large = sorted(found, key=lambda r: -float(np.prod([r["values"][j] for j in demands])))[:2]
+    fleets = list(dict.fromkeys([_purchases(nominal), *often, *map(_purchases, large)]))
     every = [
         Task(f"fleet-{_digest(fleet)}-{task.id}", task.values, fleet) for fleet in fleets for task in tasks
     ]
     answers = solved(every, "regret of fleets")
-    found = []
+    regrets_of = []
     for n, fleet in enumerate(fleets):
         own = answers[n * len(tasks) : (n + 1) * len(tasks)]
         regrets = tuple(
@@ -205,8 +204,8 @@ def _fleets(
             else max(0.0, a["cost_usd"] - r["cost_usd"])
             for a, r in zip(own, records, strict=True)
         )
-        found.append(FleetRegret(fleet, _words(session, fleet), tuple(own), regrets))
-    return found
+        regrets_of.append(FleetRegret(fleet, _words(session, fleet), tuple(own), regrets))
+    return regrets_of
 
 
 def _purchases(record: dict[str, Any]) -> tuple[tuple[str, int], ...]:

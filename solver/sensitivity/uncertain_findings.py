@@ -270,7 +270,7 @@ def _notes(result: UncertainResult, options: Options) -> tuple[str, ...]:
     notes = [
         "The menu of operating points is that of the stated demand; performance stays as calibrated.",
         "Scenarios are a Latin hypercube; indices come from a separate design of the factors with the "
-        "largest swing. Fleets tried for the least regret: today's, those found most often, the dearest.",
+        "largest swing. Fleets tried for the least regret: today's, the most frequent, those of most demand.",
     ]
     if lost:
         notes.append(

@@ -1,0 +1,146 @@
+"""Process technology: the figures of the process and non-volatile memory facts, derived from the catalogs."""
+
+import pytest
+
+from solver.inputs.catalogs import load_catalog
+from solver.technology.facts import base_of, value
+from solver.technology.memory_chips import READ_KW, WEIGHT_SHARE, WeightWafer, derive_weight_wafer
+from solver.technology.recipes import (
+    bandwidth_within_power_tbs,
+    capacity_gb,
+    die_cost_usd,
+    die_yield,
+    dies_per_wafer,
+    layers_needed,
+    macro_bandwidth_tbs,
+    macros,
+    read_power_kw,
+    stack_usd,
+)
+from solver.technology.wafers import (
+    WaferDesign,
+    derive,
+    dram_wafer_gb,
+    layer_gb,
+    planar_gb,
+    stacked_product_gb,
+    with_systems,
+)
+
+CATALOG = load_catalog()
+WAFER = 46_225.0  # mm2, 215 x 215 mm
+
+
+@pytest.mark.parametrize(
+    ("node", "gb"), [("n5", 44.0), ("n3e", 44.0), ("n3b", 46.5), ("n2", 50.3), ("a16", 50.3)]
+)
+def test_planar_successors(node: str, gb: float) -> None:
+    """44 GB x macro density / 33.3 Mb/mm2."""
+    assert planar_gb(CATALOG, node) == pytest.approx(gb, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("layer", "gb", "count", "total"),
+    [
+        (stacked_product_gb(CATALOG, "vcache1"), 75.7, 7, 574),
+        (stacked_product_gb(CATALOG, "vcache2"), 86.1, 6, 561),
+        (layer_gb(CATALOG, "n5"), 103.9, 5, 564),
+        (layer_gb(CATALOG, "n3e"), 103.9, 5, 564),
+        (layer_gb(CATALOG, "n2"), 118.9, 4, 520),
+        (layer_gb(CATALOG, "n2", 0.75), 148.6, 4, 638),
+    ],
+)
+def test_layers_that_make_500_gb(layer: float, gb: float, count: int, total: float) -> None:
+    assert layer == pytest.approx(gb, abs=0.1)
+    assert layers_needed(500, 44, layer) == count
+    assert 44 + count * layer == pytest.approx(total, abs=1)
+
+
+def test_one_dram_wafer() -> None:
+    """46,225 mm2 x 160 Mb/mm2 / 8000 = 924.5 GB."""
+    assert dram_wafer_gb(CATALOG) == pytest.approx(924.5)
+
+
+@pytest.mark.parametrize(
+    ("node", "layers", "bare", "at_90", "at_95", "at_99"),
+    [("n7", 6, 91.5, 172, 124, 97), ("n5", 5, 114, 193, 147, 120), ("n2", 4, 148.5, 226, 182, 155)],
+)
+def test_silicon_of_a_stack(
+    node: str, layers: int, bare: float, at_90: float, at_95: float, at_99: float
+) -> None:
+    """An N5 base and layers at $3,000 a bond, in thousand dollars, before and after yield."""
+    base, layer = value(CATALOG, "n5", "wafer_usd"), value(CATALOG, node, "wafer_usd")
+    bond = value(CATALOG, "hybrid-bond-step", "cost_usd")
+    assert stack_usd(base, layer, bond, layers) == pytest.approx(bare * 1e3)
+    for good, kusd in ((0.90, at_90), (0.95, at_95), (0.99, at_99)):
+        assert stack_usd(base, layer, bond, layers, good) / 1e3 == pytest.approx(kusd, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("area", "density", "gb", "tbs", "kw"),
+    [
+        (800, 25, 1.75, 44.8, 0.36),
+        (800, 10.1, 0.71, 18.1, 0.14),
+        (800, 14, 0.98, 25.1, 0.20),
+        (WAFER, 25, 101, 2589, 21),
+        (WAFER, 10.6, 42.9, 1098, 9),
+        (WAFER, 100, 404.5, 10354, 83),
+    ],
+)
+def test_weight_memory_recipe(area: float, density: float, gb: float, tbs: float, kw: float) -> None:
+    """Capacity, macro bandwidth (1 Mb macros, 128 bit, 5 ns) and read power at 1 pJ/bit."""
+    assert capacity_gb(area, WEIGHT_SHARE, density) == pytest.approx(gb, rel=0.005)
+    rate = macro_bandwidth_tbs(macros(area, WEIGHT_SHARE, density))
+    assert rate == pytest.approx(tbs, rel=0.005)
+    assert read_power_kw(rate, 1.0) == pytest.approx(kw, rel=0.05)
+    assert bandwidth_within_power_tbs(read_power_kw(rate, 1.0), 1.0) == pytest.approx(rate)
+
+
+def test_dies_and_yield() -> None:
+    """800 mm2 on 300 mm with a 5 mm edge: 66,052 / 800 - 911 / 40 = 59.8; (1 + 0.08 x 8 / 10)^-10 = 0.54."""
+    assert dies_per_wafer(800) == 59
+    assert die_yield(0.08, 800) == pytest.approx(0.54, abs=0.005)
+    assert die_cost_usd(4500, 800, 0.08, 1.15) == pytest.approx(164, abs=1.5)
+
+
+def test_a_derived_system_keeps_the_margin_of_cs3() -> None:
+    base = base_of(CATALOG)
+    assert base.margin == pytest.approx(2_000_000 / 450_000)
+    same = derive(CATALOG, WaferDesign("n5"))
+    assert same.capacity_gb == 44 and same.price_usd == pytest.approx(2_000_000)
+    assert same.system.get("fp16_tflops") == base.system.get("fp16_tflops")
+    deep = derive(CATALOG, WaferDesign("n2", 4))
+    assert deep.build_usd == pytest.approx(450_000 - 16_500 + (30_000 + 4 * 33_000) / 0.95**4)
+    assert deep.price_usd == pytest.approx(deep.build_usd * base.margin)
+    assert deep.system.get("fp16_tflops") == pytest.approx(15_625 * 1.3 * 1.15)
+
+
+def test_sram_and_logic_move_apart() -> None:
+    usual, dense = (derive(CATALOG, WaferDesign("n2", 2, sram_factor=f)) for f in (1.0, 1.3))
+    assert dense.capacity_gb == pytest.approx(1.3 * usual.capacity_gb)
+    assert dense.system.get("fp16_tflops") == usual.system.get("fp16_tflops")
+    fast = derive(CATALOG, WaferDesign("n2", 2, logic_factor=1.5))
+    assert fast.capacity_gb == usual.capacity_gb
+    assert fast.system.get("fp16_tflops") == pytest.approx(1.5 * (usual.system.get("fp16_tflops") or 0))
+
+
+def test_layers_slow_down_a_full_read() -> None:
+    """All layers share one vertical interface of 48.8 GB/s per mm2."""
+    deep = derive(CATALOG, WaferDesign("n5", 5))
+    assert deep.bandwidth_tbs == pytest.approx(deep.capacity_gb / (deep.layers_gb / (48.8 * WAFER / 1e3)))
+    assert deep.bandwidth_tbs < 21_000
+
+
+def test_weight_wafers_equal_the_catalog_entry_at_its_density() -> None:
+    system, memory = derive_weight_wafer(CATALOG, WeightWafer(25.0, 1e5))
+    shipped = CATALOG.systems["hyp-nvm-rram14-wafer"]
+    assert system.get("dram_gb") == pytest.approx(shipped.get("dram_gb"), rel=0.005)
+    assert system.get("dram_bw_tbs") == pytest.approx(READ_KW / 8 * 1000) == shipped.get("dram_bw_tbs")
+    assert memory.values["write_endurance_cycles"].value == 1e5
+
+
+def test_derived_systems_join_the_catalog_with_an_offer() -> None:
+    made = derive(CATALOG, WaferDesign("n2", 4)).system
+    grown = with_systems(CATALOG, [made])
+    assert grown.offers[f"{made.id}/buy"].price.value == made.get("price_usd")
+    assert made.id not in CATALOG.systems
