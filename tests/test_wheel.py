@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SOLVER_PATH", "VIRTUAL_ENV")}
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [str(part) for part in command], cwd=cwd, env=clean, capture_output=True, text=True, check=False
     )
 
