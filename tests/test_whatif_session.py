@@ -294,10 +294,27 @@ def test_late_delivery(one: Session, token_usd: float) -> None:
     found = ask(one, "late b200 6")
     on_time, late = (row[1] for row in found.rows[:2])
     assert on_time == pytest.approx(cost(150, token_usd))
-    assert late - on_time == pytest.approx(144 * token_usd / 6 - ENERGY_USD / 6)
+    assert late - on_time == pytest.approx(144 * token_usd / 6 - ENERGY_USD / 6, rel=1e-6)
     assert found.rows[2][1] == pytest.approx(150 * token_usd)  # without it, CS-3 is dearer than tokens
     with pytest.raises(InputError):
         execute(one, "ask late b200 0")
+
+
+def test_wait_for_the_next_generation(one: Session, token_usd: float) -> None:
+    """A year of tokens, then a system for two years and tokens for 6 requests/s."""
+    found = ask(one, "wait b200 12")
+    waiting = 150 * token_usd / 3 + 500_000 + ENERGY_USD * 2 / 3 + 6 * token_usd * 2 / 3
+    assert [row[1] for row in found.rows] == pytest.approx([150 * token_usd, waiting], rel=1e-6)
+    assert "from 2028-01 on get 1 × dgx-b200" in found.headline
+
+
+def test_speed_costs(one: Session) -> None:
+    found = ask(one, "speed 4")
+    costs = [row[2] for row in found.rows if row[2] is not None]
+    assert costs == sorted(costs)
+    plan = one.result().plan
+    assert plan is not None
+    assert found.rows[2][:3] == (1.0, 50.0, plan.objective_usd)
 
 
 def test_regret(one: Session, token_usd: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -119,7 +120,8 @@ def open_session(source: str, kept: Path | None, branch: str, keep: bool) -> Ses
     if is_export(path):
         return Session(imported(path, kept), branch=branch)
     loaded = load_workload(find_workload(source))
-    file = kept or (Path(f"{loaded.workload.name}.whatif") if keep else None)
+    name = re.sub(r"[^\w.-]+", "-", loaded.workload.name).strip(".-") or "session"
+    file = kept or (Path(f"{name}.whatif") if keep else None)
     session = Session.begin(file, loaded)
     session.switch(branch)
     return session

@@ -13,9 +13,9 @@ from solver.reports.sections import cost_words
 from solver.reports.terminal import print_plan
 from solver.reports.units import dollars, percent, price, usd
 from solver.reports.words import runner_up
+from solver.whatif.cases import Answer, Cell
 from solver.whatif.commands import Response
 from solver.whatif.difference import Difference
-from solver.whatif.questions import Answer, Cell
 from solver.whatif.why import why_words
 
 WAYS = {"buy": "buy", "rent": "rent", "rent-hourly": "rent by the hour", "lease": "lease"}

@@ -67,7 +67,7 @@ class Web:
         name, argument = request.query_params.get("q", ""), request.query_params.get("a", "")[:200]
         if not name:
             return HTMLResponse(pages.ask_page(session))
-        words = argument.split() if name == "late" else [argument]
+        words = argument.split()
         try:
             found = answer(case_of(session), name, words)
         except SolverError as error:

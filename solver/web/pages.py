@@ -20,10 +20,11 @@ from solver.reports.sections import cost_words, sections
 from solver.reports.units import dollars, percent, usd
 from solver.reports.words import quantity_words, sentences, value_words
 from solver.web.controls import groups
+from solver.whatif.cases import Answer, Cell
 from solver.whatif.difference import Difference, difference, fleet_counts
 from solver.whatif.fields import FIELDS
 from solver.whatif.planner import Result
-from solver.whatif.questions import QUESTIONS, Answer, Cell
+from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session
 from solver.whatif.why import why, why_words
 

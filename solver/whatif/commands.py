@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from solver.errors import UsageError
+from solver.whatif.cases import Answer, Case
 from solver.whatif.difference import Difference, difference
 from solver.whatif.fields import FIELDS
 from solver.whatif.planner import Result
-from solver.whatif.questions import QUESTIONS, Answer, Case, answer
+from solver.whatif.questions import QUESTIONS, answer
 from solver.whatif.session import Session, State
 from solver.whatif.why import Reason, why
 
@@ -174,10 +175,7 @@ def _ask(session: Session, rest: str) -> Response:
     if not words:
         rows = [(f"ask {q.usage}", q.words) for q in QUESTIONS.values()]
         return _table("questions", ("write", "to ask"), rows)
-    name, arguments = words[0], words[1:]
-    if name in ("next", "afford", "regret") and arguments:
-        arguments = [" ".join(arguments)]
-    return Response("", "answer", session.state(), answer=answer(case_of(session), name, arguments))
+    return Response("", "answer", session.state(), answer=answer(case_of(session), words[0], words[1:]))
 
 
 def _help(session: Session, rest: str) -> Response:
@@ -194,7 +192,7 @@ def _help(session: Session, rest: str) -> Response:
             ("compare A [B]", "two states side by side: base, before, @3, a branch"),
             ("plan [STATE]", "the whole plan"),
             ("why", "what binds, the runners-up, and why the last change changed the fleet"),
-            ("ask [QUESTION]", "questions: afford 12M, next 10 %, flip, late SYSTEM 6, regret 0.5, ways"),
+            ("ask [QUESTION]", "questions such as afford 12M, next 10 %, flip, regret 0.5, ways"),
             ("report FILE, xlsx FILE", "the HTML report of the present plan; the workbook"),
             ("export FILE", "the session as one file that reopens elsewhere"),
             ("replay", "solve every state afresh and compare byte for byte"),

@@ -109,7 +109,8 @@ class Planner:
             found = Result(key, kept) if kept is not None else self.compute(loaded, compare)
             if kept is None and found.outcome in LASTING:
                 self._store.keep(key, found.body)
-        self._near[key] = found
+        if found.outcome != "interrupted":
+            self._near[key] = found
         while len(self._near) > REMEMBERED:
             self._near.popitem(last=False)
         return found

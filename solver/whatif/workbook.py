@@ -8,16 +8,18 @@ computed here, so that viewers which do not calculate show the plan's figures.
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solver.domain.workload import HOURS_PER_YEAR, Workload
 from solver.errors import UsageError
 from solver.finance.cash_flow import months
 from solver.plan.plan import Plan
 from solver.time_value import present_value_factor
+from solver.whatif.ledger_lines import Line, fleet_lines, givens
+from solver.whatif.sheets import Sheet, letter, written
+
+if TYPE_CHECKING:
+    from solver.whatif.session import Session
 
 TERMS = ("purchase", "support", "residual", "energy", "space", "rental", "token API")
 EPS = "0.000000001"
@@ -26,63 +28,13 @@ EPS = "0.000000001"
 CATEGORY = {"purchase": "Purchase", "residual": "Credit"}
 
 
-@dataclass(frozen=True)
-class Given:
-    """A value that may be changed: where it is used, in which unit, where it comes from."""
-
-    key: tuple[str, str]
-    name: str
-    value: float
-    unit: str
-    source: str = ""
-
-
-@dataclass
-class Sheet:
-    """Cells of a sheet: (row, column) -> number, text, or (formula, cached value)."""
-
-    name: str
-    widths: tuple[int, ...]
-    cells: dict[tuple[int, int], Any] = field(default_factory=dict)
-    inputs: set[tuple[int, int]] = field(default_factory=set)
-    heads: set[int] = field(default_factory=set)
-
-    def row(self, line: int, *values: Any, head: bool = False) -> None:
-        """Write a row from the first column on."""
-        for column, value in enumerate(values):
-            if value is not None:
-                self.cells[line, column] = value
-        if head:
-            self.heads.add(line)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the fleet, paid for between ``begin`` and ``end``; ``power_end`` ends energy and space."""
-
-    kind: str  # buy | run | api
-    name: str
-    site: str
-    way: str
-    count: float
-    offer: str
-    begin: float
-    end: float
-    support_end: float
-    power_end: float
-    residual: bool
-    power_kw: float = 0.0
-    rack_units: float = 0.0
-    amount_per_year: float = 0.0  # system hours or requests a year
-
-
 def workbook(plan: Plan, scenarios: list[tuple[str, Plan]] | None = None) -> bytes:
     """The workbook of a plan; ``scenarios`` stand beside each other on a sheet of their own."""
     book = Book(plan)
     sheets = [book.assumptions(), book.fleet(), book.cash_flow(), book.costs(), book.ledger()]
     if scenarios:
         sheets.append(_scenarios(scenarios))
-    return _written(sheets)
+    return written(sheets)
 
 
 class Book:
@@ -92,8 +44,8 @@ class Book:
         self.plan = plan
         self.workload = Workload.model_validate(plan.inputs["workload"])
         self.horizon = plan.epochs[-1][1]
-        self.lines = _lines(plan, self.workload, self.horizon)
-        self.given = {g.key: (n + 2, g) for n, g in enumerate(_given(plan, self.workload, self.lines))}
+        self.lines = fleet_lines(plan, self.workload, self.horizon)
+        self.given = {g.key: (n + 2, g) for n, g in enumerate(givens(plan, self.workload, self.lines))}
         self.months = months(0.0, self.horizon)
         self.starts = sorted({line.begin for line in self.lines if line.kind == "buy"} | {0.0})
 
@@ -168,9 +120,9 @@ class Book:
                     sheet.cells[row, 4 + n] = (formula, values[term])
             total = sum(values.values())
             last = 4 + len(TERMS)
-            first, end_column = _letter(4), _letter(last - 1)
+            first, end_column = letter(4), letter(last - 1)
             sheet.cells[row, last] = (f"=SUM({first}{row + 1}:{end_column}{row + 1})", total)
-            sheet.cells[row, last + 1] = (f"={_letter(last)}{row + 1}*D{row + 1}", total * factor)
+            sheet.cells[row, last + 1] = (f"={letter(last)}{row + 1}*D{row + 1}", total * factor)
             row += 1
         return sheet
 
@@ -182,8 +134,8 @@ class Book:
     def _factor(self, row: int) -> str:
         return f"=(1+{self.cell('money', 'discount')})^-C{row + 1}"
 
-    def _column(self, letter: str) -> str:
-        return f"Fleet!${letter}$2:${letter}${len(self.lines) + 1}"
+    def _column(self, name: str) -> str:
+        return f"Fleet!${name}$2:${name}${len(self.lines) + 1}"
 
     def formula(self, term: str, row: int) -> str | None:
         """The formula of a term in a row of the cash flow; None where nothing can fall due."""
@@ -256,7 +208,7 @@ class Book:
             for a, b, at in self._times()
         ]
         for n, term in enumerate(TERMS):
-            column = f"'Cash flow'!${_letter(4 + n)}$2:${_letter(4 + n)}${last}"
+            column = f"'Cash flow'!${letter(4 + n)}$2:${letter(4 + n)}${last}"
             present = sum(self.amount(term, a, b) * factor for _, factor, a, b in flows)
             cells: list[Any] = [(f"=SUMPRODUCT({column}*'Cash flow'!$D$2:$D${last})", present)]
             for year in years:
@@ -266,9 +218,9 @@ class Book:
         bottom = len(TERMS) + 1
         totals = []
         for k in range(1, len(years) + 2):
-            letter = _letter(k)
+            name = letter(k)
             value = sum(sheet.cells[n + 1, k][1] for n in range(len(TERMS)))
-            totals.append((f"=SUM({letter}2:{letter}{bottom})", value))
+            totals.append((f"=SUM({name}2:{name}{bottom})", value))
         sheet.row(bottom, "total", *totals)
         output = self.plan.usd_per_m_output_tokens
         tokens = self.plan.objective_usd / output if output else 0.0
@@ -302,7 +254,7 @@ class Book:
                 value = self.amount(term, begin, end)
                 if value and self.formula(term, line) is not None:
                     start, stop = self._month(begin), self._month(end, end == begin)
-                    formula = (f"='Cash flow'!{_letter(4 + n)}{line + 1}", value)
+                    formula = (f"='Cash flow'!{letter(4 + n)}{line + 1}", value)
                     kind = CATEGORY.get(term, "Usage")
                     sheet.row(row, start, stop, kind, "AI and Machine Learning", term, formula, "USD")
                     row += 1
@@ -314,107 +266,6 @@ class Book:
         return f"{count // 12:04d}-{count % 12 + 1:02d}-01"
 
 
-def _lines(plan: Plan, workload: Workload, horizon: float) -> list[Line]:
-    found = []
-    for s in plan.systems:
-        begin, end = plan.epochs[s.epoch]
-        if s.acquisition != "buy":
-            found.append(
-                Line(
-                    *("run", s.name, s.site, s.acquisition, s.count, s.offer, begin, end, 0, 0, False),
-                    amount_per_year=s.hours / (end - begin),
-                )
-            )
-            continue
-        facts, dies = plan.inputs["systems"][s.system], begin + plan.inputs["offers"][s.offer]["life_years"]
-        alive = [stop for _, stop in plan.epochs[s.epoch :] if dies >= stop - 1e-9]
-        found.append(
-            Line(
-                *("buy", s.name, s.site, "buy", s.count, s.offer, begin, horizon),
-                min(horizon, dies),
-                max(alive, default=begin),
-                dies >= horizon,
-                facts["power_typ_kw"],
-                facts["rack_units"],
-            )
-        )
-    return found + _api_lines(plan, workload)
-
-
-def _api_lines(plan: Plan, workload: Workload) -> list[Line]:
-    """Requests a year to each provider in each epoch, priced at their average."""
-    found = []
-    for (provider, epoch), (requests, _) in sorted(api_totals(plan, workload).items()):
-        begin, end = plan.epochs[epoch]
-        key = f"{provider} {epoch}"
-        found.append(
-            Line(
-                *("api", provider, "", "tokens", 1, key, begin, end, 0, 0, False),
-                amount_per_year=requests / (end - begin),
-            )
-        )
-    return found
-
-
-def api_totals(plan: Plan, workload: Workload) -> dict[tuple[str, int], tuple[float, float]]:
-    """(provider, epoch) -> requests and dollars, as in solver.finance.cash_flow."""
-    services = {s.name: (k, s) for k, s in enumerate(workload.services)}
-    totals: dict[tuple[str, int], tuple[float, float]] = {}
-    for route in plan.routes:
-        if route.mode != "api":
-            continue
-        period = plan.periods[route.period]
-        k, service = services[route.service]
-        requests = period["rate_rps"][k] * service.lengths[route.bucket].share * 3600 * period["hours"]
-        requests *= float(Fraction(route.share))
-        api = plan.inputs["apis"][route.target]
-        key = (api["provider"], period["epoch"])
-        n, usd = totals.get(key, (0.0, 0.0))
-        totals[key] = (n + requests, usd + requests * api["usd_per_request"][route.bucket])
-    return totals
-
-
-def _given(plan: Plan, workload: Workload, lines: list[Line]) -> list[Given]:
-    sources = {(a.subject, a.quantity.split()[0]): _source(a) for a in plan.assumptions}
-    found = [
-        Given(("money", "discount"), "Discount rate", workload.money.discount_rate, "per year", "workload")
-    ]
-    prices = {s.offer: s for s in plan.systems}
-    for offer, s in sorted(prices.items()):
-        unit = "USD" if s.acquisition == "buy" else "USD/h"
-        source = sources.get((s.system, "buy" if s.acquisition == "buy" else s.acquisition.split("-")[0]), "")
-        word = "Purchase price" if s.acquisition == "buy" else "Price per hour"
-        found.append(Given(("price", offer), f"{word}, {s.name}", s.unit_price_usd, unit, source))
-        if s.acquisition == "buy":
-            facts = plan.inputs["offers"][offer]
-            for group, key, name in (
-                ("support", "support_share_per_year", "Support a year"),
-                ("residual", "residual_share", "Residual value"),
-            ):
-                found.append(
-                    Given((group, offer), f"{name}, {s.name}", facts[key], "share of price", "offer terms")
-                )
-    totals = api_totals(plan, workload)
-    for (provider, epoch), (requests, usd) in sorted(totals.items()):
-        name = f"Tokens, {provider}" + (f", epoch {epoch + 1}" if len(plan.epochs) > 1 else "")
-        key = f"{provider} {epoch}"
-        found.append(
-            Given(("price", key), name, usd / requests if requests else 0.0, "USD/request", "price list")
-        )
-    for site in workload.sites:
-        for group, name, value, unit in (
-            ("energy", "Price of energy", site.energy_usd_kwh, "USD/kWh"),
-            ("pue", "PUE", site.pue, ""),
-            ("space", "Space", site.space_usd_per_rack_unit_month, "USD/U/month"),
-        ):
-            found.append(Given((group, site.name), f"{name}, {site.name}", value, unit, "workload"))
-    return found
-
-
-def _source(assumption: Any) -> str:
-    return f"{assumption.evidence}: {assumption.source} ({assumption.date})"
-
-
 def _scenarios(plans: list[tuple[str, Plan]]) -> Sheet:
     sheet = Sheet("Scenarios", (40, *(24,) * len(plans)))
     sheet.row(0, "Scenario", *(name for name, _ in plans), head=True)
@@ -423,7 +274,7 @@ def _scenarios(plans: list[tuple[str, Plan]]) -> Sheet:
         2,
         "change against the first",
         *(
-            (f"={_letter(n + 1)}2-$B$2", p.objective_usd - plans[0][1].objective_usd)
+            (f"={letter(n + 1)}2-$B$2", p.objective_usd - plans[0][1].objective_usd)
             for n, (_, p) in enumerate(plans)
         ),
     )
@@ -445,54 +296,7 @@ def _count(plan: Plan, name: str, way: str) -> int:
     return max(counts, default=0) if way == "rent-hourly" else sum(counts)
 
 
-def _letter(column: int) -> str:
-    return chr(ord("A") + column) if column < 26 else f"A{chr(ord('A') + column - 26)}"
-
-
-def _written(sheets: list[Sheet]) -> bytes:
-    import xlsxwriter
-
-    target = io.BytesIO()
-    book = xlsxwriter.Workbook(
-        target,
-        {
-            "in_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-        },
-    )
-    forms = {
-        "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True}),
-        "money": book.add_format({"num_format": "#,##0.00"}),
-        "input": book.add_format({"font_color": "#0000FF", "bg_color": "#EEF3FF"}),
-        "plain": book.add_format({}),
-    }
-    for sheet in sheets:
-        made = book.add_worksheet(sheet.name)
-        made.freeze_panes(max(sheet.heads) + 1 if sheet.heads else 0, 1)
-        for n, width in enumerate(sheet.widths):
-            made.set_column(n, n, width)
-        for (row, column), value in sorted(sheet.cells.items()):
-            form = "head" if row in sheet.heads else "input" if (row, column) in sheet.inputs else "money"
-            if sheet.name in ("Assumptions", "Fleet") and form == "money":
-                form = "plain"
-            _cell(made, row, column, value, forms[form])
-    book.close()
-    return target.getvalue()
-
-
-def _cell(sheet: Any, row: int, column: int, value: Any, form: Any) -> None:
-    if isinstance(value, tuple):
-        formula, cached = value
-        sheet.write_formula(row, column, formula, form, cached)
-    elif isinstance(value, str):
-        sheet.write_string(row, column, value[:32_000], form)
-    else:
-        sheet.write_number(row, column, value, form)
-
-
-def workbook_of(session: Any) -> bytes:
+def workbook_of(session: Session) -> bytes:
     """The workbook of a session: the present state, with the base and all branches beside it."""
     plan = session.result(compare=True).plan
     if plan is None:

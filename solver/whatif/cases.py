@@ -1,0 +1,101 @@
+"""What questions are asked about, and what an answer is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from solver.domain.catalog import Catalog
+from solver.domain.quantity import Frozen
+from solver.domain.workload import LoadedWorkload
+from solver.errors import InputError, UsageError
+from solver.plan.plan import Plan
+from solver.whatif.difference import fleet_counts, serving
+from solver.whatif.fields import find, subjects
+from solver.whatif.language import apply_change, mean_rps
+from solver.whatif.planner import Planner, Result
+
+Cell = str | float | None
+
+
+class Answer(Frozen):
+    """An answer: the sentence, and the table it rests on. A column's unit stands in its name."""
+
+    question: str
+    headline: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """The state that is asked about."""
+
+    loaded: LoadedWorkload
+    catalog: Catalog
+    planner: Planner
+
+    def ask(self, loaded: LoadedWorkload, compare: bool = False) -> Result:
+        """The result of a variant."""
+        return self.planner.result(loaded, compare)
+
+    def plan(self, loaded: LoadedWorkload | None = None, compare: bool = False) -> Plan:
+        """The plan of the state or a variant; InfeasibleError-like endings become a UsageError."""
+        result = self.ask(self.loaded if loaded is None else loaded, compare)
+        if result.plan is None:
+            raise UsageError(f"there is no plan to start from ({result.outcome}): {result.message}")
+        return result.plan
+
+    def changed(self, *lines: str, base: LoadedWorkload | None = None) -> LoadedWorkload:
+        """The workload after changes in canonical form."""
+        loaded = self.loaded if base is None else base
+        for line in lines:
+            loaded = apply_change(loaded, line, self.catalog)
+        return loaded
+
+    def scaled(self, factor: float) -> LoadedWorkload:
+        """The workload with all demand times a factor."""
+        return self.changed(f"demand.*=x{factor:.12f}")
+
+    def system(self, word: str) -> str:
+        """The id of the system that a word means."""
+        return find(word, subjects("system", self.loaded.workload, self.catalog), "system")
+
+    @property
+    def rps(self) -> float:
+        """Mean requests per second of all services, in the first year."""
+        return math.fsum(mean_rps(s) for s in self.loaded.workload.services)
+
+
+def fleet_words(plan: Plan) -> str:
+    """``3 × 8x H200 server (buy), DeepInfra API 12 %``."""
+    names = {s.system: s.name for s in plan.systems}
+    parts = [f"{count:,} × {names[s]} ({way})" for (s, _, way), count in sorted(fleet_counts(plan).items())]
+    apis: dict[str, list[float]] = {}
+    for (_, server), share in serving(plan).items():
+        if server.endswith(" API"):
+            apis.setdefault(server, []).append(share)
+    parts += [f"{api} ({max(shares):.0%} of a service)" for api, shares in sorted(apis.items())]
+    return ", ".join(parts) or "nothing"
+
+
+def kinds(plan: Plan) -> frozenset[str]:
+    """The decision without its numbers: which systems got in which way, and whether tokens are bought."""
+    found = {f"{system} ({way})" for (system, _, way), count in fleet_counts(plan).items() if count}
+    if any(route.mode == "api" for route in plan.routes):
+        found.add("API")
+    return frozenset(found)
+
+
+def factor(text: str, above: float, most: float) -> float:
+    """A factor from ``2``, ``x2`` or ``0.5``."""
+    try:
+        value = float(text.strip(" x×"))
+    except ValueError:
+        raise InputError.at(text[:20], 0, "is not a factor", "write a number such as 0.5") from None
+    if not above < value <= most:
+        raise InputError.at(
+            text[:20], 0, "is out of range", f"write more than {above:g} and at most {most:g}"
+        )
+    return value

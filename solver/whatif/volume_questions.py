@@ -1,0 +1,205 @@
+"""Questions about volume and speed: what a budget serves, what more costs, which way is cheapest."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from solver.errors import InputError, SolverError, UsageError
+from solver.plan.plan import Plan
+from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words
+
+
+def afford(case: Case, budget: str) -> Answer:
+    """The most demand, at today's mix, that a budget for everything (net present dollars) can serve."""
+    limit = dollars_of(budget)
+    plan = case.plan()
+    if plan.objective != "cost":
+        raise UsageError("the objective is not cost; set objective=cost first")
+    low, high = 0.0, 0.0
+    factor, found = limit / plan.objective_usd if plan.objective_usd else 1.0, dict[float, Plan]()
+    for _ in range(40):
+        factor = min(max(factor, 1e-6), 1e6)
+        result = case.ask(case.scaled(factor))
+        if result.plan is not None and result.plan.objective_usd <= limit:
+            low, found[factor] = factor, result.plan
+        else:
+            high = factor
+        if low and high and high / low < 1.01:
+            break
+        if factor in (1e-6, 1e6):
+            break
+        factor = math.sqrt(low * high) if low and high else (low * 1.5 if low else high / 2)
+    rows = [_served(case, f, found[f]) for f in sorted(found)]
+    head = f"${limit:,.0f} serve no traffic at all with these promises."
+    if low:
+        most = found[low]
+        head = (
+            f"${limit:,.0f} (net present, over {most.horizon_years:g} years) serve {low * case.rps:,.4g} "
+            f"requests/s on average, {low:.3g} times today's demand, with {fleet_words(most)}."
+        )
+    notes = (f"{high:.4g} times today's demand costs more or cannot be served.",) if high else ()
+    return Answer(
+        question=f"What can we serve for ${limit:,.0f}?",
+        headline=head,
+        columns=("demand (times today)", "requests/s", "cost (USD)", "USD per M output tokens", "fleet"),
+        rows=tuple(rows[-6:]),
+        notes=notes,
+    )
+
+
+def _served(case: Case, factor: float, plan: Plan) -> tuple[Cell, ...]:
+    return (
+        factor,
+        factor * case.rps,
+        plan.objective_usd,
+        plan.usd_per_m_output_tokens,
+        fleet_words(plan),
+    )
+
+
+def dollars_of(text: str) -> float:
+    """Dollars from ``12M``, ``$12M``, ``12 M$``."""
+    from solver.inputs.units import parse_quantity
+
+    try:
+        value = float(parse_quantity(text, "USD", bare=True))
+    except ValueError as error:
+        raise InputError.at(text[:40], 0, f"is not an amount of money ({error})", "write 12M") from None
+    if not value > 0:
+        raise InputError.at(text[:40], 0, "is not more than nothing", "write 12M")
+    return value
+
+
+def next_traffic(case: Case, more: str = "10 %") -> Answer:
+    """The cost of more traffic, beside the average cost of today's."""
+    share = share_of(more)
+    now = case.plan()
+    then = case.plan(case.scaled(1 + share))
+    extra = then.objective_usd - now.objective_usd
+    average = now.objective_usd * share
+    tokens = now.objective_usd / now.usd_per_m_output_tokens if now.usd_per_m_output_tokens else 0.0
+    marginal = extra / (tokens * share) if tokens else 0.0
+    head = (
+        f"The next {share:.0%} of traffic cost ${extra:,.0f}, ${marginal:.4g} per million output tokens; "
+        f"the average today is ${now.usd_per_m_output_tokens:.4g}."
+    )
+    if extra < 0.01 * average:
+        head += " The fleet has room for it."
+    return Answer(
+        question=f"What does the next {share:.0%} of traffic cost?",
+        headline=head,
+        columns=("demand (times today)", "cost (USD)", "USD per M output tokens", "fleet"),
+        rows=tuple(
+            (f, p.objective_usd, p.usd_per_m_output_tokens, fleet_words(p))
+            for f, p in ((1.0, now), (1 + share, then))
+        ),
+    )
+
+
+def share_of(text: str) -> float:
+    """A share from ``10 %`` or ``0.1``."""
+    try:
+        value = float(text.strip(" %+")) / (100 if "%" in text else 1)
+    except ValueError:
+        raise InputError.at(text[:40], 0, "is not a share", "write 10 %") from None
+    if not 0 < value <= 100:
+        raise InputError.at(text[:40], 0, "is out of range", "write 10 %")
+    return value
+
+
+WAYS = ("buy", "rent", "api")
+
+
+def ways(case: Case, span: str = "10") -> Answer:
+    """Cost by way and volume, and the volumes at which the cheapest way changes."""
+    reach = factor(span, 1.0, 1e4)
+    root = math.sqrt(reach)
+    volumes = [1 / reach, 1 / root, 1.0, root, reach]
+    table = {v: _by_way(case, v) for v in volumes}
+    flips: list[tuple[float, str, str]] = []
+    for low, high in itertools.pairwise(volumes):
+        first, last = _cheapest(table[low]), _cheapest(table[high])
+        if first != last and first and last:
+            flips.append(_crossing(case, low, high, first))
+    parts = [f"from {a} to {b} at {v:.3g} times today ({v * case.rps:,.4g} requests/s)" for v, a, b in flips]
+    now = _cheapest(table[1.0])
+    head = (
+        f"Today {_word(now)} is the cheapest single way." if now else "No single way serves today's demand."
+    )
+    head += f" It flips {'; '.join(parts)}." if parts else f" It does not flip within {reach:g} times."
+    return Answer(
+        question="Rent, buy or API, and at which volume does it flip?",
+        headline=head,
+        columns=("demand (times today)", "requests/s", *(f"{_word(w)} (USD)" for w in WAYS), "all (USD)"),
+        rows=tuple((v, v * case.rps, *(table[v][w] for w in WAYS), table[v]["all"]) for v in volumes),
+        notes=("Empty: that way alone cannot keep the promises. `all` mixes the ways.",),
+    )
+
+
+def _word(way: str) -> str:
+    return {"buy": "buying", "rent": "renting", "api": "token APIs", "": "none"}[way]
+
+
+def _by_way(case: Case, factor: float, which: Sequence[str] = (*WAYS, "all")) -> dict[str, float | None]:
+    loaded, found = case.scaled(factor), dict[str, float | None]()
+    for way in which:
+        try:
+            variant = loaded if way == "all" else case.changed(f"ways.*={way}", base=loaded)
+            plan = case.ask(variant).plan
+        except SolverError:
+            plan = None
+        found[way] = None if plan is None else plan.objective_usd
+    return found
+
+
+def _cheapest(costs: dict[str, float | None]) -> str:
+    known = [(cost, way) for way in WAYS if (cost := costs.get(way)) is not None]
+    return min(known)[1] if known else ""
+
+
+def _crossing(case: Case, low: float, high: float, first: str) -> tuple[float, str, str]:
+    last = first
+    while high / low > 1.02:
+        middle = math.sqrt(low * high)
+        way = _cheapest(_by_way(case, middle, WAYS))
+        if way == first:
+            low = middle
+        else:
+            high, last = middle, way
+    if last == first:
+        last = _cheapest(_by_way(case, high, WAYS))
+    return high, _word(first), _word(last)
+
+
+def speed(case: Case, span: str = "4") -> Answer:
+    """Cost against speed: all promised times per output token scaled up and down together."""
+    reach = factor(span, 1.0, 100.0)
+    promised = [s for s in case.loaded.workload.services if s.levels.tpot_ms is not None]
+    if not promised:
+        raise UsageError("no service promises a time per output token; set tpot.SERVICE=50 ms first")
+    rows: list[tuple[Cell, ...]] = []
+    found: dict[float, float] = {}
+    for times in (reach, math.sqrt(reach), 1.0, 1 / math.sqrt(reach), 1 / reach):
+        lines = [f"tpot.{s.name}={(s.levels.tpot_ms or 0.0) * times!r} ms" for s in promised]
+        result = case.ask(case.changed(*lines))
+        slowest = min(1000 / ((s.levels.tpot_ms or 1.0) * times) for s in promised)
+        cost = None if result.plan is None else result.plan.objective_usd
+        if cost is not None:
+            found[times] = cost
+        rows.append(
+            (1 / times, slowest, cost, fleet_words(result.plan) if result.plan else result.message[:200])
+        )
+    fastest = min(found, default=0.0)
+    if 1.0 in found and fastest < 1:
+        extra = found[fastest] - found[1.0]
+        head = f"{1 / fastest:.3g} times the speed costs ${extra:,.0f} more ({extra / found[1.0]:+.0%})."
+    else:
+        head = "Nothing faster than what is promised today can be served."
+    return Answer(
+        question="What does speed cost?",
+        headline=head,
+        columns=("speed (times today)", "tokens/s of each user, at least", "cost (USD)", "fleet"),
+        rows=tuple(rows),
+    )
