@@ -249,11 +249,15 @@ def test_the_smallest_fleet_is_the_fewest_replicas_that_pass() -> None:
 
     least = smallest_fleet(large, runs, 3)
     passing = [r for r in range(1, 7) if all(runs(plan(r), n).holds for n in range(3))]
+    assert least is not None
     assert least.pools == (("chat/x", "here", 6, passing[0]),)
     assert passing[0] == 3  # 24 requests/s over 11.5 that one replica can serve
     assert (least.plan_usd, least.smallest_usd) == (3e5, 2e5)  # three replicas stand on two systems
     assert least.extra == pytest.approx(0.5)
     assert least.extra_of_replicas == pytest.approx(1.0)
+    small = smallest_fleet(plan(2, systems=(system,)), runs, 3)
+    assert small is not None and small.pools == (("chat/x", "here", 2, 3),)
+    assert small.extra_of_replicas == pytest.approx(-1 / 3)
 
 
 def test_two_of_forty_replays_may_fail() -> None:

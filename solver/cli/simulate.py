@@ -74,14 +74,14 @@ def simulate(
         told: object = (
             [json.loads(r.to_json()) for r in found] if replays > 1 else json.loads(found[0].to_json())
         )
-        if least is not None:
-            told = {"replays": told, "smallest": asdict(least)}
+        if smallest:
+            told = {"replays": told, "smallest": None if least is None else asdict(least)}
         typer.echo(json.dumps(told, indent=1))
     else:
         from rich.console import Console
 
         _show(found, Console())
-        if least is not None:
+        if smallest:
             _show_smallest(least, Console())
     raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
 
@@ -194,13 +194,16 @@ def _show(found: list[PlanReplay], console: Console) -> None:
             console.print(Text(", ".join(words)))
 
 
-def _show_smallest(least: Smallest, console: Console) -> None:
+def _show_smallest(least: Smallest | None, console: Console) -> None:
     from rich.text import Text
 
+    if least is None:
+        console.print("More replicas of these operating points do not help.")
+        return
     for point, site, now, few in least.pools:
         console.print(Text(f"{point} @ {site}: {now:,} replicas; {few:,} pass 95 % of the replays"))
-    words = f"{least.extra:.1%} in whole systems, {least.extra_of_replicas:.1%} by replicas"
-    console.print(Text(f"The fleet costs more than the smallest one by {words}."))
+    words = f"{least.extra:+.1%} in whole systems, {least.extra_of_replicas:+.1%} by replicas"
+    console.print(Text(f"Cost of the fleet against the smallest one: {words}."))
 
 
 def _promise_rows(found: list[PlanReplay]) -> list[tuple[str, ...]]:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from solver.simulate.replica import Job, Replica
+from solver.simulate.job import Job
+from solver.simulate.replica import Replica
 from solver.simulate.summary import summarise
 from solver.simulate.types import Failure, Floats, PoolSpec, ReplayResult, ServiceSpec, Traffic
 

@@ -27,8 +27,7 @@ def pools_in(plan: Plan, period: int) -> tuple[Pool, ...]:
     return tuple(
         p
         for p in plan.pools
-        if p.replicas > 0
-        and ((p.mode == "standing" and p.epoch in (None, epoch)) or p.period == period)
+        if p.replicas > 0 and ((p.mode == "standing" and p.epoch in (None, epoch)) or p.period == period)
     )
 
 

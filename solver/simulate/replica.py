@@ -1,12 +1,7 @@
 """One replica: continuous batching in blocks of steps between which nothing changes.
 
-All decoding sequences advance one token (or ``tokens_per_step``) per step, so n steps with b sequences
-whose contexts add up to C take
-
-    n (fixed + b sequence) + context (n C + b n (n - 1) / 2)
-
-seconds, or n latency floors if those are longer. A block ends when a sequence ends, memory runs out,
-or an admitted request wants to join.
+A block ends when a sequence ends, memory runs out, or an admitted request wants to join; how long it takes
+is told by :mod:`solver.simulate.pace`.
 """
 
 from __future__ import annotations
@@ -16,40 +11,19 @@ import math
 from collections import deque
 from collections.abc import Callable
 
+from solver.simulate.job import Job
+from solver.simulate.pace import Pace
 from solver.simulate.types import PoolSpec
 
 _ROUNDING = 1e-9  # relative; a budget that is met to the last digit is met
 _MAX_REPEAT = 16  # identical chunked-prefill steps taken at once
 
 
-class Job:
-    """A request inside a pool. ``prompt`` and ``steps`` change if it is preempted and recomputed."""
-
-    __slots__ = ("chunk", "done", "finish", "index", "order", "prompt", "started", "steps")
-
-    def __init__(self, index: int, prompt: int, steps: int) -> None:
-        self.index = index
-        self.prompt = prompt  # tokens to prefill
-        self.steps = steps  # steps left, the first at the end of the prefill
-        self.started = False  # first token seen
-        self.done = 0  # prompt tokens prefilled
-        self.chunk = 0  # prompt tokens in the block under way
-        self.finish = -1  # step count at which it ends; -1: not decoding
-        self.order = 0
-
-
 class Replica:
     """State of one replica; the pool calls :meth:`admit` and :meth:`finish_block`."""
 
     def __init__(self, spec: PoolSpec, first_token: Callable[[Job, float], None]) -> None:
-        law = spec.step
-        self.spec, self.first_token = spec, first_token
-        self.fixed, self.sequence, self.context = law.fixed_s, law.sequence_s, law.context_s
-        self.prefill_s, self.quadratic, self.floor = (
-            law.prefill_s,
-            law.prefill_quadratic_s,
-            law.latency_floor_s,
-        )
+        self.spec, self.first_token, self.pace = spec, first_token, Pace(spec)
         self.advance = spec.tokens_per_step
         self.kv, self.kv_fixed = spec.kv_per_token_bytes, spec.kv_fixed_bytes
         self.step_count = 0
@@ -81,8 +55,8 @@ class Replica:
             return False
         if not self.waiting:
             return True
-        base = self.fixed + self.decoding * self.sequence + self.context * self.context_sum
-        return self.backlog * self.prefill_s < self.spec.tau_s - base
+        base = self.pace.step_s(self.decoding, self.context_sum)
+        return self.backlog * self.pace.prefill_s < self.spec.tau_s - base
 
     def fits(self, job: Job) -> bool:
         """Whether ``job`` can be admitted now: open, and memory for its prompt (if empty, all fits)."""
@@ -119,74 +93,53 @@ class Replica:
             if growth > 0 and self.used + n * growth > self.spec.kv_capacity_bytes:
                 n = max(1, math.floor((self.spec.kv_capacity_bytes - self.used) / growth) + 1)
             self.length = n
-            self.seconds = self._decode_seconds(n)
+            self.seconds = self.pace.decode_s(n, self.decoding, self.context_sum)
         else:
             self.length, self.seconds = 0, 0.0
 
-    def _decode_seconds(self, n: int) -> float:
-        flat = self.fixed + self.decoding * self.sequence + self.context * self.context_sum
-        slope = self.context * self.decoding * self.advance
-        if flat + slope * (n - 1) <= self.floor:
-            return n * self.floor
-        low = 0 if flat >= self.floor or slope <= 0 else math.ceil((self.floor - flat) / slope)
-        return low * self.floor + (n - low) * flat + slope * (n * (n - 1) - low * (low - 1)) / 2
-
     def _cut(self, now: float) -> bool:
         """Shorten the decode block to the first step boundary at or after ``now``."""
-        short, long, elapsed = 1, self.length, now - self.start
-        while short < long:
-            middle = (short + long) // 2
-            if self._decode_seconds(middle) >= elapsed:
-                long = middle
-            else:
-                short = middle + 1
+        short = self.pace.steps_until(now - self.start, self.length, self.decoding, self.context_sum)
         if short == self.length:
             return False
-        self.length, self.seconds = short, self._decode_seconds(short)
+        self.length = short
+        self.seconds = self.pace.decode_s(short, self.decoding, self.context_sum)
         self.version += 1
         return True
 
     def _plan_prefill(self) -> None:
-        base = self.fixed + self.decoding * self.sequence + self.context * self.context_sum
+        base = self.pace.step_s(self.decoding, self.context_sum)
         left = budget = max(self.spec.tau_s - base, 0.0)
         taken = 0
         for job in self.waiting:
             rest = job.prompt - job.done
-            cost = rest * (self.prefill_s + self.quadratic * (rest + 2 * job.done))
+            cost = self.pace.prefill_work(rest, job.done)
             if cost > left + _ROUNDING * budget:
-                job.chunk = min(rest, self._affordable(job.done, left))
+                job.chunk = min(rest, self.pace.affordable(job.done, left))
                 if not taken and job.chunk == 0:
                     job.chunk = 1
-                left -= job.chunk * (self.prefill_s + self.quadratic * (job.chunk + 2 * job.done))
+                left -= self.pace.prefill_work(job.chunk, job.done)
                 break
             job.chunk = rest
             left -= cost
             taken += 1
-        self.length, self.seconds = 1, max(self.floor, base + budget - left)
+        self.length, self.seconds = 1, max(self.pace.floor, base + budget - left)
         if taken == 0:
             self._repeat_chunk(self.waiting[0], base)
         self.longest_step = max(self.longest_step, self.seconds / self.length)
 
-    def _affordable(self, done: int, seconds: float) -> int:
-        """Prompt tokens that fit into ``seconds`` when ``done`` tokens are prefilled already."""
-        linear = self.prefill_s + 2 * self.quadratic * done
-        if self.quadratic <= 0:
-            return int(seconds / linear + _ROUNDING) if linear > 0 else 1 << 40
-        root = math.sqrt(linear * linear + 4 * self.quadratic * seconds)
-        return int((root - linear) / (2 * self.quadratic) + _ROUNDING)
-
     def _repeat_chunk(self, job: Job, base_s: float) -> None:
         """Take several equal chunks of a long prompt at once while no sequence ends meanwhile."""
         n, done, size = min(_MAX_REPEAT, (job.prompt - job.done) // max(job.chunk, 1)), job.done, job.chunk
-        if self.quadratic > 0:
+        if self.pace.quadratic > 0:
             n = min(n, done // (8 * size))  # while the quadratic part changes little
         if self.heap:
             n = min(n, self.heap[0][0] - self.step_count)
         if n > 1:
             job.chunk = tokens = n * size
-            work = n * base_s + tokens * (self.prefill_s + self.quadratic * (tokens + 2 * done))
-            work += self.context * self.decoding * self.advance * n * (n - 1) / 2
-            self.length, self.seconds = n, max(n * self.floor, work)
+            work = n * base_s + self.pace.prefill_work(tokens, done)
+            work += self.pace.context * self.decoding * self.advance * n * (n - 1) / 2
+            self.length, self.seconds = n, max(n * self.pace.floor, work)
 
     def finish_block(self) -> list[Job]:
         """Apply the block that just ended; returns the jobs that are complete or were preempted.
@@ -291,6 +244,6 @@ class Replica:
         self.peak_batch = max(self.peak_batch, self.sequences)
         self.peak_kv = max(self.peak_kv, self.used + grown)
         if not self.waiting:
-            last = self.fixed + self.decoding * self.sequence
-            last += self.context * (self.context_sum + self.decoding * self.advance * (n - 1))
-            self.longest_step = max(self.longest_step, last, self.floor)
+            contexts = self.context_sum + self.decoding * self.advance * (n - 1)
+            last = self.pace.step_s(self.decoding, contexts)
+            self.longest_step = max(self.longest_step, last, self.pace.floor)

@@ -1,7 +1,8 @@
 """How much of a fleet its promises need: the fewest replicas that pass the same replays, and what they cost.
 
-Pool by pool, the dearest first, replicas are taken away (bisection; operating points, routes and the other
-pools stay) as long as the promises hold in the demanded share of the replays.
+Where the fleet itself does not pass, all its pools grow by a tenth until it does. Then, pool by pool, the
+dearest first, replicas are taken away (bisection; operating points, routes and the other pools stay) as long
+as the promises hold in the demanded share of the replays.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from solver.simulate.from_plan import PlanReplay, busiest_periods
 from solver.simulate.plan_pools import pools_in
 
 PASSING = 0.95  # share of the replays in which every promise must hold
+_MOST_TENTHS = 12  # more than threefold
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Smallest:
 
     @property
     def extra(self) -> float:
-        """How much more the plan's systems cost, as a share."""
+        """How much more the plan's systems cost, as a share (below 0: the plan is too small)."""
         return self.plan_usd / self.smallest_usd - 1 if self.smallest_usd else 0.0
 
     @property
@@ -49,10 +51,19 @@ def passes(plan: Plan, replay: Callable[[Plan, int], PlanReplay], replays: int) 
     return True
 
 
-def smallest_fleet(plan: Plan, replay: Callable[[Plan, int], PlanReplay], replays: int) -> Smallest:
-    """Take replicas away while ``replays`` replays (``replay(plan, n)``) still pass."""
+def smallest_fleet(plan: Plan, replay: Callable[[Plan, int], PlanReplay], replays: int) -> Smallest | None:
+    """Search the fewest replicas with which ``replays`` replays (``replay(plan, n)``) pass.
+
+    None where more replicas do not help.
+    """
     prices = _prices(plan)
     counts = [p.replicas for p in plan.pools]
+    for _ in range(_MOST_TENTHS):
+        if passes(with_replicas(plan, counts), replay, replays):
+            break
+        counts = [math.ceil(1.1 * c) for c in counts]
+    else:
+        return None
     served = {pool for t in busiest_periods(plan) for pool in pools_in(plan, t)}
     order = [n for n, pool in enumerate(plan.pools) if pool in served]
     order.sort(key=lambda n: -counts[n] * _share(plan, n) * prices.get(plan.pools[n].system, 0.0))
