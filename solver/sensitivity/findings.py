@@ -115,7 +115,8 @@ def usd(value: float) -> str:
 
 def share(value: float) -> str:
     """A share in a sentence: 12 %, 0.3 %."""
-    return f"{value * 100:.0f} %" if abs(value) >= 0.0995 else f"{value * 100:.2g} %"
+    text = f"{value * 100:.0f}" if abs(value) >= 0.0995 else f"{value * 100:.2g}"
+    return f"{value * 100:.7f}".rstrip("0") + " %" if "e-" in text else f"{text} %"
 
 
 def amount(value: float, unit: str) -> str:

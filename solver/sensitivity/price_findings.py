@@ -52,7 +52,7 @@ def _all_passed(result: PriceResult) -> bool:
 
 def _certified(result: PriceResult) -> str:
     worst = result.certified
-    return "not proven" if worst == float("inf") else f"{worst * 100:.2g} % of the cost"
+    return "not proven" if worst == float("inf") else f"{share(worst)} of the cost"
 
 
 def _fleet(session: Session, piece: PricePiece) -> str:
