@@ -12,6 +12,7 @@ import contextlib
 import io
 import os
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -115,3 +116,10 @@ def test_the_check_of_shown_lines_can_fail() -> None:
     assert missing("a  b\n...\nd", "a b c\nx\nc d") is None
     assert missing("d\na", "a\nd") == "a"
     assert missing("e", "a") == "e"
+
+
+@pytest.mark.long
+def test_the_figure_shows_what_the_program_says() -> None:
+    folder = ROOT / "docs" / "figures"
+    drawn = runpy.run_path(str(folder / "argument.py"))["draw"]()
+    assert drawn == (folder / "argument.svg").read_text(), "run python docs/figures/argument.py"

@@ -94,10 +94,10 @@ def curve(system: str) -> list[str]:
     return parts
 
 
-def main() -> None:
+def draw() -> str:
     parts = [*frame(), *curve("dgx-b200"), *curve("cerebras-cs3"), "</svg>"]
-    Path(__file__).with_suffix(".svg").write_text("\n".join(parts) + "\n")
+    return "\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    Path(__file__).with_suffix(".svg").write_text(draw())
