@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver.cli.simulate import simulate
+from solver.cli.app import main
 from solver.domain.workload import Demand, LengthBucket, Service, ServiceLevels, Site, Workload
-from solver.errors import InputError, UsageError
+from solver.errors import InputError
 from solver.operating_points.point import OperatingPoint, StepLaw
 from solver.performance.queueing import Line
 from solver.plan.plan import Plan, Pool, Route, SystemPurchase
@@ -173,26 +173,53 @@ def test_a_plan_without_its_inputs_is_refused() -> None:
         replay_plan(plan(10**9))
 
 
-def test_the_command_tells_promises_and_ends_with_the_promised_code(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import typer
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a plan made by the program itself, in a closed loop with the replay."""
+    out = tmp_path_factory.mktemp("solved")
+    with pytest.raises(SystemExit) as ended:
+        main(["solve", "04-conversation-and-code", "--no-compare", "--simulate", "--out", str(out)])
+    assert ended.value.code == 0
+    return out / "plan.json"
 
-    file = tmp_path / "plan.json"
-    file.write_text(plan_json(plan()), encoding="utf-8")
-    assert load_plan(file).workload == "w"
-    with pytest.raises(typer.Exit) as ended:
-        simulate(file, requests=2000)
-    assert ended.value.exit_code == 0
+
+def test_solve_closes_the_loop(solved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "every promise of time holds" in load_plan(solved).notes[-1]
+    with pytest.raises(SystemExit) as ended:
+        main(["solve", "04-conversation-and-code", "--trace", "x.csv"])
+    assert ended.value.code == 2
+    assert "add --simulate" in capsys.readouterr().err
+
+
+def test_the_command_tells_promises_and_ends_with_the_promised_code(
+    solved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ending(*options: str) -> object:
+        with pytest.raises(SystemExit) as ended:
+            main(["simulate", str(solved), "--requests", "5000", *options])
+        return ended.value.code
+
+    assert ending() == 0
     assert "p95 TTFT" in capsys.readouterr().out
-    file.write_text(plan_json(plan(1)), encoding="utf-8")
-    with pytest.raises(typer.Exit) as ended:
-        simulate(file, requests=3000, replays=2, as_json=True)
-    assert ended.value.exit_code == 6
-    told = json.loads(capsys.readouterr().out)
-    assert [t["holds"] for t in told] == [False, False]
-    with pytest.raises(UsageError, match="no period 7"):
-        simulate(file, period=7)
+    burst = tmp_path / "burst.csv"  # all requests within one of every hundred seconds
+    rows = [f"{n / 1000},1000,200" for n in range(1000)] + ["100,1000,200"]
+    burst.write_text("timestamp,prompt_tokens,output_tokens\n" + "\n".join(rows), encoding="utf-8")
+    assert ending("--trace", str(burst), "--requests", "20000", "--json") == 6
+    assert json.loads(capsys.readouterr().out)["holds"] is False
+    assert ending("--period", "70") == 2
+    assert "there is no period 70" in capsys.readouterr().err
+
+
+def test_a_plan_that_fails_the_exact_check_is_not_replayed(
+    solved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cheaper = load_plan(solved).model_copy(update={"objective_usd": 1.0})
+    file = tmp_path / "plan.json"
+    file.write_text(plan_json(cheaper), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", str(file)])
+    assert ended.value.code == 6
+    assert "is not replayed" in capsys.readouterr().err
 
 
 def test_the_loop_lowers_the_safe_load_until_the_replay_holds() -> None:
@@ -216,24 +243,6 @@ def test_a_promise_that_more_systems_cannot_keep_is_told() -> None:
     final, replayed = solve_until_it_holds(lambda _: never, lambda p: replay_plan(p, requests=500), rounds=2)
     assert not replayed.holds
     assert "promises still missed (chat: tpot" in final.notes[-1]
-
-
-def test_solve_closes_the_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from solver.cli.app import main
-
-    arguments = ["solve", "04-conversation-and-code", "--no-compare", "--simulate", "--out", str(tmp_path)]
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 0
-    assert "every promise of time holds" in load_plan(tmp_path / "plan.json").notes[-1]
-    with pytest.raises(SystemExit) as ended:
-        main(["simulate", str(tmp_path / "plan.json"), "--requests", "20000"])
-    assert ended.value.code == 0
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main(["solve", "04-conversation-and-code", "--trace", "x.csv"])
-    assert ended.value.code == 2
-    assert "add --simulate" in capsys.readouterr().err
 
 
 def test_the_smallest_fleet_is_the_fewest_replicas_that_pass() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solver.errors import ExitCode, UsageError
+from solver.errors import ExitCode, UsageError, VerificationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,8 +54,13 @@ def simulate(
     from solver.plan.serialise import load_plan
     from solver.simulate.from_plan import replay_plan, workload_of
     from solver.simulate.smallest import smallest_fleet
+    from solver.verify.from_plan import verify_plan
 
     plan = load_plan(plan_file)
+    verdict = verify_plan(plan)
+    if not verdict.passed:
+        failures = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
+        raise VerificationFailed(f"the plan does not pass the exact check and is not replayed: {failures}")
     if period is not None and period >= len(plan.periods):
         raise UsageError(f"the plan has periods 0 to {len(plan.periods) - 1}; there is no period {period}")
     traces = _traces(trace or [], [s.name for s in workload_of(plan).services], arrivals_only)
@@ -69,7 +74,9 @@ def simulate(
         for n in range(replays):
             tell.begin(n)
             found.append(replay(plan, n, tell))
-    least = smallest_fleet(plan, replay, replays) if smallest else None
+    least = None
+    if smallest:
+        least = smallest_fleet(plan, lambda of, n: found[n] if of is plan else replay(of, n), replays)
     if as_json:
         told: object = (
             [json.loads(r.to_json()) for r in found] if replays > 1 else json.loads(found[0].to_json())

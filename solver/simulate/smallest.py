@@ -57,11 +57,12 @@ def smallest_fleet(plan: Plan, replay: Callable[[Plan, int], PlanReplay], replay
     None where more replicas do not help.
     """
     prices = _prices(plan)
-    counts = [p.replicas for p in plan.pools]
+    grown, counts = plan, [p.replicas for p in plan.pools]
     for _ in range(_MOST_TENTHS):
-        if passes(with_replicas(plan, counts), replay, replays):
+        if passes(grown, replay, replays):
             break
         counts = [math.ceil(1.1 * c) for c in counts]
+        grown = with_replicas(plan, counts)
     else:
         return None
     served = {pool for t in busiest_periods(plan) for pool in pools_in(plan, t)}
