@@ -1,8 +1,17 @@
 """The page of a session: works without script, refuses strangers, links every number to its source."""
 
+import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from whatif_case import TEXT, loaded, session
@@ -13,7 +22,9 @@ from starlette.testclient import TestClient
 from solver.web.app import make_app
 from solver.web.guard import Guard, host_name, is_loopback
 from solver.whatif.session import Session
+from solver.whatif.store import Store
 
+ROOT = Path(__file__).parents[1]
 PAGES = ("/", "/reasons", "/scenarios", "/history", "/ask", "/ask?q=next&a=10 %")
 
 
@@ -215,6 +226,76 @@ def test_token_where_others_can_reach_it(one: Session) -> None:
         assert "samesite=strict" in cookie
         assert web.get("/").status_code == 200
         assert web.get("/", headers={"host": "evil.example"}).status_code == 421
+
+
+def served(tmp_path: Path, *options: str) -> "tuple[subprocess.Popen[str], str]":
+    """A running `solver whatif --web` and the address it prints."""
+    (tmp_path / "w.yaml").write_text(TEXT)
+    command = [sys.executable, "-m", "solver.cli.app", "whatif", "w.yaml", "--web", "--port", "0", *options]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def stopped(process: "subprocess.Popen[str]") -> None:
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+
+def test_served_and_kept(tmp_path: Path) -> None:
+    """The command serves, a change is on disk at once, Ctrl-C ends it, and the session is there again."""
+    process, address = served(tmp_path)
+    try:
+        assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/", address)
+        data = urllib.parse.urlencode({"text": "demand x2"}).encode()
+        with urllib.request.urlopen(f"{address}do/change", data, timeout=30) as answer:
+            assert "Buy 2 × DGX B200" in answer.read().decode()
+    finally:
+        stopped(process)
+    assert Session(Store(tmp_path / "by-hand.whatif")).state().changes == ("demand.chat=x2",)
+
+
+def test_served_to_others_with_a_token(tmp_path: Path) -> None:
+    process, address = served(tmp_path, "--host", "0.0.0.0")
+    try:
+        found = re.fullmatch(r"http://0\.0\.0\.0:([0-9]+)/\?token=([\w-]{32,})", address)
+        assert found
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/", timeout=30)
+        assert refused.value.code == 401
+        refused.value.close()
+    finally:
+        stopped(process)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+def test_in_a_browser(tmp_path: Path) -> None:
+    """The script shows the sliders and brings in what binds; nothing breaks the content policy."""
+    process, address = served(tmp_path)
+    try:
+        flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+        flags += (
+            " --disable-component-update --disable-sync --virtual-time-budget=9000 --enable-logging=stderr"
+        )
+        command = [
+            "chromium",
+            *flags.split(),
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--dump-dom",
+            address,
+        ]
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    finally:
+        stopped(process)
+    sliders = re.findall(r'<input type="range"[^>]*>', shown.stdout)
+    assert sliders
+    assert not any("hidden" in slider for slider in sliders)
+    assert "Prices at which others enter" in shown.stdout
+    assert "Content Security Policy" not in shown.stderr
+    assert "Uncaught" not in shown.stderr
 
 
 def test_addresses() -> None:

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from solver.errors import SolverError, UsageError
 from solver.reports.html import TEMPLATES, render_html
-from solver.web import pages
+from solver.web import other_pages, pages
 from solver.web.guard import Guard
 from solver.whatif.commands import case_of
 from solver.whatif.questions import answer
@@ -55,24 +55,26 @@ class Web:
 
     def scenarios(self, request: Request) -> Response:
         try:
-            return HTMLResponse(pages.scenarios_page(self.view(request), request.query_params.getlist("s")))
+            return HTMLResponse(
+                other_pages.scenarios_page(self.view(request), request.query_params.getlist("s"))
+            )
         except SolverError as error:
             return PlainTextResponse(str(error), 404)
 
     def history(self, request: Request) -> Response:
-        return HTMLResponse(pages.history_page(self.view(request)))
+        return HTMLResponse(other_pages.history_page(self.view(request)))
 
     def ask(self, request: Request) -> Response:
         session = self.view(request)
         name, argument = request.query_params.get("q", ""), request.query_params.get("a", "")[:200]
         if not name:
-            return HTMLResponse(pages.ask_page(session))
+            return HTMLResponse(other_pages.ask_page(session))
         words = argument.split()
         try:
             found = answer(case_of(session), name, words)
         except SolverError as error:
-            return HTMLResponse(pages.ask_page(session, name, argument, error=str(error)), 422)
-        return HTMLResponse(pages.ask_page(session, name, argument, found))
+            return HTMLResponse(other_pages.ask_page(session, name, argument, error=str(error)), 422)
+        return HTMLResponse(other_pages.ask_page(session, name, argument, found))
 
     # files --------------------------------------------------------------------------------------
 

@@ -17,14 +17,13 @@ from solver.reports.figures import figures
 from solver.reports.fleet import Names, deciding
 from solver.reports.section import Section
 from solver.reports.sections import cost_words, sections
-from solver.reports.units import dollars, percent, usd
+from solver.reports.svg import Bar, bar_figure
+from solver.reports.units import dollars, listed, percent, usd
 from solver.reports.words import quantity_words, sentences, value_words
 from solver.web.controls import groups
-from solver.whatif.cases import Answer, Cell
-from solver.whatif.difference import Difference, difference, fleet_counts
+from solver.whatif.difference import Difference, difference, yearly
 from solver.whatif.fields import FIELDS
 from solver.whatif.planner import Result
-from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session
 from solver.whatif.why import why, why_words
 
@@ -194,6 +193,18 @@ def changed(found: Difference) -> dict[str, Any]:
     return {"headline": f"{signed(extra)}{share}", "fleet": fleet, "costs": costs, "years": years}
 
 
+def drawings(plan: Plan) -> list[tuple[str, str, Markup]]:
+    """Figures of a plan: title, caption and safe SVG; the cash flow stands second."""
+    found = [(f.title, f.caption, f.drawing) for f in figures(plan)[:4]]
+    paid = {year: usd_paid for year, usd_paid in sorted(yearly(plan).items()) if usd_paid > 0}
+    if len(paid) > 1:
+        bars = [Bar(f"year {year}", amount, usd(amount)) for year, amount in paid.items()]
+        words = listed([f"{bar.label} {bar.text}" for bar in bars])
+        caption = "US dollars as paid, not discounted."
+        found.insert(1, ("Cash flow", caption, bar_figure("cash", "Cash flow", f"{words}.", bars, usd)))
+    return [(title, caption, Markup(drawing)) for title, caption, drawing in found]  # noqa: S704 (escaped in svg)
+
+
 def plan_page(session: Session, seconds: float, result: Result, error: str = "") -> str:
     """The main page: fields on one side, the plan on the other."""
     state, plan = session.state(), result.plan
@@ -209,7 +220,7 @@ def plan_page(session: Session, seconds: float, result: Result, error: str = "")
         answer=sentences(plan) if plan else [],
         facts=facts(plan) if plan else [],
         blocks=blocks(plan, ("systems", "serving", "service_levels", "costs")) if plan else [],
-        figures=[(f.title, f.caption, Markup(f.drawing)) for f in figures(plan)[:4]] if plan else [],  # noqa: S704
+        figures=drawings(plan) if plan else [],
         change=changed(difference(before, plan)) if plan and before else None,
         since=changed(difference(base, plan)) if plan and base and parent else None,
         evidence=evidence(plan) if plan else [],
@@ -241,93 +252,3 @@ def reasons_part(session: Session) -> str:
         evidence=evidence(plan) if plan else [],
         methods=METHODS,
     )
-
-
-# -- scenarios, history, questions ------------------------------------------------------------------
-
-
-def scenarios_page(session: Session, refs: list[str]) -> str:
-    """States side by side."""
-    journal = session.journal
-    chosen = list(dict.fromkeys(refs))[:MOST_SCENARIOS] or list(dict.fromkeys(["base", *journal.heads]))[:4]
-    shown = [(ref, session.state(ref), session.result(ref)) for ref in chosen]
-    plans = [result.plan for _, _, result in shown]
-    return render(
-        "scenarios.html.j2",
-        session,
-        chosen=chosen,
-        heads=[(ref, state.title, result) for ref, state, result in shown],
-        rows=_scenario_rows(plans),
-    )
-
-
-def _scenario_rows(plans: list[Plan | None]) -> list[tuple[str, str, list[str]]]:
-    """(group, name, one text per plan)."""
-    first = next((p for p in plans if p is not None), None)
-    rows: list[tuple[str, str, list[str]]] = []
-
-    def add(group: str, name: str, texts: Iterable[str]) -> None:
-        rows.append((group, name, list(texts)))
-
-    add("Money", "total, net present", (usd(p.objective_usd) if p else "no plan" for p in plans))
-    if first is not None:
-        base = first.objective_usd
-        add("Money", "against the first", (signed(p.objective_usd - base) if p else "" for p in plans))
-    per = (dollars(p.usd_per_m_output_tokens) if p else "" for p in plans)
-    add("Money", "per million output tokens", per)
-    for term in dict.fromkeys(c.term for p in plans if p for c in p.costs):
-        values = ({c.term: c.usd for c in p.costs}.get(term, 0.0) if p else None for p in plans)
-        add("Cost terms", cost_words(term), ("" if v is None else usd(v) for v in values))
-    names = {s.system: s.name for p in plans if p for s in p.systems}
-    counts = [fleet_counts(p) if p else {} for p in plans]
-    for key in sorted({k for c in counts for k in c}):
-        add("Fleet", f"{names[key[0]]}, {key[1]}, {key[2]}", (f"{c.get(key, 0):,}" for c in counts))
-    levels = [
-        {(s.service, s.promise, s.unit): s.reached for s in p.service_levels} if p else {} for p in plans
-    ]
-    for level in dict.fromkeys(k for found in levels for k in found):
-        texts = (f"{found[level]:,.4g} {level[2]}" if level in found else "" for found in levels)
-        add("Reached", f"{level[0]}, {level[1]}", texts)
-    return rows
-
-
-def history_page(session: Session) -> str:
-    """All states with notes."""
-    journal = session.journal
-    rows = [("base", "", session.base.file, "", 0)]
-    rows += [
-        (f"@{n}", f"@{x.parent}" if x.parent else "base", x.change, x.at, n) for n, x in journal.nodes.items()
-    ]
-    return render("history.html.j2", session, rows=rows, notes=journal.notes, heads=journal.heads)
-
-
-def ask_page(
-    session: Session, name: str = "", argument: str = "", found: Answer | None = None, error: str = ""
-) -> str:
-    """The questions, and the answer to one of them."""
-    rows: list[list[tuple[str, bool]]] = []
-    if found is not None:
-        rows = [
-            [(cell_words(v, c), isinstance(v, float)) for v, c in zip(row, found.columns, strict=True)]
-            for row in found.rows
-        ]
-    return render(
-        "ask.html.j2",
-        session,
-        questions=list(QUESTIONS.values()),
-        asked=name,
-        argument=argument,
-        answer=found,
-        rows=rows,
-        error=error,
-        state=session.state(),
-    )
-
-
-def cell_words(value: Cell, column: str) -> str:
-    """A cell of an answer; money where the column's name says so."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    return usd(value) if "(USD)" in column else f"{value:,.4g}"

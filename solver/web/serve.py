@@ -27,6 +27,7 @@ def serve(session: Session, host: str = "127.0.0.1", port: int = 8722) -> None:
             listener.bind((host, port))
         except OSError as error:
             raise SolverError(f"{host}:{port} cannot be served ({error.strerror or error})") from None
+        listener.listen(128)  # who follows the address at once waits a moment
         bound = listener.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"http://{name}:{bound}/{f'?token={token}' if token else ''}\n")

@@ -83,7 +83,7 @@ def why_words(reason: Reason) -> str:
             f"The fleet stays; the money moves by {listed}." if listed else "Nothing the plan uses changed."
         )
     if reason.kind == "impossible":
-        return f"The old systems alone cannot do it. {reason.message}"
+        return "The old systems alone cannot keep all promises for this traffic."
     if reason.kind == "new":
         return "There were no systems before; the new ones are cheaper than what served the traffic."
     if reason.extra_usd is not None and reason.extra_usd > 0.5:

@@ -1,0 +1,125 @@
+"""Scenarios side by side, the history of a session, questions and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from markupsafe import Markup
+
+from solver.plan.plan import Plan
+from solver.reports.sections import cost_words
+from solver.reports.svg import Bar, bar_figure
+from solver.reports.units import dollars, listed, usd
+from solver.web.pages import render, signed
+from solver.whatif.cases import Answer, Cell
+from solver.whatif.difference import fleet_counts
+from solver.whatif.questions import QUESTIONS
+from solver.whatif.session import Session
+
+MOST_SCENARIOS = 6
+
+
+def scenarios_page(session: Session, refs: list[str]) -> str:
+    """States side by side."""
+    journal = session.journal
+    chosen = list(dict.fromkeys(refs))[:MOST_SCENARIOS] or list(dict.fromkeys(["base", *journal.heads]))[:4]
+    shown = [(ref, session.state(ref), session.result(ref)) for ref in chosen]
+    plans = [result.plan for _, _, result in shown]
+    return render(
+        "scenarios.html.j2",
+        session,
+        chosen=chosen,
+        heads=[(ref, state.title, result) for ref, state, result in shown],
+        rows=_scenario_rows(plans),
+    )
+
+
+def _scenario_rows(plans: list[Plan | None]) -> list[tuple[str, str, list[str]]]:
+    """(group, name, one text per plan)."""
+    first = next((p for p in plans if p is not None), None)
+    rows: list[tuple[str, str, list[str]]] = []
+
+    def add(group: str, name: str, texts: Iterable[str]) -> None:
+        rows.append((group, name, list(texts)))
+
+    add("Money", "total, net present", (usd(p.objective_usd) if p else "no plan" for p in plans))
+    if first is not None:
+        base = first.objective_usd
+        add("Money", "against the first", (signed(p.objective_usd - base) if p else "" for p in plans))
+    per = (dollars(p.usd_per_m_output_tokens) if p else "" for p in plans)
+    add("Money", "per million output tokens", per)
+    for term in dict.fromkeys(c.term for p in plans if p for c in p.costs):
+        values = ({c.term: c.usd for c in p.costs}.get(term, 0.0) if p else None for p in plans)
+        add("Cost terms", cost_words(term), ("" if v is None else usd(v) for v in values))
+    names = {s.system: s.name for p in plans if p for s in p.systems}
+    counts = [fleet_counts(p) if p else {} for p in plans]
+    for key in sorted({k for c in counts for k in c}):
+        add("Fleet", f"{names[key[0]]}, {key[1]}, {key[2]}", (f"{c.get(key, 0):,}" for c in counts))
+    levels = [
+        {(s.service, s.promise, s.unit): s.reached for s in p.service_levels} if p else {} for p in plans
+    ]
+    for level in dict.fromkeys(k for found in levels for k in found):
+        texts = (f"{found[level]:,.4g} {level[2]}" if level in found else "" for found in levels)
+        add("Reached", f"{level[0]}, {level[1]}", texts)
+    return rows
+
+
+def history_page(session: Session) -> str:
+    """All states with notes."""
+    journal = session.journal
+    rows = [("base", "", Path(session.base.file).name, "", 0)]
+    rows += [
+        (f"@{n}", f"@{x.parent}" if x.parent else "base", x.change, x.at, n) for n, x in journal.nodes.items()
+    ]
+    return render("history.html.j2", session, rows=rows, notes=journal.notes, heads=journal.heads)
+
+
+def ask_page(
+    session: Session, name: str = "", argument: str = "", found: Answer | None = None, error: str = ""
+) -> str:
+    """The questions, and the answer to one of them."""
+    rows: list[list[tuple[str, bool]]] = []
+    if found is not None:
+        rows = [
+            [(cell_words(v, c), isinstance(v, float)) for v, c in zip(row, found.columns, strict=True)]
+            for row in found.rows
+        ]
+    return render(
+        "ask.html.j2",
+        session,
+        questions=list(QUESTIONS.values()),
+        asked=name,
+        argument=argument,
+        answer=found,
+        figure=answer_figure(found) if found else None,
+        rows=rows,
+        error=error,
+        state=session.state(),
+    )
+
+
+def cell_words(value: Cell, column: str) -> str:
+    """A cell of an answer; money where the column's name says so."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return usd(value) if "(USD)" in column else f"{value:,.4g}"
+
+
+def answer_figure(found: Answer) -> Markup | None:
+    """Costs of an answer as bars, where its rows have one."""
+    column = next((n for n, name in enumerate(found.columns) if name == "cost (USD)"), None)
+    if column is None:
+        return None
+    bars = []
+    for row in found.rows:
+        cost, first = row[column], cell_words(row[0], found.columns[0])
+        if isinstance(cost, float):
+            what = first if isinstance(row[0], str) else f"{found.columns[0]}: {first}"
+            bars.append(Bar(what, cost, usd(cost)))
+    if len(bars) < 2:
+        return None
+    words = listed([f"{bar.label} {bar.text}" for bar in bars])
+    return Markup(bar_figure("answer", found.question, f"{words}.", bars, usd))  # noqa: S704 (escaped in svg)
