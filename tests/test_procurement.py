@@ -54,7 +54,7 @@ def test_files_are_short() -> None:
 
 
 def test_owned_systems_make_more_of_their_kind_the_cheapest() -> None:
-    """Without: 3 H100 and 1 A100 (940) < 8 A100 (1040). With 3 owned: 5 A100 (650) < 2 H100 + 1 A100 (670)."""
+    """k$. Without: 3 H100 + 1 A100 = 940 < 8 A100 = 1040. 3 owned: 5 A100 = 650 < 2 H100 + 1 A100 = 670."""
     plan = plan_of("10-owned")
     assert lines(plan) == {("buy", A100, 0, 3), ("buy", A100, 0, 5)}
     assert {s.count for s in plan.systems if s.offer == f"{A100}/owned"} == {3}
@@ -86,6 +86,8 @@ def test_the_base_load_is_reserved_and_the_peak_rented() -> None:
 def test_spot_systems_make_up_for_interruptions() -> None:
     assert lines(plan_of("13-spot")) == {("spot", H100, 0, 5)}
     assert lines(plan_of("13-spot", "offers.0.interruption_share=75 %")) == {("rent", H100, 0, 4)}
+    cheap = plan_of("13-spot", "offers.0.interruption_share=75 %", "offers.0.price_usd=2")
+    assert lines(cheap) == {("spot", H100, 0, 16)}
 
 
 def test_a_minimum_lot_can_be_cheaper_than_what_is_needed() -> None:
@@ -95,6 +97,13 @@ def test_a_minimum_lot_can_be_cheaper_than_what_is_needed() -> None:
     five = plan_of("14-quantity-discount", "services.0.demand.requests_per_s=50")
     assert lines(five) == {("buy", H100, 0, 5)}
     assert cost(five, "purchase") == pytest.approx(5 * price(H100))
+
+
+def test_a_lot_far_above_the_need_is_bought_if_it_is_cheaper() -> None:
+    """Twenty for $1k each and their energy (7.5 kW x 1.3 x $0.08 x 26,298 h = $20.5k each, undiscounted)
+    cost less than two for $270k each."""
+    changes = ("services.0.demand.requests_per_s=20", "offers.0.minimum_lot=20", "offers.0.price_usd=1000")
+    assert lines(plan_of("14-quantity-discount", *changes)) == {("buy", H100, 0, 20)}
 
 
 def test_a_supply_limit_brings_in_the_next_best() -> None:

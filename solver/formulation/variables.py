@@ -40,7 +40,7 @@ def add_variables(problem: Problem, program: Program) -> None:
                 if all(api.serves[b] for b in group) and traffic(problem, k, g, t) > 0:
                     program.add(("a", j, g, t))
     for o, offer in enumerate(problem.offers):
-        high = limits.get(offer.system, 0)
+        high = _most_systems(offer, limits.get(offer.system, 0))
         for i in range(len(problem.sites)):
             for e in range(len(problem.epochs)):
                 program.add(("buy" if offer.committed else "hold", o, i, e), 0, high, integer=True)
@@ -49,6 +49,13 @@ def add_variables(problem: Problem, program: Program) -> None:
             if not offer.committed and len(problem.periods) > len(problem.epochs):
                 for t in range(len(problem.periods)):
                     program.add(("rent", o, i, t), 0, high, integer=True)
+
+
+def _most_systems(offer: SystemOffer, needed: int) -> int:
+    """Largest useful number under an offer: what is needed, more of what is taken away, or a whole lot."""
+    if not needed:
+        return 0
+    return max(math.ceil(needed / (1.0 - offer.interruption_share)), offer.minimum_lot)
 
 
 def can_stand(problem: Problem, point: OperatingPoint) -> bool:
