@@ -27,7 +27,9 @@ def assumptions(
     for offer_id, part in sorted(share.items(), key=lambda item: -item[1]):
         offer = catalog.offers.get(offer_id)
         if offer is not None:
-            found.append(_from(f"{offer.system}", f"{offer.kind} price", offer.price, part))
+            name = "price_usd" if offer.kind == "buy" else "cloud_usd_hr"
+            price = _overridden(prepared, offer.system, name, offer.price)
+            found.append(_from(f"{offer.system}", f"{offer.kind} price", price, part))
     for system_id in sorted({line.system for line in bought}):
         system = catalog.systems.get(system_id)  # None: the workload alone knows it
         for name in TOLD:
@@ -64,6 +66,16 @@ def assumptions(
                 found.append(_assumed_speed(api.provider))
             found.append(_from(api.provider, "output price per million tokens", entry.output_usd_per_m, 0.0))
     return tuple(_unique(found))
+
+
+def _overridden(prepared: Prepared, system: str, name: str, quantity: Quantity) -> Quantity:
+    """The catalog's quantity, or what the workload puts in its place."""
+    value = prepared.problem.workload.hardware.overrides.get(system, {}).get(name)
+    if value is None:
+        return quantity
+    return Quantity(
+        value=value, unit=quantity.unit, source="workload override", date="workload", evidence="assumed"
+    )
 
 
 def _assumed_speed(provider: str) -> Assumption:
