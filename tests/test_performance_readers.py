@@ -16,11 +16,14 @@ from solver.inputs.profiles import Setting, read_profiles
 from solver.performance.architecture import kv_values_per_token, parameters
 
 MODELS = load_catalog().models
-SETTING = Setting(model="llama-3.1-8b", system="dgx-h100", chips=8)
+SETTING = Setting(
+    model="llama-3.1-8b", system="dgx-h100", chips=8, weight_precision="fp8", date="2026-01", gpus=8
+)
 
 
 def llama(layers: int, hidden: int, heads: int, kv: int, ffn: int, vocab: int, **more: Any) -> dict[str, Any]:
     return {
+        "model_type": "llama",
         "num_hidden_layers": layers,
         "hidden_size": hidden,
         "num_attention_heads": heads,
@@ -203,7 +206,7 @@ def test_vllm_bench_serve(tmp_path: Path) -> None:
     }
     file = tmp_path / "run.json"
     file.write_text(json.dumps(run))
-    (p,) = read_profiles(file, SETTING)
+    (p,) = read_profiles(file, SETTING).profiles
     assert p.output_tok_s_per_user.value == 125
     assert p.output_tok_s_total.value == 1600
     assert (p.prompt_tokens, p.output_tokens) == (1024, 512)
@@ -228,7 +231,7 @@ def test_inferencex_rows_count_gpus_and_seconds(tmp_path: Path) -> None:
     }
     file = tmp_path / "agg.json"
     file.write_text(json.dumps([row]))
-    (p,) = read_profiles(file, SETTING)
+    (p,) = read_profiles(file, SETTING).profiles
     assert p.output_tok_s_total.value == 3600
     assert p.output_tok_s_per_user.value == pytest.approx(62.5)
     assert p.ttft_ms is not None
@@ -255,7 +258,7 @@ def test_aiconfigurator_is_a_prediction(tmp_path: Path) -> None:
                 "backend": "trtllm",
             }
         )
-    (p,) = read_profiles(file, SETTING)
+    (p,) = read_profiles(file, SETTING).profiles
     assert p.systems_per_replica == 2
     assert p.output_tok_s_total.evidence == "derived"
 
@@ -273,6 +276,8 @@ def test_project_rows_of_a_run_belong_together(tmp_path: Path) -> None:
         "source",
         "date",
         "precision_weights",
+        "hardware",
+        "model",
     ]
     base = {
         "run_id": "a",
@@ -281,16 +286,17 @@ def test_project_rows_of_a_run_belong_together(tmp_path: Path) -> None:
         "osl": 100,
         "concurrency_or_batch": 10,
         "precision_weights": "fp8",
+        "date": "2026-05",
     }
     with file.open("w", newline="") as out:
         writer = csv.DictWriter(out, heads)
         writer.writeheader()
         writer.writerow({**base, "metric": "tpot_ms", "value": 10})
         writer.writerow({**base, "metric": "ttft_ms", "value": 1000})
-    (p,) = read_profiles(file, SETTING)
+    (p,) = read_profiles(file, SETTING).profiles
     assert p.output_tok_s_total.value == pytest.approx(
-        10 * 100 / 2.0
-    )  # 1 s to the first token, 1 s of output
+        10 * 100 / 1.99
+    )  # 1 s to the first token, 99 more of 10 ms each
 
 
 def test_unknown_and_broken_files_are_named(tmp_path: Path) -> None:
@@ -299,7 +305,7 @@ def test_unknown_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no benchmark result"):
         read_profiles(file, SETTING)
     file.write_text(json.dumps({"output_throughput": "fast", "completed": 1, "mean_tpot_ms": 3}))
-    with pytest.raises(InputError, match="run 1"):
+    with pytest.raises(InputError, match="output_throughput is 'fast'"):
         read_profiles(file, SETTING)
     table = tmp_path / "what.csv"
     table.write_text("a,b\n1,2\n")

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,11 +46,20 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    add_catalogs: Annotated[
+        list[Path] | None,
+        typer.Option("--add-catalogs", help="Folder of your own catalog entries beside the shipped ones."),
+    ] = None,
 ) -> None:
     """Options of every command."""
+    if add_catalogs:
+        from solver.inputs.catalogs import with_extra_folders
+
+        context.with_resource(with_extra_folders(add_catalogs))
 
 
 def _register() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from solver.cli.extend import add_model, add_profile, add_system
 from solver.errors import Complaint, ExitCode, InputError, Place, SolverError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from solver.domain.quantity import Frozen, Quantity
     from solver.inputs.catalog_checks import PlaceOf
 
-app = typer.Typer(no_args_is_help=True, help="Look into the catalogs: each number with its source.")
+app = typer.Typer(no_args_is_help=True, help="The catalogs, each number with its source; add your own.")
+app.command()(add_model)
+app.command()(add_system)
+app.command()(add_profile)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Folder = Annotated[

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,19 +20,54 @@ MEASUREMENT_NAMES = "measurement_names.yaml"
 #: Files beside the catalogs that hold no entries of them.
 OTHER_FILES = ("calibration.yaml", MEASUREMENT_NAMES)
 
+#: Environment variable: folders of the user's own entries beside the shipped ones.
+EXTRA = "SOLVER_CATALOG_EXTRA"
+
 
 def load_catalog(directory: Path | None = None) -> Catalog:
-    """All catalogs below ``directory`` (default: the shipped ones); raises InputError with file:line."""
+    """All catalogs below ``directory`` (default: the shipped ones and those that SOLVER_CATALOG_EXTRA names).
+
+    Raises InputError with file:line.
+    """
     return catalog_with_places(directory)[0]
 
 
-def catalog_with_places(directory: Path | None = None) -> tuple[Catalog, PlaceOf]:
-    """The catalog, and a function ``place(section, id, path)`` that tells where an entry stands."""
-    root = catalog_dir() if directory is None else directory
-    files = tuple(sorted(path for path in root.rglob("*") if _is_catalog(path)))
+def catalog_with_places(directory: Path | None = None, extra: Sequence[Path] = ()) -> tuple[Catalog, PlaceOf]:
+    """The catalog, and a function ``place(section, id, path)`` that tells where an entry stands.
+
+    ``extra``: folders of further entries; an id may stand in one folder only.
+    """
+    first = catalog_dir() if directory is None else directory
+    further = [*extra, *(extra_folders() if directory is None else ())]
+    roots = tuple({root.resolve(): root for root in reversed([first, *further])}.values())[::-1]
+    files = tuple((root, path) for root in roots for path in _files(root))
+    return _load(files, tuple((f.stat().st_mtime_ns, f.stat().st_size) for _, f in files))
+
+
+def extra_folders() -> tuple[Path, ...]:
+    """Folders that SOLVER_CATALOG_EXTRA names."""
+    return tuple(Path(entry) for entry in os.environ.get(EXTRA, "").split(os.pathsep) if entry)
+
+
+@contextmanager
+def with_extra_folders(folders: Sequence[Path]) -> Iterator[None]:
+    """For its duration, ``folders`` stand in SOLVER_CATALOG_EXTRA too (worker processes inherit it)."""
+    before = os.environ.get(EXTRA)
+    os.environ[EXTRA] = os.pathsep.join([*map(str, folders), *([before] if before else [])])
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(EXTRA, None)
+        else:
+            os.environ[EXTRA] = before
+
+
+def _files(root: Path) -> list[Path]:
+    files = sorted(path for path in root.rglob("*") if _is_catalog(path))
     if not files:
         raise InputError.at(str(root), 0, "holds no catalog files", "name a folder of catalogs")
-    return _load(root, files, tuple((f.stat().st_mtime_ns, f.stat().st_size) for f in files))
+    return files
 
 
 def _is_catalog(path: Path) -> bool:
@@ -38,10 +76,11 @@ def _is_catalog(path: Path) -> bool:
 
 @lru_cache(maxsize=4)
 def _load(
-    root: Path, files: tuple[Path, ...], _stamps: tuple[tuple[int, int], ...]
+    files: tuple[tuple[Path, Path], ...], _stamps: tuple[tuple[int, int], ...]
 ) -> tuple[Catalog, PlaceOf]:
-    reader = CatalogReader(root)
-    for path in files:
+    reader = CatalogReader(files[0][0])
+    for root, path in files:
+        reader.root = root
         reader.read(path)
     reader.stop_if_wrong()
     catalog = reader.catalog()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 
 from solver.domain.catalog import Attention, Model
 from solver.errors import InputError
+from solver.inputs.hf_families import KNOWN, left_out
+from solver.inputs.yaml_text import decode, read_bytes
 
 _TOLERANCE = 0.03  # of the derived against the stored number of parameters
 _UNKNOWN_HYBRIDS = (
@@ -19,6 +23,7 @@ _UNKNOWN_HYBRIDS = (
     "linear_num_key_heads",
     "attn_layer_indices",
 )
+_SPARSE_ATTENTION = "attends to a few selected tokens; costs are those of attending to all"
 _LOCAL = ("sliding_attention", "chunked_attention")
 
 #: Field of the catalog -> names in config.json, the first that is there counts.
@@ -34,50 +39,63 @@ _NAMES: dict[str, tuple[str, ...]] = {
 def read_hf_config(path: Path, model_id: str = "", stored_params_b: float | None = None) -> Model:
     """The model that ``path`` (config.json) describes.
 
-    ``stored_params_b``: published parameters in billions; default: from ``model.safetensors.index.json``
-    beside the file, where it is. The derived count must agree within 3 %.
+    ``model_id``: default, the name in the file or that of its folder. ``stored_params_b``: published
+    parameters in billions; default: from ``model.safetensors.index.json`` beside the file, where it is. The
+    derived count must agree within 3 %.
     """
-    config = _load(path)
-    name = model_id or str(config.get("_name_or_path") or config.get("model_type") or path.parent.name)
-    fields = _Reader(str(path), config).fields()
     from solver.performance.architecture import parameters
 
-    draft = Model(
-        id=name.split("/")[-1].lower(),
-        name=name.split("/")[-1],
-        released=str(config.get("transformers_version", "unknown")),
-        source=f"{path.name} of {name}",
-        date=date.today().isoformat(),
-        total_params_b=1.0,
-        active_params_b=1.0,
-        **fields,
-    )
+    config, digest = _load(path)
+    name = (model_id or str(config.get("_name_or_path") or path.resolve().parent.name)).split("/")[-1]
+    identity = name.lower()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", identity):
+        raise InputError.at(str(path), 0, f"gives no name ('{name}')", "name the model with --id")
+    try:
+        draft = Model(
+            id=identity,
+            name=name,
+            released="unknown",
+            source=f"{path.name}, sha256 {digest[:16]}",
+            date=date.today().isoformat(),
+            total_params_b=1.0,
+            active_params_b=1.0,
+            **_Reader(str(path), config).fields(),
+        )
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        problem = f"has a value of a wrong kind: {' '.join(str(error).split())[:200]}"
+        raise InputError.at(str(path), 0, problem, "give the config.json as published") from error
     derived = parameters(draft)
     _check(path, derived.total, stored_params_b or _stored(path, draft))
-    totals = {
-        "total_params_b": round(derived.total / 1e9, 3),
-        "active_params_b": round(derived.active / 1e9, 3),
-    }
-    return draft.model_copy(update={**totals, "released": "unknown"})
+    total = stored_params_b or round(derived.total / 1e9, 3)
+    active = round(derived.active / 1e9, 3) if draft.n_experts else total
+    return draft.model_copy(update={"total_params_b": total, "active_params_b": active})
 
 
 def model_yaml(model: Model) -> str:
     """The entry for a catalog file."""
     import yaml
 
-    content = model.model_dump(exclude_defaults=True, exclude={"id"})
+    content = model.model_dump(mode="json", exclude_defaults=True, exclude={"id"})
     return yaml.safe_dump({"models": {model.id: content}}, sort_keys=False, width=110)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> tuple[dict[str, Any], str]:
+    """The configuration of the language part with the defaults of its family, and the digest of the file."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        raw = read_bytes(path)
+        config = json.loads(decode(raw, str(path), tabs=True))
+    except ValueError as error:
         raise InputError.at(str(path), 0, f"cannot be read: {error}", "give a config.json") from error
     if not isinstance(config, dict):
         raise InputError.at(str(path), 1, "is not an object", "give the config.json of a model")
     inner = config.get("text_config")
-    return {**config, **inner} if isinstance(inner, dict) else config
+    config = {**config, **inner} if isinstance(inner, dict) else config
+    family = str(config.get("model_type") or "")
+    if family not in KNOWN:
+        known = ", ".join(KNOWN)
+        problem = f"model_type '{family}' has no reader here" if family else "tells no model_type"
+        raise InputError.at(str(path), 0, problem, f"known: {known}; write others into a catalog by hand")
+    return {**left_out(family), **config}, hashlib.sha256(raw).hexdigest()
 
 
 def _stored(path: Path, model: Model) -> float | None:
@@ -116,6 +134,8 @@ class _Reader:
         for name in names:
             value = self.config.get(name)
             if isinstance(value, int) and not isinstance(value, bool):
+                if value < (default is None):
+                    raise self._refuse(f"{name} is {value}")
                 return value
             if isinstance(value, list) and value and len(set(value)) == 1 and isinstance(value[0], int):
                 return value[0]
@@ -131,6 +151,8 @@ class _Reader:
         found["max_context"] = self._int(*_NAMES["max_context"], default=0)
         found["tied_embeddings"] = bool(self.config.get("tie_word_embeddings", False))
         found["native_precision"] = self._precision()
+        if "index_topk" in self.config:
+            found["note"] = _SPARSE_ATTENTION
         found |= self._attention(found["hidden"], found["q_heads"], found["layers"])
         found |= self._experts(found["layers"])
         return found
@@ -157,7 +179,7 @@ class _Reader:
                 "rope_dim": self._int("qk_rope_head_dim"),
                 "qk_nope_dim": self._int("qk_nope_head_dim"),
                 "v_head_dim": self._int("v_head_dim"),
-                "head_dim": self._int("head_dim", default=hidden // heads),
+                "head_dim": self._int("head_dim", "v_head_dim"),
             }
         kv = self._int("num_key_value_heads", "num_kv_heads", default=heads)
         window, local, kind = self._window(layers)
@@ -183,6 +205,8 @@ class _Reader:
         kinds = self.config.get("layer_types")
         if kinds:
             return int(window), sum(k in _LOCAL for k in kinds), "gqa-swa-mix"
+        if "max_window_layers" in self.config:  # Qwen: the layers above it have a window
+            return int(window), max(0, layers - self._int("max_window_layers", default=0)), "gqa-swa-mix"
         pattern = self.config.get("sliding_window_pattern")
         local = layers - layers // int(pattern) if pattern else layers
         return int(window), local, "gqa-swa-mix"

@@ -1,244 +1,120 @@
 """Measured operating points from the files of benchmarks: they take the place of physics where they exist.
 
-Read: JSON of ``vllm bench serve --save-result``; aiconfigurator ``best_config_topn.csv`` and ``pareto.csv``;
-InferenceX ``agg_*.json``; the project's own CSV (docs/reference/measurements.md). Mélange instances:
-:mod:`solver.inputs.melange`.
+Formats: :mod:`solver.inputs.benchmark_files`. Mélange instances: :mod:`solver.inputs.melange`.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from solver.domain.catalog import MeasuredProfile
 from solver.domain.quantity import Evidence, Quantity
-from solver.errors import InputError
+from solver.errors import Complaint, InputError, Place
+from solver.inputs.benchmark_files import Run, Unusable, read_runs
+
+_MAX_TOLD = 20  # complaints about a file without a usable run
+_DATE = re.compile(r"\d{4}(-\d\d){0,2}")
+
+
+def _unknown(name: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What the files do not say, in catalog ids; ``chips`` of the system turn GPUs into systems."""
+    """What the runs belong to, in catalog ids; ``chips`` of the system turn GPUs into systems.
+
+    ``gpus``, ``weight_precision`` and ``date`` stand in where the file does not tell. ``system_called`` and
+    ``model_called`` give the id that a name in the file means, empty where it is not known.
+    """
 
     model: str
     system: str
     chips: int
-    weight_precision: str = "fp8"
-    systems_per_replica: int = 1
-    date: str = "unknown"
+    weight_precision: str = ""
+    date: str = ""
+    gpus: int = 0
+    system_called: Callable[[str], str] = _unknown
+    model_called: Callable[[str], str] = _unknown
 
 
 @dataclass(frozen=True)
-class _Point:
-    """One run in common units."""
+class ProfileFile:
+    """The profiles of a file, and a complaint for each run that gives none."""
 
-    name: str
-    tpot_ms: float
-    total_tok_s: float
-    sequences: float | None
-    prompt: float | None
-    output: float | None
-    ttft_ms: float | None
-    gpus: float | None
-    date: str = ""
-    precision: str = ""
-    evidence: Evidence = "measured"
+    profiles: tuple[MeasuredProfile, ...]
+    unusable: tuple[Complaint, ...]
 
 
-def read_profiles(path: Path, setting: Setting) -> tuple[MeasuredProfile, ...]:
-    """All operating points of ``path``; the format is recognised by its keys or columns."""
-    points = _csv_points(path) if path.suffix.lower() == ".csv" else _json_points(path)
-    found = tuple(_profile(path, point, setting, i) for i, point in enumerate(points))
-    if not found:
-        raise InputError.at(
-            str(path), 0, "holds no run with a time per output token", "give a finished benchmark"
-        )
-    return found
+def read_profiles(path: Path, setting: Setting, only: Mapping[str, str] | None = None) -> ProfileFile:
+    """The operating points of ``path``; InputError where no run is usable.
 
-
-def _profile(path: Path, p: _Point, s: Setting, number: int) -> MeasuredProfile:
-    def quantity(value: float, unit: str) -> Quantity:
-        when = p.date or s.date
-        return Quantity(
-            value=value, unit=unit, source=f"{path.name}: {p.name}", date=when, evidence=p.evidence
-        )
-
-    if p.tpot_ms <= 0 or p.total_tok_s <= 0:
-        problem = f"run {p.name}: time per token {p.tpot_ms:g} ms, {p.total_tok_s:g} tok/s"
-        raise InputError.at(str(path), number + 1, problem, "leave out runs that produced nothing")
-    systems = s.systems_per_replica
-    if p.gpus:
-        systems = max(1, -(-int(p.gpus) // s.chips))
-    return MeasuredProfile(
-        id=f"{s.system}/{s.model}/{path.stem}-{number}",
-        model=s.model,
-        system=s.system,
-        systems_per_replica=systems,
-        weight_precision=p.precision or s.weight_precision,
-        output_tok_s_per_user=quantity(1e3 / p.tpot_ms, "tok/s"),
-        output_tok_s_total=quantity(p.total_tok_s, "tok/s"),
-        sequences=quantity(p.sequences, "sequences") if p.sequences else None,
-        prompt_tokens=round(p.prompt) if p.prompt else None,
-        output_tokens=round(p.output) if p.output else None,
-        ttft_ms=quantity(p.ttft_ms, "ms") if p.ttft_ms else None,
-    )
-
-
-def _json_points(path: Path) -> list[_Point]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError.at(
-            str(path), 0, f"cannot be read: {error}", "give the JSON of a benchmark"
-        ) from error
-    rows = content if isinstance(content, list) else [content]
-    kinds: tuple[tuple[str, Callable[[Mapping[str, Any]], _Point | None]], ...] = (
-        ("output_throughput", _vllm),
-        ("tput_per_gpu", _inferencex),
-    )
-    for key, reader in kinds:
-        if rows and all(isinstance(r, dict) and key in r for r in rows):
-            return _each(path, rows, reader)
-    remedy = "known: vllm bench serve --save-result, InferenceX agg_*.json"
-    raise InputError.at(str(path), 1, "is no benchmark result that is known here", remedy)
-
-
-def _csv_points(path: Path) -> list[_Point]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError.at(str(path), 0, f"cannot be read: {error}", "give a CSV file") from error
-    columns = set(rows[0]) if rows else set()
-    if {"tokens/s", "tpot", "num_total_gpus"} <= columns:
-        return _each(path, rows, _aiconfigurator)
-    if {"run_id", "metric", "value"} <= columns:
-        return _each(path, _runs(rows), _project)
-    remedy = (
-        "known: aiconfigurator pareto.csv and best_config_topn.csv, and the project's measurement columns"
-    )
-    raise InputError.at(str(path), 1, "columns are not those of a benchmark that is known here", remedy)
-
-
-def _each(
-    path: Path, rows: Iterable[Mapping[str, Any]], reader: Callable[[Mapping[str, Any]], _Point | None]
-) -> list[_Point]:
-    """Points of all rows that measured decoding; a wrong row is named."""
-    found = []
-    for number, row in enumerate(rows):
+    ``only``: column or key -> value that a row must have to count.
+    """
+    runs, unusable = read_runs(path, only)
+    several = len({run.hardware for run in runs}) > 1
+    profiles = []
+    for run in runs:
         try:
-            point = reader(row)
-        except (KeyError, TypeError, ValueError) as error:
-            problem = f"run {number + 1}: {error!r}"
-            raise InputError.at(str(path), number + 1, problem, "a number is missing or malformed") from error
-        if point is not None:
-            found.append(point)
-    return found
+            profiles.append(_profile(path, run, setting, several))
+        except Unusable as reason:
+            unusable.append(Complaint(Place(str(path), run.line), reason.problem, reason.remedy))
+    if not profiles:
+        remedy = "give a finished benchmark" if not only else "check the words after --only"
+        none = Complaint(Place(str(path)), "holds no run that gives an operating point", remedy)
+        raise InputError(*unusable[:_MAX_TOLD], none)
+    return ProfileFile(tuple(profiles), tuple(unusable))
 
 
-def _maybe(row: Mapping[str, Any], *names: str) -> float | None:
-    """First value of ``names`` that is a number."""
-    for name in names:
-        value = row.get(name)
-        if value not in (None, "", "inf"):
-            return float(value)
-    return None
+def _profile(path: Path, run: Run, setting: Setting, several: bool) -> MeasuredProfile:
+    _same(run, setting, several)
+    precision = _precision(run.precision) or setting.weight_precision
+    if not precision:
+        raise Unusable("the file tells no precision of the weights", "add --precision fp16, fp8 or fp4")
+    when = run.date or setting.date
+    if not _DATE.fullmatch(when):
+        raise Unusable(f"no date ('{when}')" if when else "no date", "add --date, such as --date 2026-05-17")
+    chips = run.chips or setting.gpus
+    if not chips:
+        raise Unusable("the file does not tell how many GPUs served", "add --gpus")
+    copies = max(1, int(setting.chips // chips))  # replicas of the measured kind that a system holds
+    word = f"{copies} of them side by side, {chips:g} of {setting.chips} chips each" if copies > 1 else ""
+    note = "; ".join(part for part in (run.note, word) if part)
 
+    def quantity(value: float, unit: str, evidence: Evidence = run.evidence, note: str = "") -> Quantity:
+        source = f"{path.name}:{run.line} {run.name}"
+        return Quantity(value=value, unit=unit, source=source, date=when, evidence=evidence, note=note)
 
-def _vllm(row: Mapping[str, Any]) -> _Point | None:
-    """Times in ms; lengths are means of the completed requests."""
-    completed = float(row["completed"])
-    tpot = _maybe(row, "mean_tpot_ms", "median_tpot_ms")
-    if tpot is None or not completed:
-        return None
-    stamp = str(row.get("date", ""))
-    return _Point(
-        name=str(row.get("model_id", "run")),
-        tpot_ms=tpot,
-        total_tok_s=float(row["output_throughput"]),
-        sequences=_maybe(row, "max_concurrency"),
-        prompt=float(row["total_input_tokens"]) / completed,
-        output=float(row["total_output_tokens"]) / completed,
-        ttft_ms=_maybe(row, "mean_ttft_ms", "median_ttft_ms"),
-        gpus=None,
-        date=f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}" if stamp[:8].isdigit() else "",
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem)
+    return MeasuredProfile(
+        id=f"{setting.system}/{setting.model}/{stem}-{run.line}",
+        model=setting.model,
+        system=setting.system,
+        systems_per_replica=max(1, math.ceil(chips / setting.chips)),
+        weight_precision=precision,
+        output_tok_s_per_user=quantity(1e3 / run.tpot_ms, "tok/s"),
+        output_tok_s_total=quantity(copies * run.output_tok_s, "tok/s", note=note),
+        sequences=quantity(copies * run.sequences, "sequences") if run.sequences else None,
+        prompt_tokens=round(run.prompt_tokens) if run.prompt_tokens else None,
+        output_tokens=round(run.output_tokens) if run.output_tokens else None,
+        ttft_ms=quantity(run.ttft_ms, "ms") if run.ttft_ms else None,
     )
 
 
-def _inferencex(row: Mapping[str, Any]) -> _Point | None:
-    """Times in seconds, rates per GPU."""
-    tpot = _maybe(row, "mean_tpot", "median_tpot")
-    if tpot is None:
-        return None
-    prefill, decode = _maybe(row, "num_prefill_gpu"), _maybe(row, "num_decode_gpu")
-    gpus = prefill + decode if prefill and decode else _maybe(row, "num_gpus", "tp") or 1.0
-    ttft = _maybe(row, "mean_ttft", "median_ttft")
-    return _Point(
-        name=f"{row.get('hw', '')} {row.get('framework', '')} concurrency {row.get('conc', '?')}",
-        tpot_ms=1e3 * tpot,
-        total_tok_s=gpus * float(row.get("output_tput_per_gpu") or row["tput_per_gpu"]),
-        sequences=_maybe(row, "conc"),
-        prompt=_maybe(row, "isl"),
-        output=_maybe(row, "osl"),
-        ttft_ms=1e3 * ttft if ttft else None,
-        gpus=gpus,
-        precision=_precision(str(row.get("precision", ""))),
-    )
-
-
-def _aiconfigurator(row: Mapping[str, Any]) -> _Point | None:
-    """Times in ms, rates of the whole replica; predictions of that tool, named as such."""
-    if not float(row["tpot"]):
-        return None
-    return _Point(
-        name=f"aiconfigurator {row.get('backend', '')} {row.get('version', '')} (its prediction)",
-        tpot_ms=float(row["tpot"]),
-        total_tok_s=float(row["tokens/s"]),
-        sequences=_maybe(row, "concurrency", "bs"),
-        prompt=_maybe(row, "isl"),
-        output=_maybe(row, "osl"),
-        ttft_ms=_maybe(row, "ttft"),
-        gpus=_maybe(row, "num_total_gpus"),
-        evidence="derived",
-    )
-
-
-def _runs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Metrics of one run side by side."""
-    runs: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        run = runs.setdefault(row["run_id"] or row.get("id", ""), {**row, "metrics": {}})
-        run["metrics"][row["metric"]] = float(row["value"])
-    return list(runs.values())
-
-
-def _project(row: Mapping[str, Any]) -> _Point | None:
-    """The project's columns: a run needs a speed per user and a rate or a concurrency."""
-    m: Mapping[str, float] = row["metrics"]
-    tpot = m.get("tpot_ms") or (1e3 / m["output_tok_s_per_user"] if "output_tok_s_per_user" in m else None)
-    sequences, output = _maybe(row, "concurrency_or_batch"), _maybe(row, "osl")
-    if tpot is None:
-        return None
-    total = m.get("output_tok_s_total")
-    if total is None and sequences and output:
-        total = sequences * output / ((m.get("ttft_ms", 0.0) + output * tpot) / 1e3)
-    if total is None:
-        return None
-    return _Point(
-        name=f"{row.get('source', '')} {row.get('run_id', '')}".strip(),
-        tpot_ms=tpot,
-        total_tok_s=total,
-        sequences=sequences,
-        prompt=_maybe(row, "isl"),
-        output=output,
-        ttft_ms=m.get("ttft_ms"),
-        gpus=_maybe(row, "n_devices"),
-        date=str(row.get("date", "")),
-        precision=_precision(str(row.get("precision_weights", ""))),
-    )
+def _same(run: Run, setting: Setting, several: bool) -> None:
+    """Refuse runs of another system or model; a name that is not known counts where it is the only one."""
+    system, model = setting.system_called(run.hardware), setting.model_called(run.model)
+    if run.hardware and system and system != setting.system:
+        raise Unusable(f"measured on '{run.hardware}' ({system}), not {setting.system}")
+    if run.hardware and not system and several:
+        problem = f"measured on '{run.hardware}', which is in no catalog"
+        raise Unusable(problem, "where it means the system, keep it with --only")
+    if run.model and model and model != setting.model:
+        raise Unusable(f"measured with '{run.model}' ({model}), not {setting.model}")
 
 
 def _precision(text: str) -> str:
@@ -247,3 +123,11 @@ def _precision(text: str) -> str:
 
     found = weight_precision(text)
     return "fp4" if found == "mxfp4" else found
+
+
+def profiles_yaml(profiles: tuple[MeasuredProfile, ...]) -> str:
+    """The entries for a catalog file."""
+    import yaml
+
+    dumped = {p.id: p.model_dump(mode="json", exclude_defaults=True, exclude={"id"}) for p in profiles}
+    return yaml.safe_dump({"profiles": dumped}, sort_keys=False, width=110)
