@@ -1,9 +1,12 @@
 """Sessions from change to verified plan; every figure is redone with a pencil (tests/whatif_case.py)."""
 
+import contextlib
 import hashlib
 import json
 import os
+import random
 import resource
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 from whatif_case import ENERGY_USD, PER_SYSTEM_RPS, TEXT, loaded, session
 
-from solver.errors import InputError, UsageError
+from solver.errors import InputError, SolverError, UsageError
 from solver.plan.serialise import plan_json
 from solver.whatif.commands import as_json, deepen, execute
 from solver.whatif.exchange import exported, imported, is_export, replay
@@ -198,6 +201,72 @@ def test_import_checks_what_it_takes_over(one: Session, tmp_path: Path) -> None:
         file.write_text(broken)
         with pytest.raises(InputError):
             imported(file, None)
+
+
+def test_hostile_exports_are_refused_or_harmless(one: Session, tmp_path: Path) -> None:
+    """Any value of an exported session replaced by another: it opens with a verified plan, or exits 2."""
+    one.change("demand x2")
+    one.new_branch("b", "base")
+    one.result()
+    text = exported(one)
+    rng, file = random.Random(1), tmp_path / "session.json"
+    values = [None, -1, 10**7, "", "x", [], {}, True, "<script>", "main", 0.5, "change", [[]]]
+
+    def spots(node: object, path: tuple = ()) -> list[tuple]:
+        children = (
+            node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        )
+        return [path] + [spot for key, child in children for spot in spots(child, (*path, key))]
+
+    everywhere = [s for s in spots(json.loads(text)) if s]
+    for _ in range(40):
+        document = json.loads(text)
+        *way, last = rng.choice(everywhere)
+        node = document
+        for key in way:
+            node = node[key]
+        node[last] = rng.choice(values)
+        file.write_text(json.dumps(document, indent=1))
+        try:
+            opened = Session(imported(file, None))
+            for ref in ("base", "main"):
+                plan = opened.result(ref).plan
+                assert plan is None or plan.verified
+            exported(opened)
+        except SolverError as error:
+            assert error.exit_code == 2
+        except Exception as error:
+            raise AssertionError(f"{way} {last} {node[last]!r}") from error
+
+
+def test_a_damaged_store_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.whatif"
+    one = session(path)
+    one.change("demand x2")
+    good = one.result().body
+    one.close()
+    for statement in (
+        "UPDATE plans SET body = x'00'",
+        "UPDATE plans SET body = x'789c4b040000620062'",  # a compressed letter
+        "UPDATE events SET text = 'nonsense=1'",
+        "UPDATE events SET branch = 'nowhere'",
+        "UPDATE events SET kind = 'rm'",
+        "UPDATE meta SET value = '{}' WHERE key = 'base'",
+        "DELETE FROM meta",
+        "CREATE TABLE more (x)",
+    ):
+        copy = tmp_path / "copy.whatif"
+        copy.write_bytes(path.read_bytes())
+        with contextlib.closing(sqlite3.connect(copy)) as database, database:
+            database.execute(statement)
+        try:
+            opened = Session(Store(copy))
+            assert "plans" in statement or opened.loaded() is None
+            assert opened.result().body == good
+            opened.close()
+        except InputError as error:
+            assert "plans" not in statement
+            assert str(error)
 
 
 def test_one_file_one_workload(tmp_path: Path) -> None:

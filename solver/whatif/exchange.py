@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from solver.domain.workload import LoadedWorkload
 from solver.errors import InputError, SolverError
-from solver.plan.plan import Plan
-from solver.verify.from_plan import verify_plan
+from solver.inputs.workload import workload_from, workload_to_yaml
+from solver.inputs.yaml_text import load_yaml
 from solver.whatif.journal import Event, replayed
+from solver.whatif.planner import holds
 from solver.whatif.session import Session
 from solver.whatif.store import FORMAT, Store
 
@@ -47,21 +48,30 @@ def is_export(path: Path) -> bool:
 def imported(path: Path, target: Path | None) -> Store:
     """A new store (``target``; None: in memory) with the session of an exported file.
 
-    Plans are taken over only if they pass the exact check again; the others are solved when asked for.
+    Plans are taken over only if they pass the exact check again; what is left out is solved when asked for.
     """
     document = _read(path)
     try:
         base = LoadedWorkload.model_validate_json(json.dumps(document["base"]))
+        _as_a_file(base)
         events = _EVENTS.validate_python(document["events"])
         replayed(events)
-    except (KeyError, TypeError, ValidationError, SolverError) as error:
+        kept = dict(document.get("plans", {}))
+    except (KeyError, TypeError, ValueError, SolverError) as error:
         words = str(error).splitlines()[0]
         raise InputError.at(str(path), 0, f"not an exported session ({words})", "export it again") from None
-    plans = {str(k): v for k, v in document.get("plans", {}).items() if isinstance(v, str) and _holds(v)}
+    plans = {str(k): v for k, v in kept.items() if isinstance(v, str) and holds(v)}
     store = Store(target)
     facts = {"format": FORMAT, "base": base.model_dump_json(), "name": base.workload.name}
     store.restore(facts, events, plans)
     return store
+
+
+def _as_a_file(base: LoadedWorkload) -> None:
+    """Hold the workload to all that is asked of a workload file."""
+    text = workload_to_yaml(base.workload)
+    if workload_from(load_yaml(Path(base.file), text=text), Path()).workload != base.workload:
+        raise ValueError("its workload is not one that a file can state")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -74,14 +84,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError.at(str(path), 0, "not an exported session", f"it states 'format': '{FORMAT}'")
     return document
-
-
-def _holds(body: str) -> bool:
-    """Whether a kept plan passes the exact check; refusals hold nothing to check and are solved again."""
-    try:
-        return verify_plan(Plan.model_validate_json(body)).passed
-    except (ValueError, SolverError, KeyError, TypeError):
-        return False
 
 
 @dataclass(frozen=True)

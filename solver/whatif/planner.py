@@ -17,6 +17,7 @@ from solver.errors import ExitCode, SolverError
 from solver.performance.calibration import Calibration
 from solver.plan.plan import Plan
 from solver.plan.serialise import plan_json
+from solver.verify.from_plan import verify_plan
 from solver.whatif.store import Store
 
 REMEMBERED = 16  # results kept in memory
@@ -106,6 +107,8 @@ class Planner:
         found = self._near.pop(key, None)
         if found is None:
             kept = self._store.plan(key)
+            if kept is not None and not holds(kept):
+                kept = None
             found = Result(key, kept) if kept is not None else self.compute(loaded, compare)
             if kept is None and found.outcome in LASTING:
                 self._store.keep(key, found.body)
@@ -126,6 +129,15 @@ class Planner:
         except SolverError as error:
             body = _refusal(error)
         return Result(self.key(loaded, compare), body)
+
+
+def holds(body: str) -> bool:
+    """Whether a text that was kept is a plan that passes the exact check now, or a lasting refusal."""
+    try:
+        found = Result("", body)
+        return verify_plan(found.plan).passed if found.plan is not None else found.outcome in LASTING
+    except (SolverError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _refusal(error: SolverError) -> str:

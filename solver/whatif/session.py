@@ -56,7 +56,12 @@ class Session:
         if store.get("format") != FORMAT or base is None:
             raise InputError.at(str(store.path), 0, "this session holds no workload", "name a workload")
         self.store, self.catalog = store, catalog
-        self.base = LoadedWorkload.model_validate_json(base)
+        try:
+            self.base = LoadedWorkload.model_validate_json(base)
+            store.journal()
+        except (ValueError, KeyError, UsageError) as error:
+            words = str(error).splitlines()[0]
+            raise InputError.at(str(store.path), 0, f"this session is damaged ({words})") from None
         self.planner = Planner(store, catalog, calibration or load_calibration(), request)
         self.branch = branch
         self._states: OrderedDict[int, LoadedWorkload] = OrderedDict()

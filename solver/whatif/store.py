@@ -187,7 +187,10 @@ class Store:
         """The text kept under a key."""
         with self._lock:
             row = self._db.execute("SELECT body FROM plans WHERE key = ?", (key,)).fetchone()
-        return None if row is None else zlib.decompress(row[0]).decode()
+        try:
+            return None if row is None else zlib.decompress(row[0]).decode()
+        except (zlib.error, UnicodeDecodeError, TypeError):
+            return None  # damaged: solved again
 
     def keep(self, key: str, body: str) -> None:
         """Keep a text; the first one kept under a key stays."""
