@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import highspy
 import numpy as np
@@ -134,15 +134,24 @@ class HighsModel:
         for column, kusd in objective.items():
             costs[self._column[column]] = kusd
         indices = np.arange(len(costs), dtype=np.int32)
-        if self._highs.changeColsCost(len(costs), indices, costs) != highspy.HighsStatus.kOk:
-            raise NumericalRefusal("the solver does not accept the changed costs")
+        self._accepted(self._highs.changeColsCost(len(costs), indices, costs), "the changed costs")
 
     def set_bounds(self, bounds: Mapping[int, tuple[float, float]]) -> None:
         """Replace the bounds of columns."""
         for column, (low, high) in bounds.items():
             status = self._highs.changeColBounds(int(self._column[column]), low, high)
-            if status != highspy.HighsStatus.kOk:
-                raise NumericalRefusal(f"the solver refuses bounds {low:g}..{high:g}")
+            self._accepted(status, f"bounds {low:g}..{high:g}")
+
+    def _set_integer(self, columns: Iterable[int], integer: bool) -> None:
+        kind = highspy.HighsVarType.kInteger if integer else highspy.HighsVarType.kContinuous
+        for column in columns:
+            status = self._highs.changeColIntegrality(int(self._column[column]), kind)
+            self._accepted(status, "the changed kind of a column")
+
+    @staticmethod
+    def _accepted(status: highspy.HighsStatus, what: str) -> None:
+        if status != highspy.HighsStatus.kOk:
+            raise NumericalRefusal(f"the solver does not accept {what}")
 
     def start_from(self, values: NDArray[np.float64]) -> None:
         """Offer a known plan as the first incumbent."""
@@ -150,7 +159,7 @@ class HighsModel:
         ordered = np.empty(len(values))
         ordered[self._column] = values
         solution.col_value = ordered.tolist()
-        self._highs.setSolution(solution)
+        self._accepted(self._highs.setSolution(solution), "the known plan")
 
     def solve(self, gap: float = 0.0, time_limit_s: float | None = None, linear: bool = False) -> Outcome:
         """Run HiGHS; Ctrl-C stops it and keeps the incumbent."""
@@ -164,14 +173,13 @@ class HighsModel:
 
     def solve_lp(self, fixed: Mapping[int, float]) -> Outcome:
         """The linear program with integer columns fixed at ``fixed``; bounds are restored afterwards."""
-        kinds = {c: self.program.columns[c] for c in fixed}
+        columns = self.program.columns
+        whole = [c for c in fixed if columns[c].integer]
         self.set_bounds({c: (value, value) for c, value in fixed.items()})
-        for column in fixed:
-            self._highs.changeColIntegrality(int(self._column[column]), highspy.HighsVarType.kContinuous)
+        self._set_integer(whole, integer=False)
         outcome = self.solve(linear=True)
-        for column, kind in kinds.items():
-            self._highs.changeColIntegrality(int(self._column[column]), highspy.HighsVarType.kInteger)
-            self.set_bounds({column: (kind.low, kind.high)})
+        self._set_integer(whole, integer=True)
+        self.set_bounds({c: (columns[c].low, columns[c].high) for c in fixed})
         return outcome
 
     def duals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -182,19 +190,22 @@ class HighsModel:
     def _run(self) -> bool:
         self._highs.HandleUserInterrupt = True
         failure: list[BaseException] = []
+        done = threading.Event()  # Thread.join calls a running thread finished once Ctrl-C broke into it
 
         def work() -> None:
             try:
                 self._highs.run()
             except BaseException as error:
                 failure.append(error)
+            finally:
+                done.set()
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         interrupted = False
-        while thread.is_alive():
+        while not done.is_set():
             try:
-                thread.join(0.2)
+                done.wait(0.2)
             except KeyboardInterrupt:
                 if interrupted:
                     raise
