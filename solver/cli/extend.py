@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from solver.errors import InputError, UsageError
+from solver.errors import Complaint, InputError, UsageError
 
 Out = Annotated[
     Path | None,
@@ -15,7 +15,7 @@ Out = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an entry file that is there.")]
 
-#: Complaints about unusable runs that are told one by one.
+#: Operating points, and reasons against runs, that are told one by one.
 _TOLD = 10
 
 
@@ -111,12 +111,21 @@ def add_profile(
             f"{total.value:,.5g} tok/s in total ({total.evidence}, {total.date})"
         )
     typer.echo(f"{len(found.profiles)} operating points, {len(found.unusable)} runs that give none")
-    for complaint in found.unusable[:_TOLD]:
-        typer.echo(str(complaint), err=True)
-    if len(found.unusable) > _TOLD:
-        typer.echo(f"and {len(found.unusable) - _TOLD} more", err=True)
+    _tell_unusable(found.unusable)
     if any(p.output_tok_s_total.evidence != "measured" for p in found.profiles):
         typer.echo("those that are not measured count only with 'hardware.profiles: all'")
+
+
+def _tell_unusable(unusable: tuple[Complaint, ...]) -> None:
+    """Reasons with their counts, the most frequent first, each with the first place where it holds."""
+    reasons: dict[str, list[Complaint]] = {}
+    for complaint in unusable:
+        reasons.setdefault(complaint.problem, []).append(complaint)
+    ordered = sorted(reasons.values(), key=len, reverse=True)
+    for group in ordered[:_TOLD]:
+        typer.echo(f"{group[0]}" + (f" (and {len(group) - 1} more)" if len(group) > 1 else ""), err=True)
+    if len(ordered) > _TOLD:
+        typer.echo(f"and {len(ordered) - _TOLD} other reasons", err=True)
 
 
 def _pair(text: str) -> tuple[str, str]:
