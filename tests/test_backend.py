@@ -167,7 +167,8 @@ def test_fractional_bounds_of_integers_are_rounded_inwards(
     made = Program()
     column = made.add(("x",), low, high, integer=True)
     made.cost("purchase", column, 1.0)
-    assert (made.columns[column].low, made.columns[column].high) == rounded
+    bounds = (made.columns[column].low, made.columns[column].high)
+    assert bounds == rounded
     outcome = HighsModel(made).solve()
     assert outcome.ending is Ending.OPTIMAL
     assert outcome.values is not None
