@@ -108,7 +108,7 @@ def add_profile(
         typer.echo(
             f"{p.id}: {p.systems_per_replica} x {system}, {p.weight_precision}: "
             f"{p.output_tok_s_per_user.value:,.4g} tok/s per user, "
-            f"{total.value:,.5g} tok/s in total ({total.evidence}, {total.date})"
+            f"{total.value:,.0f} tok/s in total ({total.evidence}, {total.date})"
         )
     typer.echo(f"{len(found.profiles)} operating points, {len(found.unusable)} runs that give none")
     _tell_unusable(found.unusable)
