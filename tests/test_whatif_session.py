@@ -93,6 +93,14 @@ def test_same_fleet_tells_which_money_moved(one: Session) -> None:
     assert why_words(response.reason) == "The fleet stays; the money moves by purchase -$50,000."
 
 
+def test_a_smaller_fleet_tells_what_moved(one: Session) -> None:
+    execute(one, "demand x2")
+    response = deepen(one, execute(one, "price.dgx-b200=10M"))
+    assert response.reason is not None
+    assert response.reason.kind == "fewer"
+    assert why_words(response.reason).startswith("Some systems are no longer worth their money: token API +$")
+
+
 def test_what_cannot_be_is_told_and_kept(one: Session) -> None:
     one.change("ways=buy")
     one.change("exclude=cs3")

@@ -134,12 +134,7 @@ FIELDS: dict[str, Field] = {
             "prefix_hit.chat=40 %",
         ),
         Field(
-            "power",
-            "site",
-            "sites.{}.power",
-            "power of the site",
-            "power.main=200 kW",
-            "sites.{}.power_kw",
+            "power", "site", "sites.{}.power", "power of the site", "power.main=200 kW", "sites.{}.power_kw"
         ),
         Field("energy", "site", "sites.{}.energy_usd_kwh", "price of energy, USD/kWh", "energy.main=0.12"),
         Field("pue", "site", "sites.{}.pue", "power usage effectiveness", "pue.main=1.2"),
@@ -255,13 +250,7 @@ FIELDS: dict[str, Field] = {
             "systems that cannot be bought yet",
             "hypothetical=yes",
         ),
-        Field(
-            "redundancy",
-            "",
-            "redundancy",
-            "spare replicas per pool (N+k)",
-            "redundancy=1",
-        ),
+        Field("redundancy", "", "redundancy", "spare replicas per pool (N+k)", "redundancy=1"),
         Field("objective", "", "objective", "cost, power or carbon", "objective=power"),
     )
 }

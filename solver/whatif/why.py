@@ -10,11 +10,14 @@ from solver.plan.plan import Plan
 from solver.whatif.difference import Difference, difference
 from solver.whatif.planner import Result
 
+#: Cost terms whose name is not a word of its own.
+WORDS = {"api": "token API"}
+
 
 class Reason(Frozen):
     """Why the fleet changed. ``kept_usd``: cost of the best use of the old fleet now; None if impossible."""
 
-    kind: str  # same fleet | cheaper | impossible | new
+    kind: str  # same fleet | fewer | cheaper | impossible | new
     kept_usd: float | None
     extra_usd: float | None
     message: str
@@ -52,10 +55,10 @@ def why(
     """The difference of two plans and the reason for it; ``loaded`` is the workload of the second."""
     found = difference(before, after)
     if found.same_fleet:
-        moved = tuple((c.term, c.after_usd - c.before_usd) for c in found.costs)
-        return found, Reason(
-            kind="same fleet", kept_usd=after.objective_usd, extra_usd=0.0, message="", terms=moved
-        )
+        same = after.objective_usd
+        return found, Reason(kind="same fleet", kept_usd=same, extra_usd=0.0, message="", terms=moved(found))
+    if all(c.after <= c.before for c in found.fleet):
+        return found, Reason(kind="fewer", kept_usd=None, extra_usd=None, message="", terms=moved(found))
     question = keep_fleet(loaded, before)
     if question is None:
         return found, Reason(
@@ -64,24 +67,30 @@ def why(
     kept = ask(question)
     if kept.plan is None:
         return found, Reason(kind="impossible", kept_usd=None, extra_usd=None, message=kept.message)
-    terms = difference(after, kept.plan).costs
     return found, Reason(
         kind="cheaper",
         kept_usd=kept.plan.objective_usd,
         extra_usd=kept.plan.objective_usd - after.objective_usd,
         message="",
-        terms=tuple((c.term, c.after_usd - c.before_usd) for c in terms),
+        terms=moved(difference(after, kept.plan)),
     )
+
+
+def moved(found: Difference) -> tuple[tuple[str, float], ...]:
+    """How much dearer each cost term is."""
+    return tuple((c.term, c.after_usd - c.before_usd) for c in found.costs)
 
 
 def why_words(reason: Reason) -> str:
     """Why the fleet changed, in a sentence."""
-    moved = [(term, usd) for term, usd in sorted(reason.terms, key=lambda x: -abs(x[1])) if abs(usd) >= 0.5]
-    listed = ", ".join(f"{term} {signed(usd)}" for term, usd in moved[:4])
+    terms = [(term, usd) for term, usd in sorted(reason.terms, key=lambda x: -abs(x[1])) if abs(usd) >= 0.5]
+    listed = ", ".join(f"{WORDS.get(term, term)} {signed(usd)}" for term, usd in terms[:4])
     if reason.kind == "same fleet":
         return (
             f"The fleet stays; the money moves by {listed}." if listed else "Nothing the plan uses changed."
         )
+    if reason.kind == "fewer":
+        return f"Some systems are no longer worth their money: {listed}."
     if reason.kind == "impossible":
         return "The old systems alone cannot keep all promises for this traffic."
     if reason.kind == "new":
