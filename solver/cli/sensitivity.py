@@ -35,6 +35,7 @@ def sensitivity(
     scenarios: Annotated[int, typer.Option(min=8, help="Scenarios of --uncertain.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the design.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    dask: Annotated[str, typer.Option("--dask", help="Address of a Dask scheduler to use instead.")] = "",
     store: Annotated[
         Path | None, typer.Option("--store", help="File that keeps finished scenarios; run again to resume.")
     ] = None,
@@ -55,7 +56,7 @@ def sensitivity(
     else:
         from solver.sensitivity.uncertain import Options, uncertain_findings
 
-        options = Options(tuple(factor or ()), scenarios, seed, jobs, store)
+        options = Options(tuple(factor or ()), scenarios, seed, jobs, store, dask)
         found = uncertain_findings(session, options)
     show(found, out, as_json)
 

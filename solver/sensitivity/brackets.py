@@ -76,7 +76,7 @@ def evaluate(session: Session, name: str, value: float) -> Sample:
 def bracket(
     session: Session,
     wanted: Range,
-    samples: int = 9,
+    samples: int = 17,
     tolerance: float = 0.005,
     tick: Callable[[], None] = lambda: None,
 ) -> BracketResult:

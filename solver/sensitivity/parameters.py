@@ -50,9 +50,9 @@ def price_kinds(problem: Problem) -> dict[str, str]:
     """Everything whose price can be varied: name -> unit."""
     names = {o.system: "USD" for o in problem.buy_offers()}
     names |= {o.id: "USD" if o.kind == "buy" else "USD/h" for o in problem.offers if o.price_usd > 0}
-    names |= {api.api: "times its price" for api in problem.apis}
+    names |= {api.api: "times today's price" for api in problem.apis}
     if problem.apis:
-        names["api"] = "times all API prices"
+        names["api"] = "times today's price"
     return names | {"electricity": "USD/kWh"}
 
 

@@ -92,7 +92,9 @@ def _entry_words(session: Session, result: PriceResult) -> str:
     name, top = session.name_of(found.system), result.ranges[0].high
     now = f"now {amount(result.now[0], unit)}"
     if result.ranges[0].name == "electricity":
-        return f"The price of electricity ({now}) decides between {len(result.pieces)} plans."
+        several = len(result.pieces) > 1
+        effect = f"decides between {len(result.pieces)} plans" if several else "does not change the plan"
+        return f"The price of electricity ({now}) {effect}."
     if found.enters is None:
         return f"{name} ({now}) is in no fleet in this range."
     first = (

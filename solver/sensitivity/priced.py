@@ -75,7 +75,7 @@ class Priced:
             if row.terms != changed.terms or row.rhs != changed.rhs:
                 raise UsageError(
                     f"{row.sentence}: the price stands in this limit too, so the cost is not concave in it; "
-                    f"use --vary for breakpoints by bracketing, or drop the limit"
+                    f"use --vary hardware.overrides.SYSTEM.price_usd=LOW..HIGH, or drop the limit"
                 )
 
     @cached_property

@@ -35,6 +35,7 @@ class Options:
     seed: int = 0
     jobs: int = 1
     store: Path | None = None
+    dask: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def question(session: Session, factors: tuple[Factor, ...], options: Options) ->
 
 def _result(session: Session, factors: tuple[Factor, ...], options: Options, store: Store) -> UncertainResult:
     def solved(tasks: list[Task], label: str) -> list[dict[str, Any]]:
-        return run_all(session.prepared, factors, tasks, store, options.jobs, label)
+        return run_all(session.prepared, factors, tasks, store, options.jobs, label, options.dask)
 
     modes = tuple(f.mode for f in factors)
     ends = [

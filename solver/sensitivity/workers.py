@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import os
+import pickle
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from solver import __version__
+from solver.errors import UsageError
 from solver.formulation.prepare import Prepared
 from solver.sensitivity.factors import Factor
 from solver.sensitivity.scenario import Scenarios, Task
@@ -15,6 +20,7 @@ from solver.sensitivity.store import Store
 
 CHUNK = 4
 _scenarios: Scenarios | None = None
+_lock = threading.Lock()
 
 
 def run_all(
@@ -24,6 +30,7 @@ def run_all(
     store: Store,
     jobs: int,
     label: str,
+    dask: str = "",
 ) -> list[dict[str, Any]]:
     """The records of all tasks, in their order; those in the store are not solved again."""
     missing = [t for t in tasks if t.id not in store.records]
@@ -34,7 +41,8 @@ def run_all(
 
         with Progress(console=Console(stderr=True), transient=True) as bar:
             shown = bar.add_task(label, total=len(tasks), completed=len(tasks) - len(missing))
-            for records in _solved(prepared, factors, chunks, jobs):
+            solved = on_cluster(dask, prepared, factors, chunks) if dask else None
+            for records in solved or _solved(prepared, factors, chunks, jobs):
                 store.add(records)
                 bar.advance(shown, len(records))
     return [store.records[t.id] for t in tasks]
@@ -74,3 +82,55 @@ def _end_with(parent: int) -> None:
 def _run(chunk: list[Task]) -> list[dict[str, Any]]:
     assert _scenarios is not None
     return [_scenarios.run(task) for task in chunk]
+
+
+# ---- the same on a Dask cluster ----
+
+_kept: tuple[str, Scenarios] | None = None
+
+
+def on_cluster(
+    address: str, prepared: Prepared, factors: tuple[Factor, ...], chunks: list[list[Task]]
+) -> Iterator[list[dict[str, Any]]]:
+    """Chunks solved by the workers of a cluster; a lost worker's chunks go to another."""
+    try:
+        distributed = importlib.import_module("distributed")
+    except ImportError:
+        raise UsageError("--dask needs the package distributed: pip install distributed") from None
+    try:
+        client = distributed.Client(address, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None
+    with client:
+        _same_versions(client, address)
+        key = hashlib.sha256(pickle.dumps((prepared, factors))).hexdigest()
+        model = client.scatter((prepared, factors), broadcast=True, hash=False)
+        futures = [client.submit(_run_kept, key, model, chunk, pure=False, retries=5) for chunk in chunks]
+        for _, records in distributed.as_completed(futures, loop=client.loop, with_results=True):
+            yield records
+
+
+def _same_versions(client: Any, address: str) -> None:
+    """Other versions could give other records."""
+    here = versions()
+    for worker, there in client.run(versions).items():
+        if there != here:
+            raise UsageError(f"{worker} at {address} has {there}, here is {here}; install the same versions")
+
+
+def versions() -> dict[str, str]:
+    """Versions that decide a record."""
+    from importlib.metadata import version
+
+    return {"solver": __version__} | {name: version(name) for name in ("highspy", "numpy", "pulp")}
+
+
+def _run_kept(
+    key: str, model: tuple[Prepared, tuple[Factor, ...]], chunk: list[Task]
+) -> list[dict[str, Any]]:
+    """A chunk on a cluster's worker, which keeps the last model it built; one at a time per process."""
+    global _kept
+    with _lock:
+        if _kept is None or _kept[0] != key:
+            _kept = (key, Scenarios(*model))
+        return [_kept[1].run(task) for task in chunk]
