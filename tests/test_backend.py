@@ -162,7 +162,7 @@ def test_gap_is_relative_to_the_objective() -> None:
     ("low", "high", "rounded"), [(0.3, 10, (1, 10)), (0, 4.7, (0, 4)), (2.0, 2.9, (2, 2))]
 )
 def test_fractional_bounds_of_integers_are_rounded_inwards(
-    low: float, high: float, rounded: tuple[int, int]
+    low: float, high: float, rounded: tuple[float, float]
 ) -> None:
     made = Program()
     column = made.add(("x",), low, high, integer=True)
