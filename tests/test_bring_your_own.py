@@ -469,3 +469,14 @@ def test_entries_are_kept_sound(mine: Path, tmp_path: Path, capsys: pytest.Captu
         "catalog", "add-model", config, "--id", "my-llama", "--out", mine, "--force", "--total-params", "5.41"
     )
     assert "published 5.41" in capsys.readouterr().out
+
+
+def test_a_measurement_faster_than_light_is_a_warning(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Weights of 5.4 GB in fp8 at 32 TB/s: a step takes 0.17 ms at least, so nobody sees 8,000 tok/s."""
+    for tpot_ms, warned in ((0.125, True), (1.25, False)):
+        run = written(tmp_path, {**VLLM, "mean_tpot_ms": tpot_ms, "tensor_parallel_size": 8}, "fast.json")
+        words = ("--system", "my-box", "--model", "my-llama", "--precision", "fp8", "--out", mine, "--force")
+        main_ok("catalog", "add-profile", run, *words)
+        assert ("faster than the hardware allows" in capsys.readouterr().err) is warned

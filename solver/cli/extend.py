@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from solver.errors import Complaint, InputError, UsageError
+
+if TYPE_CHECKING:
+    from solver.domain.catalog import Catalog, MeasuredProfile
 
 Out = Annotated[
     Path | None,
@@ -112,8 +115,19 @@ def add_profile(
         )
     typer.echo(f"{len(found.profiles)} operating points, {len(found.unusable)} runs that give none")
     _tell_unusable(found.unusable)
+    for warning in _impossible(found.profiles, catalog):
+        typer.echo(warning, err=True)
     if any(p.output_tok_s_total.evidence != "measured" for p in found.profiles):
         typer.echo("those that are not measured count only with 'hardware.profiles: all'")
+
+
+def _impossible(profiles: tuple[MeasuredProfile, ...], catalog: Catalog) -> list[str]:
+    """Warnings about profiles that beat the roofline of their system."""
+    from solver.operating_points.speed_of_light import faster_than_light
+    from solver.performance.calibration import load_calibration
+
+    model, system = catalog.models[profiles[0].model], catalog.systems[profiles[0].system]
+    return faster_than_light(profiles, model, system, load_calibration(), catalog.technologies)
 
 
 def _tell_unusable(unusable: tuple[Complaint, ...]) -> None:
