@@ -77,7 +77,7 @@ def whatif(
 
 
 def ask(
-    question: Annotated[str, typer.Argument(help="afford, next, flip, late, regret or ways.")],
+    question: Annotated[str, typer.Argument(help="afford, next, flip, late, wait, regret, ways or speed.")],
     workload: Source,
     arguments: Annotated[list[str] | None, typer.Argument(help="12M, 10 %, dgx-b200 6, 0.5 ...")] = None,
     changes: Changes = None,

@@ -112,6 +112,7 @@ def _toolkit(session: Session, history: Path) -> Callable[[str], str]:
     from prompt_toolkit.history import FileHistory
 
     history.touch()
+
     class Words(Completer):
         def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
             text = document.text_before_cursor

@@ -190,7 +190,8 @@ def changed(found: Difference) -> dict[str, Any]:
         (f"paid in year {y.year}", usd(y.before_usd), usd(y.after_usd), signed(y.after_usd - y.before_usd))
         for y in found.years
     ]
-    return {"headline": f"{signed(extra)}{share}", "fleet": fleet, "costs": costs, "years": years}
+    moved = f"{signed(extra)}{share}" if abs(extra) >= 0.005 else "The same cost"
+    return {"headline": moved, "fleet": fleet, "costs": costs, "years": years}
 
 
 def drawings(plan: Plan) -> list[tuple[str, str, Markup]]:
