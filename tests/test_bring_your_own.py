@@ -19,6 +19,7 @@ from solver.inputs.datasheet import read_datasheet
 from solver.inputs.hf_config import read_hf_config
 from solver.inputs.profiles import ProfileFile, Setting, read_profiles
 from solver.inputs.yaml_text import load_yaml
+from solver.performance.architecture import kv_bytes, parameters
 
 SHIPPED = load_catalog()
 MEASUREMENTS = Path(__file__).parents[2] / "shared" / "measurements" / "calibration.csv"
@@ -144,14 +145,17 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(name=st.sampled_from(sorted(CONFIGS)), changes=st.dictionaries(KEYS, VALUES, max_size=4))
 def test_any_file_gives_a_model_or_words(
     name: str, changes: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     file = written(tmp_path_factory.getbasetemp(), {**CONFIGS[name], **changes}, "any.json")
     try:
-        assert read_hf_config(file, "x").layers > 0
+        model = read_hf_config(file, "x")
+        assert model.layers > 0
+        assert 0 < parameters(model).active <= parameters(model).total
+        assert kv_bytes(model, 1000.0) > 0
     except InputError as error:
         assert str(file) in str(error)
 

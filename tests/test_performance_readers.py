@@ -11,7 +11,8 @@ import pytest
 
 from solver.errors import InputError
 from solver.inputs.catalogs import load_catalog
-from solver.inputs.hf_config import model_yaml, read_hf_config
+from solver.inputs.entry_text import entries_yaml
+from solver.inputs.hf_config import read_hf_config
 from solver.inputs.profiles import Setting, read_profiles
 from solver.performance.architecture import kv_values_per_token, parameters
 
@@ -166,7 +167,7 @@ def test_the_stored_number_of_parameters_is_checked(tmp_path: Path) -> None:
 def test_model_entry_is_yaml(tmp_path: Path) -> None:
     import yaml
 
-    text = model_yaml(read_hf_config(config(tmp_path, CONFIGS["gpt-oss-120b"]), "gpt"))
+    text = entries_yaml("models", [read_hf_config(config(tmp_path, CONFIGS["gpt-oss-120b"]), "gpt")])
     assert yaml.safe_load(text)["models"]["gpt"]["n_local_layers"] == 18
 
 

@@ -32,12 +32,13 @@ def add_model(
     force: Force = False,
 ) -> None:
     """Add a model from its config.json, after checking the number of parameters that follows from it."""
-    from solver.inputs.hf_config import model_yaml, read_hf_config
+    from solver.inputs.entry_text import entries_yaml
+    from solver.inputs.hf_config import read_hf_config
     from solver.performance.architecture import kv_bytes, parameters, weight_bytes
 
     model = read_hf_config(config, name, total_params)
     sizes = parameters(model)
-    _write(_folder(out), "models", model.id, model_yaml(model), force)
+    _write(_folder(out), "models", model.id, entries_yaml("models", [model]), force)
     against = f", published {total_params:g} G" if total_params else ", not compared: no --total-params"
     typer.echo(f"parameters: {sizes.total / 1e9:,.2f} G derived{against}")
     typer.echo(f"multiplied per token: {sizes.active / 1e9:,.2f} G")
@@ -55,11 +56,12 @@ def add_system(
     force: Force = False,
 ) -> None:
     """Add a system from a short form that holds what its datasheet tells."""
-    from solver.inputs.datasheet import left_out, read_datasheet, system_yaml
+    from solver.inputs.datasheet import left_out, read_datasheet
+    from solver.inputs.entry_text import entries_yaml
     from solver.inputs.yaml_text import load_yaml
 
     system = read_datasheet(load_yaml(form))
-    _write(_folder(out), "systems", system.id, system_yaml(system), force)
+    _write(_folder(out), "systems", system.id, entries_yaml("systems", [system]), force)
     for line in left_out(system):
         typer.echo(line)
 
@@ -81,7 +83,8 @@ def add_profile(
 ) -> None:
     """Add measured operating points: vllm bench serve, InferenceX, aiconfigurator, or measurement rows."""
     from solver.inputs.catalogs import catalog_with_places
-    from solver.inputs.profiles import Setting, profiles_yaml, read_profiles
+    from solver.inputs.entry_text import entries_yaml
+    from solver.inputs.profiles import Setting, read_profiles
     from solver.performance.mapping import NameBook, hardware_names
 
     folder = _folder(out)
@@ -105,7 +108,7 @@ def add_profile(
     )
     found = read_profiles(file, setting, dict(map(_pair, only or ())))
     entry = f"{system}--{model}--{file.stem}"
-    _write(folder, "profiles", entry, profiles_yaml(found.profiles), force)
+    _write(folder, "profiles", entry, entries_yaml("profiles", found.profiles), force)
     for p in found.profiles[:_TOLD]:
         total = p.output_tok_s_total
         typer.echo(

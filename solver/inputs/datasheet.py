@@ -155,11 +155,3 @@ def left_out(system: System) -> list[str]:
     if system.chips > 1:
         follows["scaleup_gbs_per_chip"] = "scale-up link: a PCIe link joins the chips"
     return said + [f"not told, {words}" for name, words in follows.items() if name not in system.values]
-
-
-def system_yaml(system: System) -> str:
-    """The entry for a catalog file."""
-    import yaml
-
-    content = system.model_dump(mode="json", exclude_defaults=True, exclude={"id"})
-    return yaml.safe_dump({"systems": {system.id: content}}, sort_keys=False, width=110)

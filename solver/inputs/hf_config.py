@@ -71,14 +71,6 @@ def read_hf_config(path: Path, model_id: str = "", stored_params_b: float | None
     return draft.model_copy(update={"total_params_b": total, "active_params_b": active})
 
 
-def model_yaml(model: Model) -> str:
-    """The entry for a catalog file."""
-    import yaml
-
-    content = model.model_dump(mode="json", exclude_defaults=True, exclude={"id"})
-    return yaml.safe_dump({"models": {model.id: content}}, sort_keys=False, width=110)
-
-
 def _load(path: Path) -> tuple[dict[str, Any], str]:
     """The configuration of the language part with the defaults of its family, and the digest of the file."""
     try:
@@ -133,12 +125,12 @@ class _Reader:
     def _int(self, *names: str, default: int | None = None) -> int:
         for name in names:
             value = self.config.get(name)
+            if isinstance(value, list) and len(set(value)) == 1:  # one for each layer, all alike
+                value = value[0]
             if isinstance(value, int) and not isinstance(value, bool):
                 if value < (default is None):
                     raise self._refuse(f"{name} is {value}")
                 return value
-            if isinstance(value, list) and value and len(set(value)) == 1 and isinstance(value[0], int):
-                return value[0]
         if default is None:
             raise self._refuse(f"{' or '.join(names)} missing")
         return default
@@ -155,6 +147,12 @@ class _Reader:
             found["note"] = _SPARSE_ATTENTION
         found |= self._attention(found["hidden"], found["q_heads"], found["layers"])
         found |= self._experts(found["layers"])
+        for field in ("kv_heads", "head_dim"):
+            if found[field] < 1:
+                raise self._refuse(f"{field} is {found[field]}")
+        for field, most in (("n_local_layers", "layers"), ("n_moe_layers", "layers"), ("top_k", "n_experts")):
+            if not 0 <= found.get(field, 0) <= found.get(most, 0):
+                raise self._refuse(f"{field} is {found[field]} of {found[most]} {most}")
         return found
 
     def _precision(self) -> str:
@@ -194,22 +192,22 @@ class _Reader:
 
     def _window(self, layers: int) -> tuple[int, int, Attention]:
         """Window, number of layers that have it, and its kind."""
-        chunk = self.config.get("attention_chunk_size")
-        if chunk:
+        if self.config.get("attention_chunk_size"):
+            chunk = self._int("attention_chunk_size")
             rope = self.config.get("no_rope_layers") or []
             local = sum(rope) if rope else layers - layers // 4  # every fourth layer sees everything
-            return int(chunk), int(local), "gqa-chunked-mix"
-        window = self.config.get("sliding_window")
-        if not window or self.config.get("use_sliding_window") is False:
+            return chunk, int(local), "gqa-chunked-mix"
+        if not self.config.get("sliding_window") or self.config.get("use_sliding_window") is False:
             return 0, 0, "gqa"
+        window = self._int("sliding_window")
         kinds = self.config.get("layer_types")
         if kinds:
-            return int(window), sum(k in _LOCAL for k in kinds), "gqa-swa-mix"
+            return window, sum(k in _LOCAL for k in kinds), "gqa-swa-mix"
         if "max_window_layers" in self.config:  # Qwen: the layers above it have a window
-            return int(window), max(0, layers - self._int("max_window_layers", default=0)), "gqa-swa-mix"
-        pattern = self.config.get("sliding_window_pattern")
-        local = layers - layers // int(pattern) if pattern else layers
-        return int(window), local, "gqa-swa-mix"
+            return window, max(0, layers - self._int("max_window_layers", default=0)), "gqa-swa-mix"
+        pattern = self._int("sliding_window_pattern", default=0)
+        local = layers - layers // pattern if pattern else layers
+        return window, local, "gqa-swa-mix"
 
     def _experts(self, layers: int) -> dict[str, Any]:
         experts = self._int("n_routed_experts", "num_local_experts", "num_experts", default=0)

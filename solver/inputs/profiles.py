@@ -123,11 +123,3 @@ def _precision(text: str) -> str:
 
     found = weight_precision(text)
     return "fp4" if found == "mxfp4" else found
-
-
-def profiles_yaml(profiles: tuple[MeasuredProfile, ...]) -> str:
-    """The entries for a catalog file."""
-    import yaml
-
-    dumped = {p.id: p.model_dump(mode="json", exclude_defaults=True, exclude={"id"}) for p in profiles}
-    return yaml.safe_dump({"profiles": dumped}, sort_keys=False, width=110)

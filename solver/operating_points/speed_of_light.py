@@ -53,7 +53,7 @@ def _bounds(
 ) -> tuple[float, float] | None:
     """Output tokens/s that one user and one system can see at most; None where physics has no answer.
 
-    Roofline (Williams et al. 2009) at full bandwidth and compute, prefill free, best of all layouts and of all
+    Roofline (Williams et al. 2009) at full bandwidth and compute, prefill free, best of all layouts and all
     batches whose KV cache fits at ``context`` tokens: 1 / step time, and batch / step time.
     """
     table, _ = step_table(
