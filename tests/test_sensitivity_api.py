@@ -72,3 +72,12 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "import solver, sys; print(any(m in sys.modules for m in ('pandas', 'scipy', 'pulp', 'solver.api')))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_entry_price_is_that_of_the_plan() -> None:
+    """The Newton steps of `solver solve` and the intersected lines of the sweep meet at one price."""
+    entry = solve("06-three-services").plan.break_even[0]
+    assert entry.price_enters_usd is not None
+    frame = sweep("06-three-services", price={entry.system: (0.0, entry.price_now_usd)}).tables["thresholds"]
+    found = frame[(frame.in_fleet_from == 0) & (frame.in_fleet_to < 0.999 * entry.price_now_usd)]
+    assert entry.price_enters_usd == pytest.approx(float(found.in_fleet_to.max()), rel=1e-4)

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from small_problems import make_case
 
-from solver.errors import InputError, LimitReached, SolverError
+from solver.errors import InfeasibleError, InputError, LimitReached, SolverError
 from solver.formulation.prepare import Prepared
-from solver.sensitivity.factors import Factor
+from solver.operating_points.point import OperatingPoint
+from solver.sensitivity.factors import REACH, Factor
 from solver.sensitivity.priced import Priced
 from solver.sensitivity.scenario import GAP, Scenarios, Task
 from solver.sensitivity.store import Store
@@ -23,6 +24,7 @@ from solver.sensitivity.uncertain import Options, scenario_values, uncertain_res
 from solver.sensitivity.workers import run_all
 
 DEMAND = Factor("demand", 0.3, 0.7, 1.0, "", "test")
+SPEED = Factor("throughput/s1", 0.5, 1.0, 2.0, "", "test", log=True)
 
 
 def cases(count: int) -> list[tuple[Prepared, Factor]]:
@@ -45,22 +47,33 @@ def cases(count: int) -> list[tuple[Prepared, Factor]]:
 CASES = cases(6)
 
 
-def rebuilt(prepared: Prepared, price: Factor, value: float, demand: float) -> float:
+def rebuilt(prepared: Prepared, price: Factor, value: float, demand: float, speed: float) -> float:
     """Cost in k$ by building the problem of a scenario from scratch."""
     problem = prepared.problem
     periods = tuple(replace(p, rate_rps=tuple(demand * r for r in p.rate_rps)) for p in problem.periods)
-    priced = Priced(replace(prepared, problem=replace(problem, periods=periods)), (price.name,))
+    points = tuple(slower(p, speed) if p.system == "s1" else p for p in problem.points)
+    changed = replace(problem, periods=periods, points=points)
+    priced = Priced(replace(prepared, problem=changed), (price.name,))
     return priced.solve((value,), None, 0.0).line.at((value,))
+
+
+def slower(point: OperatingPoint, factor: float) -> OperatingPoint:
+    lines = (replace(n, slope=n.slope * factor, intercept=n.intercept * factor) for n in point.lines)
+    return replace(point, lines=tuple(lines))
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_changed_right_hand_sides_equal_a_rebuilt_problem(number: int) -> None:
     prepared, price = CASES[number]
-    scenarios, rng = Scenarios(prepared, (price, DEMAND)), random.Random(number)
-    for n in range(6):
-        value, demand = rng.uniform(price.low, price.high), rng.uniform(0.3, 1.0)
-        record = scenarios.run(Task(str(n), (value, demand)))
-        true = rebuilt(prepared, price, value, demand) * 1e3
+    scenarios, rng = Scenarios(prepared, (price, DEMAND, SPEED)), random.Random(number)
+    for n in range(8):
+        value, demand, speed = rng.uniform(price.low, price.high), rng.uniform(0.3, 1), rng.uniform(0.5, 2)
+        record = scenarios.run(Task(str(n), (value, demand, speed)))
+        try:
+            true = rebuilt(prepared, price, value, demand, speed) * 1e3
+        except InfeasibleError:
+            assert record["cost_usd"] is None
+            continue
         assert record["bound_usd"] <= true * (1 + 1e-6) + 1e-3
         assert true * (1 - 1e-6) <= record["cost_usd"] <= true * (1 + GAP) + 1e-3
 
@@ -92,6 +105,12 @@ def test_triangular_quantiles() -> None:
     """From 0 to 4 with its peak at 1: a quarter lies below 1; median 4 - sqrt(0.5 x 4 x 3)."""
     found = Factor("x", 0.0, 1.0, 4.0, "", "").quantile(np.array([0.0, 0.25, 0.5, 1.0]))
     assert found == pytest.approx([0, 1, 4 - 6**0.5, 4])
+
+
+def test_throughput_holds_80_percent_within_the_calibrated_spread() -> None:
+    """A triangle in the logarithm whose middle 80 % reach from 1 / 1.5 to 1.5."""
+    factor = Factor("throughput/x", 1.5**-REACH, 1.0, 1.5**REACH, "", "", log=True)
+    assert factor.quantile(np.array([0.1, 0.5, 0.9])) == pytest.approx([1 / 1.5, 1, 1.5])
 
 
 def test_two_processes_give_the_bytes_of_one(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is uncertain: factors with triangular distributions, from catalog ranges or as stated."""
+"""What is uncertain: factors with triangular distributions, from catalog ranges, calibration or as stated."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.errors import Complaint, InputError, Place
+from solver.formulation.problem import Problem
 from solver.sensitivity.indices import Floats
 from solver.sensitivity.parameters import _number, price_now
 from solver.sensitivity.session import Session
 
 #: Demand is uncertain even where the workload states one figure; replace with --factor demand=...
 DEMAND = (0.8, 1.0, 1.25)
+#: Prefix of factors on the throughput of a system, and how far their triangle reaches in units of the
+#: calibrated spread (which holds 80 %): a triangle on [-w, w] holds 80 % within w (1 - sqrt(0.2)).
+THROUGHPUT, REACH = "throughput/", 1 / (1 - 0.2**0.5)
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,17 @@ class Factor:
     high: float
     unit: str
     source: str
+    log: bool = False  # triangular in the logarithm
+
+    @property
+    def is_throughput(self) -> bool:
+        """Whether the factor multiplies what a system serves."""
+        return self.name.startswith(THROUGHPUT)
+
+    @property
+    def is_price(self) -> bool:
+        """Whether the factor is a price."""
+        return not self.is_demand and not self.is_throughput
 
     @property
     def is_demand(self) -> bool:
@@ -33,6 +48,9 @@ class Factor:
 
     def quantile(self, share: Floats) -> Floats:
         """Values at cumulative probabilities (inverse of the triangular distribution)."""
+        if self.log:
+            low, mode, high = (float(np.log(v)) for v in (self.low, self.mode, self.high))
+            return np.asarray(np.exp(Factor(self.name, low, mode, high, "", "").quantile(share)))
         width = self.high - self.low
         if width <= 0:
             return np.full_like(share, self.mode)
@@ -52,6 +70,12 @@ def parse_factor(text: str, session: Session) -> Factor:
     if not low <= mode <= high:
         raise InputError(Complaint(place, "the values do not rise", "write low, most likely and high value"))
     name = name.strip()
+    if name.startswith(THROUGHPUT):
+        systems = sorted({p.system for p in session.prepared.problem.points})
+        if name.removeprefix(THROUGHPUT) not in systems or low <= 0:
+            remedy = f"write {THROUGHPUT} and one of {', '.join(systems)}, with values above 0"
+            raise InputError(Complaint(place, "no such throughput", remedy))
+        return Factor(name, low, mode, high, "times the calibrated one", "stated on the command line")
     if name != "demand" and not name.startswith("demand."):
         price_now(session.prepared.problem, name)
         return Factor(name, low, mode, high, "as in the catalog", "stated on the command line")
@@ -60,6 +84,14 @@ def parse_factor(text: str, session: Session) -> Factor:
         remedy = f"write one of {', '.join(services)}"
         raise InputError(Complaint(place, f"no service is called {only!r}", remedy))
     return Factor(name, low, mode, high, "times the stated demand", "stated on the command line")
+
+
+def spreads(problem: Problem) -> dict[str, float]:
+    """Largest calibrated spread of the operating points of each system (a factor that holds 80 %)."""
+    found: dict[str, float] = {}
+    for point in problem.points:
+        found[point.system] = max(found.get(point.system, 1.0), point.spread)
+    return {system: spread for system, spread in found.items() if spread > 1}
 
 
 def factors_of(session: Session, stated: tuple[str, ...]) -> tuple[Factor, ...]:
@@ -73,6 +105,11 @@ def factors_of(session: Session, stated: tuple[str, ...]) -> tuple[Factor, ...]:
         if p.low is not None or p.high is not None:
             low, high = (p.value if end is None else end for end in (p.low, p.high))
             found[offer.id] = Factor(offer.id, low, p.value, high, p.unit, f"{p.source}, {p.date}")
+    for system, spread in sorted(spreads(session.prepared.problem).items()):
+        name, far = f"{THROUGHPUT}{system}", spread**REACH
+        source = f"calibration: 80 % within a factor of {spread:.3g}"
+        if name not in found:
+            found[name] = Factor(name, 1 / far, 1.0, far, "times the calibrated one", source, log=True)
     if not any(f.is_demand for f in found.values()):
         low, mode, high = DEMAND
         source = "assumed: a forecast is right to within about a quarter"

@@ -1,13 +1,15 @@
-"""One model in HiGHS for all scenarios of prices and demand: only costs and right-hand sides change.
+"""One model in HiGHS for all scenarios: costs, right-hand sides and the safe loads of replicas change.
 
 Traffic is counted in peaks of its service at the largest demand of all scenarios, so less demand is a
-smaller right-hand side of the demand and promise rows; every other row stays as it is. The menu of
-operating points is that of the stated demand. Each solve starts from a fixed plan with a cleared solver,
-so a result depends on its scenario alone and not on what was solved before it.
+smaller right-hand side of the demand and promise rows. What a replica carries is its coefficient in the
+capacity rows. Every other row stays as it is. The menu of operating points is that of the stated demand.
+Each solve starts from a fixed plan with a cleared solver, so a result depends on its scenario alone and
+not on what was solved before it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +19,9 @@ from solver.backend.highs import HighsModel
 from solver.backend.outcome import Outcome
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
+from solver.operating_points.point import OperatingPoint
 from solver.sensitivity.envelope import Floats
-from solver.sensitivity.factors import Factor
+from solver.sensitivity.factors import THROUGHPUT, Factor, spreads
 from solver.sensitivity.priced import FoundPlan, Priced
 
 #: Relative gap and seconds of each scenario.
@@ -45,6 +48,11 @@ class SweepModel(HighsModel):
             high = np.inf if sense == ">=" else value
             self._highs.changeRowBounds(row, low, high)
 
+    def set_coefficients(self, values: dict[tuple[int, int], float]) -> None:
+        """Replace coefficients by row and column number."""
+        for (row, column), value in values.items():
+            self._highs.changeCoeff(row, int(self._column[column]), value)
+
     def forget(self) -> None:
         """Drop every trace of earlier solves."""
         self._highs.clearSolver()
@@ -67,13 +75,15 @@ class Scenarios:
 
     def __init__(self, prepared: Prepared, factors: tuple[Factor, ...]) -> None:
         self.factors = factors
-        self.most = demand_factors(factors, tuple(f.high for f in factors), prepared.problem)
+        highest = demand_factors(factors, tuple(f.high for f in factors), prepared.problem)
+        slowest = min((f.low for f in factors if f.is_throughput), default=1.0)
+        self.most = [f / min(slowest, 1.0) for f in highest]  # so that bounds leave room for more replicas
         periods = tuple(
             replace(p, rate_rps=tuple(r * m for r, m in zip(p.rate_rps, self.most, strict=True)))
             for p in prepared.problem.periods
         )
         largest = replace(prepared, problem=replace(prepared.problem, periods=periods))
-        prices = tuple(f.name for f in factors if not f.is_demand)
+        prices = tuple(f.name for f in factors if f.is_price)
         self.priced = Priced(largest, prices, SECONDS)
         self.model = SweepModel(self.priced.program)
         self.program = self.priced.program
@@ -84,6 +94,7 @@ class Scenarios:
         }
         self.purchases = [c for _, c in (*self.program.family("buy"), *self.program.family("lot"))]
         self.served_by = self._services_of_traffic(largest.problem)
+        self.loads = self._loads(largest.problem)
         self.anchor = self._anchor()
 
     def _services_of_traffic(self, problem: Problem) -> dict[int, int]:
@@ -94,26 +105,52 @@ class Scenarios:
                 found[column] = problem.service_index(items[int(str(key[1]))].service)
         return found
 
-    def _anchor(self) -> Floats:
-        """The best plan at the largest demand and the most likely prices: feasible in every scenario."""
-        values = tuple(f.high if f.is_demand else f.mode for f in self.factors)
-        self._set(values)
-        return self.priced.found(self.model.solve(GAP, 3 * SECONDS)).values
+    def _loads(self, problem: Problem) -> dict[tuple[int, int], tuple[str, float, float]]:
+        """Coefficients of replicas in capacity rows: factor, exponent of the factor, coefficient.
+
+        A system's factor is that of its most uncertain point; others follow it by their own spread.
+        """
+        widest = spreads(problem)
+        points: dict[int, OperatingPoint] = {}
+        for prefix in ("R", "z", "Q"):
+            points |= {c: problem.points[int(str(key[1]))] for key, c in self.program.family(prefix)}
+        names = {f.name for f in self.factors if f.is_throughput}
+        found = {}
+        for n, row in enumerate(self.program.rows):
+            for column, value in row.terms if row.family == "capacity" else ():
+                point = points.get(column)
+                if point is None or f"{THROUGHPUT}{point.system}" not in names:
+                    continue
+                top = math.log(widest.get(point.system, 1.0))
+                power = math.log(point.spread) / top if top > 0 else 1.0
+                found[(n, column)] = (f"{THROUGHPUT}{point.system}", power, value)
+        return found
+
+    def _anchor(self) -> Floats | None:
+        """The best plan at most demand, least throughput and likely prices: it holds in every scenario."""
+        ends = [(f.mode, f.high, f.low)[f.is_demand + 2 * f.is_throughput] for f in self.factors]
+        self._set(tuple(ends))
+        outcome = self.model.solve(GAP, 3 * SECONDS)
+        return None if outcome.values is None else self.priced.found(outcome).values
 
     def _set(self, values: tuple[float, ...]) -> Floats:
-        point = tuple(v for f, v in zip(self.factors, values, strict=True) if not f.is_demand)
+        point = tuple(v for f, v in zip(self.factors, values, strict=True) if f.is_price)
         costs = self.priced.objective_at(point)
         self.model.set_costs({int(c): float(costs[c]) for c in np.flatnonzero(costs)})
         shares = self._shares(values)
         self.model.set_rhs({n: rhs * shares[k] for n, (k, rhs) in self.traffic.items()})
+        now = {f.name: v for f, v in zip(self.factors, values, strict=True)}
+        self.model.set_coefficients(
+            {at: a * now[name] ** power for at, (name, power, a) in self.loads.items()}
+        )
         return costs
 
     def _shares(self, values: tuple[float, ...]) -> list[float]:
         now = demand_factors(self.factors, values, self.priced.prepared.problem)
         return [f / m if m > 0 else 0.0 for f, m in zip(now, self.most, strict=True)]
 
-    def _start(self, values: tuple[float, ...]) -> Floats:
-        shares, start = self._shares(values), self.anchor.copy()
+    def _start(self, anchor: Floats, values: tuple[float, ...]) -> Floats:
+        shares, start = self._shares(values), anchor.copy()
         for column, k in self.served_by.items():
             start[column] *= shares[k]
         return start
@@ -124,7 +161,8 @@ class Scenarios:
         costs = self._set(task.values)
         kept = self._kept(task)
         if task.fleet is None:
-            self.model.start_from(self._start(task.values))
+            if self.anchor is not None:
+                self.model.start_from(self._start(self.anchor, task.values))
         else:
             self.model.set_bounds(kept)
         outcome = self.model.solve(GAP, SECONDS)
@@ -143,17 +181,13 @@ class Scenarios:
         if outcome.values is None:
             return record | {"cost_usd": None, "status": outcome.status}
         plan: FoundPlan = self.priced.found(outcome)
+        total = max(sum(plan.shares.values()), 1e-12)  # of the tokens at the largest demand
         columns = self.program.columns
         return record | {
             "cost_usd": float(costs @ plan.values) * 1e3,
             "bound_usd": outcome.bound * 1e3,
             "fleet": [list(line) for line in plan.fleet],
             "purchases": [[columns[c].name, int(plan.values[c])] for c in self.purchases if plan.values[c]],
-            "shares": {k: round(v / self._served(task), 12) for k, v in plan.shares.items() if v > 1e-9},
+            "shares": {k: round(v / total, 12) for k, v in plan.shares.items() if v > 1e-9},
             "status": outcome.status,
         }
-
-    def _served(self, task: Task) -> float:
-        """Tokens of the scenario relative to the largest demand."""
-        total = sum(float(w @ self._start(task.values)) for w in self.priced.token_shares.values())
-        return max(total, 1e-12)

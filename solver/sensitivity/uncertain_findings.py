@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from solver.sensitivity.factors import THROUGHPUT
 from solver.sensitivity.findings import Bars, Column, Findings, Table, share, usd
 from solver.sensitivity.scenario import GAP
 from solver.sensitivity.session import Session
@@ -18,7 +19,7 @@ def findings_of(session: Session, options: Options, result: UncertainResult) -> 
     belongs = _belongs(result)
     return Findings(
         name=session.loaded.workload.name,
-        kicker="Uncertainty: prices and demand over their ranges",
+        kicker="Uncertainty: prices, throughput and demand over their ranges",
         answer=tuple(_answer(session, result, costs, belongs)),
         facts=(
             ("scenarios", f"{len(result.scenarios):,}"),
@@ -98,6 +99,8 @@ def _answer(session: Session, result: UncertainResult, costs: object, belongs: d
 
 
 def _name(session: Session, factor: str) -> str:
+    if factor.startswith(THROUGHPUT):
+        return f"the throughput of {session.name_of(factor.removeprefix(THROUGHPUT))}"
     system, _, kind = factor.partition("/")
     return (
         f"the {kind} price of {session.name_of(system)}" if kind else factor.replace("demand.", "demand of ")
@@ -212,7 +215,7 @@ def _factor_table(session: Session, result: UncertainResult) -> Table:
         Column("unit", "unit"),
         Column("source", "source"),
     )
-    caption = "Triangular distributions, independent of each other."
+    caption = "Triangular distributions, independent of each other; throughput in the logarithm."
     return Table("assumptions", "What is uncertain", caption, columns, rows)
 
 
@@ -268,7 +271,7 @@ def _tornado_figure(session: Session, result: UncertainResult) -> Bars:
 def _notes(result: UncertainResult, options: Options) -> tuple[str, ...]:
     lost = sum(r["cost_usd"] is None for r in result.scenarios)
     notes = [
-        "The menu of operating points is that of the stated demand; performance stays as calibrated.",
+        "The menu of operating points is that of the stated demand and the calibrated speeds; waits are too.",
         "Scenarios are a Latin hypercube; indices come from a separate design of the factors with the "
         "largest swing. Fleets tried for the least regret: today's, the most frequent, those of most demand.",
     ]
