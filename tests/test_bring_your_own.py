@@ -484,3 +484,16 @@ def test_a_measurement_faster_than_light_is_a_warning(
         words = ("--system", "my-box", "--model", "my-llama", "--precision", "fp8", "--out", mine, "--force")
         main_ok("catalog", "add-profile", run, *words)
         assert ("faster than the hardware allows" in capsys.readouterr().err) is warned
+
+
+def test_add_system_says_what_its_operating_points_rest_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = {}
+    for family in ("nvidia-hopper", "never-measured"):
+        form = written(tmp_path, f"{SHEET}family: {family}\n", "box.yaml")
+        main_ok("catalog", "add-system", form, "--out", tmp_path / "mine", "--force")
+        lines[family] = capsys.readouterr().out
+    assert "operating points: fitted: nvidia-hopper" in lines["nvidia-hopper"]
+    assert "no constants of family 'never-measured'" in lines["never-measured"]
+    assert "not told, typical power: the maximum is billed" in lines["nvidia-hopper"]

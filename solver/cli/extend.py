@@ -59,10 +59,14 @@ def add_system(
     from solver.inputs.datasheet import left_out, read_datasheet
     from solver.inputs.entry_text import entries_yaml
     from solver.inputs.yaml_text import load_yaml
+    from solver.performance.calibration import load_calibration
+    from solver.performance.families import family_of
 
     system = read_datasheet(load_yaml(form))
     _write(_folder(out), "systems", system.id, entries_yaml("systems", [system]), force)
-    for line in left_out(system):
+    constants = load_calibration().of(system)
+    behind = constants.evidence if constants else f"no constants of family '{family_of(system)}', so none"
+    for line in (f"operating points: {behind}", *left_out(system)):
         typer.echo(line)
 
 

@@ -139,9 +139,6 @@ def _quantity(sheet: Datasheet, name: str, stated: float) -> Quantity:
 
 def left_out(system: System) -> list[str]:
     """What the entry does not tell, and what the program does instead."""
-    from solver.performance.families import family_of
-
-    said = [f"operating points: constants of family '{family_of(system)}', no measurement of this system"]
     follows = {
         "power_typ_kw": "typical power: the maximum is billed",
         "rack_units": "rack space: none is billed",
@@ -154,4 +151,4 @@ def left_out(system: System) -> list[str]:
         follows["fp8_tflops"] = "fp8 compute: fp8 weights are refused"
     if system.chips > 1:
         follows["scaleup_gbs_per_chip"] = "scale-up link: a PCIe link joins the chips"
-    return said + [f"not told, {words}" for name, words in follows.items() if name not in system.values]
+    return [f"not told, {words}" for name, words in follows.items() if name not in system.values]
