@@ -52,7 +52,7 @@ def program(
     return made
 
 
-def knapsacks(size: int = 60, rows: int = 30, seed: int = 1) -> Program:
+def knapsacks(size: int = 150, rows: int = 75, seed: int = 1) -> Program:
     """A covering problem that takes HiGHS minutes (correlated weights and costs)."""
     rng = random.Random(seed)
     costs = [rng.randint(50, 100) for _ in range(size)]
