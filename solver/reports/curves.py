@@ -78,8 +78,9 @@ def _frame(x: _Scale, y: _Scale, xa: Axis, ya: Axis, bottom: float) -> list[str]
     return parts
 
 
-def _text(x: float, y: float, text: str, anchor: str, kind: str = "small") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}">{html(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str, kind: str = "small", colour: str = "") -> str:
+    style = f' style="fill:{colour}"' if colour else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}"{style}>{html(text)}</text>'
 
 
 def _curves(figure: Curves) -> str:
@@ -98,7 +99,7 @@ def _curves(figure: Curves) -> str:
         )
         step = max(1, len(places) // 8)
         marked = sorted({*range(0, len(places), step), len(places) - 1})
-        parts += [_text(places[i][0], places[i][1] + 4, mark, "middle") for i in marked]
+        parts += [_text(places[i][0], places[i][1] + 4, mark, "middle", colour=colour) for i in marked]
         legend.append(f"{mark} {name}")
     if figure.mark:
         at = x(figure.mark[0])
@@ -125,19 +126,26 @@ def _regions(figure: Regions) -> str:
     parts += _frame(x, y, figure.x, figure.y, bottom)
     if figure.mark and x.low <= figure.mark[0] <= x.high and y.low <= figure.mark[1] <= y.high:
         parts.append(_text(x(figure.mark[0]), y(figure.mark[1]) + 5, "✕ now", "start", "strong"))
-    return _svg(
-        figure.key, figure.title, figure.caption, parts, [f"{_letter(n)}: {s}" for n, s in enumerate(names)]
-    )
+    legend = [f"{_letter(n)}: {name}" for n, name in enumerate(names)]
+    return _svg(figure.key, figure.title, figure.caption, parts, legend, areas=True)
 
 
 def _letter(n: int) -> str:
     return chr(ord("A") + n % 26) + (str(n // 26) if n >= 26 else "")
 
 
-def _svg(key: str, title: str, caption: str, parts: list[str], legend: list[str]) -> str:
+def _svg(key: str, title: str, caption: str, parts: list[str], legend: list[str], areas: bool = False) -> str:
     for n, line in enumerate(legend):
-        short = line if len(line) <= 84 else line[:83] + "…"
-        parts.append(_text(8, HEIGHT + 18 + 19 * n, short, "start", "label"))
+        short, y = line if len(line) <= 84 else line[:83] + "…", HEIGHT + 18 + 19 * n
+        if areas:
+            parts.append(
+                f'<rect x="8" y="{y - 12}" width="20" height="14" fill="var(--c{n % 7 + 1})" '
+                f'fill-opacity="0.45" class="edge"/>'
+            )
+            parts.append(_text(34, y, short, "start", "label"))
+            continue
+        parts.append(_text(8, y, short[0], "start", "label", f"var(--c{n % 6 + 1})"))
+        parts.append(_text(26, y, short[2:], "start", "label"))
     height = HEIGHT + (8 + 19 * len(legend) if legend else 0)
     return (
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="{key}-t {key}-d" '

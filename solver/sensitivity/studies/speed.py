@@ -54,6 +54,8 @@ def study() -> Findings:
             "Each point is the cheapest fleet of one kind of hardware that keeps the speed for 95 % of the "
             "tokens, by the physics of the house or a published operating point; fp16, fp8 or "
             "fp4 weights, whatever the system computes. A line ends where the kind fails.",
+            "Published points include vendors' claims and bounds: the line of SRAM wafers is the bound of 97 "
+            "sequences on 20 CS-3 at 2,500 tok/s wherever that is cheaper than the physics.",
         ),
         provenance=Session.of(question(50.0, ("dgx-b200",)), facts).provenance()[2:],
     )
