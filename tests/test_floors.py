@@ -12,7 +12,7 @@ FLOORS = [
     {"errors"},
     {"domain", "time_value", "paths"},
     {"inputs"},
-    {"performance"},
+    {"performance", "technology"},
     {"operating_points"},
     {"formulation"},
     {"backend"},
@@ -22,7 +22,7 @@ FLOORS = [
     {"engine"},
     {"sensitivity", "whatif"},
     {"reports"},
-    {"cli", "web"},
+    {"cli", "web", "api"},
 ]
 LEVEL = {name: n for n, floor in enumerate(FLOORS) for name in floor}
 

@@ -132,8 +132,9 @@ def discounted_tokens(prepared: Prepared) -> tuple[float, float]:
 
 def _power(problem: Problem, bought: tuple[Any, ...]) -> dict[str, float]:
     power = {site.name: 0.0 for site in problem.sites}
+    here = {offer.id for offer in problem.offers if offer.on_site}
     for line in bought:
-        if line.acquisition == "buy":
+        if line.offer in here:
             power[line.site] += line.count * problem.systems[line.system].power_max_kw
     return power
 

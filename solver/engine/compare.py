@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
@@ -18,7 +20,9 @@ from solver.plan.plan import Alternative, BreakEven, Plan
 #: Relative gap and time for each comparison (the plan itself is solved to the gap asked for), and the time
 #: for all of them: at least so many seconds, or so many times what the plan took.
 COMPARE_GAP, COMPARE_SECONDS = 1e-4, 5.0
-ALL_SECONDS, ALL_TIMES = 2.0, 2.0
+ALL_SECONDS, ALL_TIMES = 5.0, 2.0
+#: Programs of more columns get the break-even price of the best loser only.
+SMALL_PROGRAM = 400
 
 
 class Clock:
@@ -64,10 +68,14 @@ def fleet_words(problem: Problem, program: Program, outcome: Outcome) -> str:
 
 def alternatives(
     prepared: Prepared, program: Program, model: HighsModel, best: Outcome
-) -> tuple[Alternative, ...]:
-    """The best fleet of each single system, cheapest first; infeasible ones with the reason."""
+) -> tuple[tuple[Alternative, ...], dict[str, float]]:
+    """The best fleet of each single system, cheapest first; infeasible ones with the reason.
+
+    Also, for each system that is bought, the price at which its fleet alone would cost what the best does.
+    """
     problem, columns = prepared.problem, acquisition_columns(prepared.problem, program)
     found: list[Alternative] = []
+    ties: dict[str, float] = {}
     clock = Clock(best)
     for system in sorted(columns):
         if not clock.left:
@@ -78,7 +86,14 @@ def alternatives(
         outcome = model.solve(COMPARE_GAP, min(COMPARE_SECONDS, clock.left + 0.1))
         model.set_bounds({c: (program.columns[c].low, program.columns[c].high) for c in others})
         found.append(_alternative(problem, program, system, outcome, best))
-    return tuple(sorted(found, key=lambda a: (not a.feasible, a.objective_usd or 0.0, a.name)))
+        if outcome.values is not None:
+            weights = price_weights(problem, program, system)
+            weight = sum(w * round(outcome.values[c]) for c, w in weights.items())
+            if weight > 0:
+                now = max(o.price_usd for o in problem.buy_offers(system))
+                ties[system] = max(0.0, now - (outcome.objective - best.objective) / weight)
+    ranked = tuple(sorted(found, key=lambda a: (not a.feasible, a.objective_usd or 0.0, a.name)))
+    return ranked, ties
 
 
 def _name(system: str) -> str:
@@ -126,11 +141,12 @@ def break_evens(
     best: Outcome,
     plan: Plan,
     ranked: tuple[Alternative, ...] = (),
+    ties: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[BreakEven, ...]:
     """The purchase price at which systems that are not in the fleet would enter it.
 
-    Systems come in the order of ``ranked`` (the cheapest alone first) while the time for comparisons lasts;
-    the best loser is always among them.
+    Systems come in the order of ``ranked`` (the cheapest alone first); a large program gets the best loser
+    only, and a very slow one as many as the time for comparisons allows.
     """
     problem = prepared.problem
     used = {s.system for s in plan.systems}
@@ -138,30 +154,33 @@ def break_evens(
     losers = sorted({o.system for o in problem.buy_offers()} - used, key=lambda s: (order.get(s, 10**6), s))
     clock = Clock(best)
     found: list[BreakEven] = []
-    for system in losers:
+    for system in losers if len(program.columns) <= SMALL_PROGRAM else losers[:1]:
         if found and not clock.left:
             break
-        found.append(_break_even(problem, program, model, best, system))
+        found.append(_break_even(problem, program, model, best, system, ties.get(system, 0.0)))
     return tuple(sorted(found, key=lambda b: -((b.price_enters_usd or 0.0) / b.price_now_usd)))
 
 
 def _break_even(
-    problem: Problem, program: Program, model: HighsModel, best: Outcome, system: str
+    problem: Problem, program: Program, model: HighsModel, best: Outcome, system: str, tie: float
 ) -> BreakEven:
     """The optimal cost is concave and piecewise linear in a price, so Newton's steps on cost lines end.
 
-    Start at a price of nothing; each optimal plan found is a line base + price x weight that meets the
-    present optimum at some price; solve there; stop when no plan with the system is cheaper.
+    Start where the fleet of this system alone ties with the best (or at nothing); each optimal plan found
+    is a line base + price x weight that meets the present optimum at some price; solve there; stop when no
+    plan with the system is cheaper.
     """
     weights = price_weights(problem, program, system)
     now = max(o.price_usd for o in problem.buy_offers(system))
     costs = program.objective()
     base = {c: costs.get(c, 0.0) - w * now for c, w in weights.items()}
-    price, enters = 0.0, None
+    price, enters, note = tie, None, ""
     for _ in range(12):
         model.set_costs(costs | {c: base[c] + w * price for c, w in weights.items()})
-        outcome = model.solve(1e-6, COMPARE_SECONDS)
-        if outcome.values is None:
+        outcome = model.solve(COMPARE_GAP, COMPARE_SECONDS)
+        if outcome.values is None or outcome.ending is not Ending.OPTIMAL:
+            enters = price if price > 0 else None
+            note = "at least; the time for comparisons was over"
             break
         weight = sum(w * round(outcome.values[c]) for c, w in weights.items())
         if weight <= 0 or outcome.objective >= best.objective * (1 - 1e-9):
@@ -173,7 +192,8 @@ def _break_even(
             enters = price
             break
     model.set_costs(costs)
-    note = "" if enters is not None else "not even for free: energy, space or service levels keep it out"
+    if enters is None and not note:
+        note = "not even for free: energy, space or service levels keep it out"
     return BreakEven(system=system, price_now_usd=now, price_enters_usd=_cents(enters), note=note)
 
 

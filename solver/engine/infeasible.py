@@ -28,8 +28,27 @@ def explain_screening(loaded: LoadedWorkload, prepared: Prepared) -> None:
         for service in prepared.problem.services
         if service.name not in served
     ]
+    reasons = reasons or _lengths_out_of_reach(loaded, prepared)
     if reasons:
         raise InfeasibleError("no fleet can serve this workload:\n" + "\n".join(reasons), tuple(reasons))
+
+
+def _lengths_out_of_reach(loaded: LoadedWorkload, prepared: Prepared) -> list[str]:
+    """Length classes that nothing on the menu can hold, with the longest request of each."""
+    problem, found = prepared.problem, []
+    for k, service in enumerate(problem.services):
+        ways = [p.serves for p in problem.points if p.service == service.name]
+        ways += [a.serves for a in problem.apis if a.service == service.name]
+        for group in problem.classes[k]:
+            if not any(all(serves[b] for b in group) for serves in ways):
+                longest = max(service.lengths[b].prompt_max + service.lengths[b].output_max for b in group)
+                index = next(n for n, s in enumerate(loaded.workload.services) if s.name == service.name)
+                found.append(
+                    f"{loaded.place(f'services.{index}.lengths')}: requests of {service.name!r} with up to "
+                    f"{longest:,.0f} tokens fit nothing in the catalog that keeps its promises: the context "
+                    f"of {service.model} or the KV memory beside its weights is too short"
+                )
+    return found
 
 
 def _service_reason(loaded: LoadedWorkload, prepared: Prepared, service: Service) -> str:

@@ -12,6 +12,7 @@ from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
 from solver.engine.compare import alternatives, break_evens
 from solver.engine.infeasible import explain_program, explain_screening
+from solver.engine.start import start
 from solver.errors import (
     ExitCode,
     InfeasibleError,
@@ -135,6 +136,7 @@ def _solved(
         if prepared.problem.workload.objective != "cost":
             reach_goal(loaded, prepared, program, request)
         model = HighsModel(tightened(program, safety))
+        start(prepared.problem, program, model, request.time_limit_s)
         outcome = model.solve(request.gap, request.time_limit_s)
         raise_unless_point(outcome, loaded, prepared)
         values = outcome.values
@@ -212,8 +214,8 @@ def _compared(
     from solver.reports.words import answer
 
     rows = bindings(loaded, prepared, program, model, outcome)
-    others = alternatives(prepared, program, model, outcome)
-    entries = break_evens(prepared, program, model, outcome, plan, others)
+    others, ties = alternatives(prepared, program, model, outcome)
+    entries = break_evens(prepared, program, model, outcome, plan, others, ties)
     plan = plan.model_copy(update={"binding": rows, "alternatives": others, "break_even": entries})
     return plan.model_copy(update={"answer": answer(plan)})
 

@@ -40,7 +40,7 @@ def prepare(
     """Everything the program needs, or an error that names what the workload asks of the catalogs in vain."""
     workload = in_order(workload)
     offers, systems, notes = choose_offers(workload, catalog)
-    menu = build_menu(workload, catalog, systems, calibration, prune)
+    menu = permitted(workload, offers, build_menu(workload, catalog, systems, calibration, prune))
     used = {p.system for p in menu.points} | set(workload.hardware.minimum)
     chosen = tuple(o for o in offers if o.system in used)
     epochs = make_epochs(workload, min((o.life_years for o in chosen if o.kind == "buy"), default=math.inf))
@@ -63,6 +63,16 @@ def prepare(
     facts = {s: system_facts(systems[s]) for s in sorted(used) if s in systems}
     problem = Problem(workload, epochs, periods, menu.points, menu.apis, chosen, facts)
     return Prepared(problem, everything, menu, tuple(notes), mean)
+
+
+def permitted(workload: Workload, offers: list[SystemOffer], menu: Menu) -> Menu:
+    """The menu without points on systems that their service may not get in any way there is."""
+    ways: dict[str, set[str]] = {}
+    for offer in offers:
+        ways.setdefault(offer.system, set()).add(offer.kind)
+    allowed = {s.name: set(s.acquisitions) for s in workload.services}
+    points = tuple(p for p in menu.points if ways.get(p.system, set()) & allowed[p.service])
+    return replace(menu, points=points)
 
 
 def in_order(workload: Workload) -> Workload:

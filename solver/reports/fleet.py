@@ -38,20 +38,26 @@ def fleet(plan: Plan) -> list[FleetLine]:
     """Lines of the fleet, the dearest first."""
     groups: dict[tuple[str, str, str, int, str], list[SystemPurchase]] = {}
     for line in plan.systems:
-        key = (line.system, line.site, line.acquisition, line.epoch, line.offer)
+        key = (line.system, line.site, _way(plan, line), line.epoch, line.offer)
         groups.setdefault(key, []).append(line)
-    found = [_line(group) for group in groups.values()]
+    found = [_line(group, key[2]) for key, group in groups.items()]
     return sorted(found, key=lambda f: (-f.cost_usd, f.system, f.site, f.epoch))
 
 
-def _line(group: list[SystemPurchase]) -> FleetLine:
+def _way(plan: Plan, line: SystemPurchase) -> str:
+    """buy, lease, reserve, rent or spot (all hours), or rent-hourly."""
+    offer = plan.inputs.get("offers", {}).get(line.offer, {})
+    return line.acquisition if line.acquisition == "rent-hourly" else str(offer.get("kind", line.acquisition))
+
+
+def _line(group: list[SystemPurchase], way: str) -> FleetLine:
     first = group[0]
     hourly = first.acquisition == "rent-hourly"
     return FleetLine(
         system=first.system,
         name=first.name,
         site=first.site,
-        acquisition=first.acquisition,
+        acquisition=way,
         epoch=first.epoch,
         count=max(s.count for s in group) if hourly else sum(s.count for s in group),
         unit_price_usd=first.unit_price_usd,

@@ -8,7 +8,12 @@ from solver.reports.fleet import FleetLine, Names, deciding, epoch_words, fleet,
 from solver.reports.traffic import Traffic
 from solver.reports.units import dollars, listed, percent, price, usd
 
-_VERBS = {"buy": "buy", "rent": "rent for all hours", "rent-hourly": "rent by the hour"}
+_VERBS = {
+    "rent": "rent for all hours",
+    "spot": "rent at spot prices",
+    "reserve": "reserve",
+    "rent-hourly": "rent by the hour",
+}
 _UNITS = {
     "cost": "the cheapest plan",
     "power": "the plan of least power",

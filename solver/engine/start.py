@@ -1,0 +1,61 @@
+"""A known plan to start the search from, where many hours make the program large.
+
+The same problem with only its largest hours (each takes the duration of the hours it dominates) and
+nothing rented by the hour is small. Its whole numbers hold in every hour of the full program; with them
+fixed the rest is a linear program. The search then begins with a sound incumbent, and no optimum is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.backend.highs import HighsModel
+from solver.formulation.build import build_program
+from solver.formulation.model import Program
+from solver.formulation.problem import Period, Problem, undominated
+
+#: Share of the time limit (and most seconds) for the small problem; its gap.
+PART, MOST_SECONDS, GAP = 0.25, 15.0, 0.01
+
+
+def start(problem: Problem, program: Program, model: HighsModel, time_limit_s: float | None) -> None:
+    """Offer ``model`` a plan found on the largest hours; does nothing where all hours are alike."""
+    if len(problem.periods) <= len(problem.epochs):
+        return
+    values = known_plan(
+        problem, program, model, min(MOST_SECONDS, PART * (time_limit_s or MOST_SECONDS / PART))
+    )
+    if values is not None:
+        model.start_from(values)
+
+
+def known_plan(
+    problem: Problem, program: Program, model: HighsModel, seconds: float
+) -> NDArray[np.float64] | None:
+    """Values of all columns of the full program, or None if no such plan was found."""
+    small = build_program(replace(problem, periods=largest_hours(problem.periods)))
+    hourly = {c for prefix in ("Q", "rent") for _, c in small.family(prefix)}
+    shut = [column.shut() if n in hourly else column for n, column in enumerate(small.columns)]
+    found = HighsModel(replace(small, columns=shut)).solve(GAP, seconds)
+    if found.values is None:
+        return None
+    whole = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}
+    for key, column in small.index.items():
+        if small.columns[column].integer and column not in hourly and key in program.index:
+            whole[program.index[key]] = float(round(found.values[column]))
+    return model.solve_lp(whole).values
+
+
+def largest_hours(periods: tuple[Period, ...]) -> tuple[Period, ...]:
+    """Periods that no other of their epoch dominates, each with the duration of those it dominates."""
+    kept = undominated(periods)
+    hours = {p.index: 0.0 for p in kept}
+    for period in periods:
+        same = [k for k in kept if k.epoch == period.epoch]
+        rates = period.rate_rps
+        above = next(k for k in same if all(a <= b for a, b in zip(rates, k.rate_rps, strict=True)))
+        hours[above.index] += period.hours
+    return tuple(replace(p, index=n, hours=hours[p.index]) for n, p in enumerate(kept))
