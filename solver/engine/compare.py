@@ -17,9 +17,9 @@ from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 from solver.plan.plan import Alternative, BreakEven, Plan
 
-#: Relative gap and time for each comparison (the plan itself is solved to the gap asked for), and the time
-#: for all of them: at least so many seconds, or so many times what the plan took.
-COMPARE_GAP, COMPARE_SECONDS = 1e-4, 5.0
+#: Relative gaps (fleets of one system, break-evens) and time for each comparison; the plan itself is solved
+#: to the gap asked for. Then the time for all: so many seconds, or so many times what the plan took.
+ALONE_GAP, COMPARE_GAP, COMPARE_SECONDS = 1e-3, 1e-4, 5.0
 ALL_SECONDS, ALL_TIMES = 5.0, 2.0
 #: Programs of more columns get the break-even price of the best loser only.
 SMALL_PROGRAM = 400
@@ -83,7 +83,7 @@ def alternatives(
             continue
         others = {c: (0.0, 0.0) for s, group in columns.items() if s != system for c in group}
         model.set_bounds(others)
-        outcome = model.solve(COMPARE_GAP, min(COMPARE_SECONDS, clock.left + 0.1))
+        outcome = model.solve(ALONE_GAP, min(COMPARE_SECONDS, clock.left + 0.1))
         model.set_bounds({c: (program.columns[c].low, program.columns[c].high) for c in others})
         found.append(_alternative(problem, program, system, outcome, best))
         if outcome.values is not None:
