@@ -93,7 +93,7 @@ def row_marks(file: Path) -> frozenset[str]:
 
     with file.open(newline="", encoding="utf-8") as source:
         keys = ("|".join(row.get(c) or "" for c in COLUMNS) for row in csv.DictReader(source))
-        return frozenset(sha256(key.encode()).hexdigest()[:12] for key in keys)
+        return frozenset(f"r{sha256(key.encode()).hexdigest()[:12]}" for key in keys)
 
 
 def read_measurements(
