@@ -163,3 +163,14 @@ def test_a_yearly_budget_spreads_purchases() -> None:
     assert lines(free) == {("buy", H100, 0, 3)}
     nothing = plan_of("21-capex-by-year", "money.budget_capex_by_year_usd=[0, 0, 0]")
     assert {way for way, *_ in lines(nothing)} == {"rent"}
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in workload_dir().glob("*.yaml")))
+def test_every_shipped_workload_is_compared_and_told(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The whole answer, comparisons included, of every shipped workload."""
+    from solver.cli.app import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["solve", name, "--json"])
+    assert ended.value.code == 0
+    assert '"verified": true' in capsys.readouterr().out

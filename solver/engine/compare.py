@@ -202,7 +202,9 @@ def price_weights(problem: Problem, program: Program, system: str) -> dict[int, 
     return {
         column: problem.purchase_factor(problem.offers[int(str(key[1]))], int(str(key[3]))) / 1e3
         for key, column in program.family("buy")
-        if problem.offers[int(str(key[1]))].system == system
+        if (offer := problem.offers[int(str(key[1]))]).system == system
+        and offer.kind == "buy"
+        and offer.price_usd > 0
     }
 
 
