@@ -5,8 +5,14 @@ from small_problems import cheapest, make_case
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending
+from solver.engine.assemble import assemble
 from solver.formulation.build import build_program
+from solver.inputs.catalogs import load_catalog
 from solver.plan.routing import repair
+from solver.verify.from_plan import verify_plan
+
+#: The shipped catalogs with an entry for the cases' own API.
+CATALOG = load_catalog().model_copy(update={"apis": {"api": next(iter(load_catalog().apis.values()))}})
 
 
 def compare(seed: int) -> None:
@@ -20,7 +26,12 @@ def compare(seed: int) -> None:
     assert outcome.ending is Ending.OPTIMAL
     assert outcome.values is not None
     assert outcome.objective * 1e3 == pytest.approx(float(best), rel=1e-7)
-    assert repair(program, outcome.values).fullest <= 1.0
+    routing = repair(program, outcome.values)
+    assert routing.fullest <= 1.0
+    plan = assemble(case.loaded, CATALOG, case.prepared, program, outcome, routing)
+    verdict = verify_plan(plan)
+    assert verdict.passed, (seed, verdict.failures)
+    assert plan.objective_usd == pytest.approx(float(best), rel=1e-7)
 
 
 @pytest.mark.parametrize("block", range(10))

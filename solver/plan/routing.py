@@ -19,6 +19,8 @@ from solver.formulation.model import Program, Row
 DENOMINATOR = 10**12
 #: Fullest use of a resource that is tried first: the rest carries the rounding of the shares.
 ROOM = 1 - 1e-8
+#: Families whose rows leave that room too (capacity does through the fullest use).
+ROOMY = ("promise", "api_limits", "endurance")
 COUPLED = ("endurance", "budget")
 
 
@@ -77,6 +79,7 @@ def _solve_block(
     columns = sorted({c for row in rows for c, _ in row.terms if c not in whole})
     position = {c: n for n, c in enumerate(columns)}
     slack = len(columns)
+    roomy: list[int] = []
     entries: dict[str, tuple[list[int], list[int], list[float], list[float]]] = {
         "<=": ([], [], [], []),
         "==": ([], [], [], []),
@@ -96,6 +99,8 @@ def _solve_block(
             where.append(slack)
             what.append(-max(rest, 0.0))
             rest = min(rest, 0.0)
+        if kind == "<=" and row.family in ROOMY and rest > 0:
+            roomy.append(len(right))
         right.append(rest)
 
     def matrix(kind: str) -> tuple[object, NDArray[np.float64]]:
@@ -106,11 +111,13 @@ def _solve_block(
     money = np.array([costs.get(c, 0.0) for c in columns] + [0.0])
     upper, limits = matrix("<=")
     equal, totals = matrix("==")
+    tight = limits.copy()
     balance = np.zeros(slack + 1)
     balance[slack] = 1.0
     scale = max(float(np.abs(money).max()), 1e-12)
     objective = balance if not money.any() else money / scale + 1e-7 * balance
     for fullest in (ROOM, 1.0):
+        limits[roomy] = tight[roomy] * fullest
         bounds = [(0.0, None)] * slack + [(0.0, fullest)]
         found = linprog(
             objective,
