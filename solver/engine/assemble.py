@@ -13,11 +13,12 @@ from solver.backend.outcome import Ending, Outcome
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload, Service
 from solver.engine.assumptions import assumptions
+from solver.engine.reached import reached_s
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Period, Problem
 from solver.plan.extract import pools, purchases, routes
-from solver.plan.plan import Binding, CostLine, Plan, Route, ServiceLevel
+from solver.plan.plan import Binding, CostLine, Plan, Pool, Route, ServiceLevel
 from solver.plan.routing import Routing
 from solver.plan.serialise import api_to_dict, point_to_dict
 
@@ -54,7 +55,7 @@ def assemble(
         systems=bought,
         pools=standing,
         routes=paths,
-        service_levels=service_levels(problem, paths),
+        service_levels=with_waits(problem, paths, standing, service_levels(problem, paths)),
         costs=costs,
         usd_per_m_output_tokens=total / output * 1e6 if output else 0.0,
         usd_per_m_tokens=total / tokens * 1e6 if tokens else 0.0,
@@ -169,6 +170,23 @@ def service_levels(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
     return tuple(found)
 
 
+def with_waits(
+    problem: Problem, paths: tuple[Route, ...], standing: tuple[Pool, ...], levels: tuple[ServiceLevel, ...]
+) -> tuple[ServiceLevel, ...]:
+    """TTFT and end to end with the waits of the queueing model, in the service's busiest hour."""
+    names = {"TTFT": ("ttft", 1e3), "end to end": ("end_to_end", 1.0)}
+    found = []
+    for level in levels:
+        if level.promise in names:
+            name, factor = names[level.promise]
+            k = problem.service_index(level.service)
+            seconds = reached_s(problem, k, paths, standing, name, level.percentile)
+            if seconds is not None:
+                level = level.model_copy(update={"reached": seconds * factor})
+        found.append(level)
+    return tuple(found)
+
+
 def _levels(service: Service, weighted: list[tuple[float, float, float, float]]) -> list[ServiceLevel]:
     levels = service.levels
     promises = (
@@ -182,14 +200,13 @@ def _levels(service: Service, weighted: list[tuple[float, float, float, float]])
             continue
         values = sorted((row[column] * factor, row[0]) for row in weighted)
         total = sum(w for _, w in values)
-        length_share = (1 + percentile) / 2 if column != 2 else percentile
         found.append(
             ServiceLevel(
                 service=service.name,
                 promise=name,
                 unit=unit,
                 promised=promised,
-                reached=_quantile(values, total, length_share),
+                reached=_quantile(values, total, percentile),
                 percentile=percentile,
                 share_in_time=sum(w for v, w in values if v <= promised * (1 + 1e-12)) / total
                 if total

@@ -5,8 +5,8 @@ Nothing is rounded after that, with four stated exceptions:
 
 - discount factors are the floats of :mod:`solver.time_value` (powers with real exponents have no exact
   rational value), taken as rationals: the same figures that a spreadsheet shows;
-- computed times and loads are compared with promises and safe loads up to ``ROUNDING``, the last digits
-  of a float (what the physics computes is itself rounded there);
+- computed times, loads and rates are compared with promises, safe loads and limits up to ``ROUNDING``,
+  the last digits of a float (what the physics computes is itself rounded there);
 - reported dollars are compared with recomputed ones to the cent;
 - moments are compared up to ``INSTANT`` (years): multiples of months and of an epoch's length are floats.
 """

@@ -197,7 +197,7 @@ def api_limits(case: Case) -> Iterator[Broken]:
     ):
         for (name, t), amount in used.items():
             limit: float | None = getattr(limits[name], field)
-            if limit is not None and amount > Fraction(limit):
+            if limit is not None and amount > Fraction(limit) * (1 + ROUNDING):
                 message = f"{name} in {case.label(t)}: {show(amount)} of {limit:g} {what}"
                 yield Broken(message, amount - Fraction(limit))
 

@@ -1,0 +1,85 @@
+"""Latency that a plan reaches by its own queueing model, waits included, in the busiest hour of a service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from solver.formulation.problem import Problem
+from solver.operating_points.lateness import late_rate
+from solver.operating_points.point import OperatingPoint
+from solver.operating_points.requests import Floats
+from solver.plan.plan import Pool, Route
+
+_BISECTIONS = 20
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Requests/s per bucket of one service at one pool."""
+
+    point: OperatingPoint
+    replicas: int
+    trip_s: float
+    rates_rps: Floats
+
+
+def reached_s(
+    problem: Problem, k: int, paths: tuple[Route, ...], standing: tuple[Pool, ...], promise: str, share: float
+) -> float | None:
+    """Time that ``share`` of the service's requests keep (promise "ttft" or "end_to_end"), seconds.
+
+    None where a token API or a published operating point takes part: they state no waits.
+    """
+    service = problem.services[k]
+    period = max(problem.periods, key=lambda p: p.rate_rps[k])
+    mine = [r for r in paths if r.service == service.name and r.period == period.index]
+    streams = _streams(problem, k, mine, standing, period.index, period.epoch, period.rate_rps[k])
+    if not streams or any(s.point.queue is None for s in streams):
+        return None
+    total = sum(float(s.rates_rps.sum()) for s in streams)
+    outputs = np.array([b.output_max for b in service.lengths])
+
+    def late(seconds: float) -> float:
+        found = 0.0
+        for s in streams:
+            assert s.point.queue is not None
+            left = seconds - s.trip_s - s.point.queue.base_s
+            limit = left - (outputs * s.point.tpot_s if promise == "end_to_end" else 0.0 * outputs)
+            found += late_rate(s.point, s.replicas, s.rates_rps, limit, service.demand.cv2)
+        return found / total
+
+    low, high = 0.0, 1.0
+    while late(high) > 1 - share and high < 1e6:
+        high *= 2
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if late(middle) > 1 - share else (low, middle)
+    return high
+
+
+def _streams(
+    problem: Problem, k: int, mine: list[Route], standing: tuple[Pool, ...], t: int, epoch: int, rate: float
+) -> list[Stream]:
+    points = {p.id: p for p in problem.points}
+    trips = {site.name: site.round_trip_ms / 1e3 for site in problem.sites}
+    shares = [b.share for b in problem.services[k].lengths]
+    rates: dict[tuple[str, str, str], Floats] = {}
+    for route in mine:
+        if route.mode == "api":
+            return []
+        target = (route.target, route.site, route.mode)
+        column = rates.setdefault(target, np.zeros(len(shares)))
+        column[route.bucket] += float(Fraction(route.share)) * shares[route.bucket] * rate
+    found = []
+    for (name, site, mode), column in rates.items():
+        replicas = sum(
+            p.replicas
+            for p in standing
+            if (p.point, p.site, p.mode) == (name, site, mode)
+            and (p.period == t if mode == "elastic" else p.epoch == epoch)
+        )
+        found.append(Stream(points[name], max(replicas, 1), trips[site], column))
+    return found
