@@ -1,13 +1,10 @@
 """Leave out operating points that another one replaces in every plan, at no higher cost.
 
 Point A replaces B (same service, same system) if n_B = m n_A for a whole number m (m replicas of A fit
-where one of B stood) and, with m replicas of A for each of B, every resource row holds whatever the mix:
-
-    for all b:  max_r use_A[r][b] <= kappa min over resources that bound B ...
-
-which is checked in its simplest sufficient form: for every resource r of A there is one resource r' of B
-with use_A[r][b] x cap_B(R) <= use_B[r'][b] x cap_A(m R) for all buckets b and all pool sizes R the demand
-can need; A serves every bucket that B serves and is late only where B is late; A writes no more KV.
+where one of B stood) and, with m replicas of A for each of B, every resource row of A holds whatever the
+mix. Checked in a sufficient form: for every resource r of A there is one resource r' of B with
+use_A[r][b] x cap_B(R) <= use_B[r'][b] x cap_A(m R) for all buckets b and a grid of pool sizes R up to 4096
+(every size to 64); A serves every bucket that B serves and is late only where B is late; A writes no more KV.
 Proof: multiply B's row r' by cap_A / cap_B; the plan with m R replicas of A satisfies row r of A.
 """
 

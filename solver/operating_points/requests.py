@@ -49,23 +49,3 @@ def mix_of(service: Service) -> Mix:
         strict=True,
     )
     return Mix(*(np.array(column, dtype=np.float64) for column in columns))
-
-
-def squared_variation(values: Floats, share: Floats) -> float:
-    """Squared coefficient of variation of ``values`` under ``share``."""
-    mean = float(share @ values)
-    return float(share @ (values - mean) ** 2) / mean**2 if mean > 0 else 0.0
-
-
-def wait_budget(limit_s: float, base_s: Floats, share: Floats, allowed_late: float) -> float:
-    """Seconds left to wait if all but ``allowed_late`` of the requests are to be in time.
-
-    ``base_s`` is each bucket's time without waiting. Negative: even without waiting too many are late.
-    """
-    order = np.argsort(-base_s)
-    late = 0.0
-    for b in order:
-        late += share[b]
-        if late > allowed_late + 1e-12:
-            return float(limit_s - base_s[b])
-    return float(limit_s - base_s.min())

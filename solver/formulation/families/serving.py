@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import allowed_offers, lines_of, selects, traffic
+from solver.formulation.variables import lines_of, traffic
 
 #: Smallest coefficient handed to a solver; smaller loads are rounded up to it (the safe side).
 LEAST_LOAD = 1e-6
@@ -230,6 +230,3 @@ def api_limits(problem: Problem, program: Program) -> None:
                     unit=unit,
                     sentence=f"rate limit of {api.provider} in {unit}",
                 )
-
-
-__all__ = ["allowed_offers", "api_limits", "capacity", "demand", "pool_size", "promise", "selects"]
