@@ -9,16 +9,17 @@ BIN := $(VENV)/bin
 .PHONY: plan test test-long clean
 
 $(VENV)/.run: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
-	touch $@
+	@echo "installing into $(VENV) (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
 plan: $(VENV)/.run
-	$(BIN)/solver solve $(WORKLOAD)
+	@$(BIN)/solver solve $(WORKLOAD)
 
 test: $(VENV)/.test
 	$(BIN)/ruff check .
