@@ -54,7 +54,7 @@ def test_null_and_quotes() -> None:
         ("a: " + "9" * 10_000, "f.yaml:1:4", "digits"),
         ("a: 1e400", "f.yaml:1:4", "double precision"),
         ("a: 1.0e-400", "f.yaml:1:4", "double precision"),
-        ("[" * 5000, "f.yaml:1:65", "deeper than 64"),
+        ("[" * 500, "f.yaml:1:65", "deeper than 64"),
         ("a: [1, 2", "f.yaml:2:1", "not YAML"),
         ("a: 'x", "f.yaml:1:6", "not YAML"),
         ("a: b: c", "f.yaml:1:5", "not YAML"),
@@ -105,6 +105,12 @@ def test_size_limit(tmp_path: Path) -> None:
     path.write_bytes(b"#" * (MAX_BYTES + 1))
     with pytest.raises(InputError, match="larger than 10 MB"):
         load_yaml(path)
+
+
+def test_nesting_beyond_the_parsers_own_limit_is_refused_in_the_same_words() -> None:
+    with pytest.raises(InputError, match="deeper than 64") as caught:
+        load_yaml(FILE, text="[" * 5000)
+    assert caught.value.complaints[0].place.line == 1
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import yaml
 
 from solver.errors import InputError, Place
 from solver.inputs.validation import ModelT, build_at
-from solver.inputs.yaml_parser import FORBIDDEN, Builder
+from solver.inputs.yaml_parser import FORBIDDEN, MAX_DEPTH, Builder
 
 MAX_BYTES = 10_000_000
 
@@ -97,6 +97,8 @@ def _syntax_error(file: str, error: yaml.MarkedYAMLError) -> InputError:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     words = ", ".join(part for part in (error.context, error.problem) if part)
+    if "nesting depth" in words:  # newer parsers stop before the builder sees the 65th level
+        return InputError.at(file, line, f"nested deeper than {MAX_DEPTH} levels", "flatten it", column)
     problem = f"not YAML: {_one_line(words)}"
     return InputError.at(file, line, problem, "check colons, indents and quotes", column)
 
