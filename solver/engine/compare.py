@@ -123,7 +123,8 @@ def _alternative(
         if outcome.ending is Ending.NO_POINT:
             reason = "no fleet was found within the time for comparisons"
         return _without_plan(system, reason)
-    extra = outcome.objective - best.objective
+    same = math.isclose(outcome.objective, best.objective, rel_tol=1e-9)  # solver noise is no difference
+    extra = 0.0 if same else outcome.objective - best.objective
     return Alternative(
         name=name,
         feasible=True,
