@@ -111,4 +111,6 @@ def _prefill(case: Case, first: Prefill, law: dict[str, Floats], e: Efficiency) 
         "prefill_s": first.token_s * new,
         "prefill_quadratic_s": first.token_squared_s * (1.0 - case.prefix_hit**2),
         "ttft_overhead_s": e.first_token_s + np.maximum(first.weights_s + first.overhead, law["fixed_s"]),
+        "server_s": np.asarray(e.first_token_s, dtype=np.float64),
+        "prefill_step_s": first.weights_s + first.overhead,
     }

@@ -64,6 +64,8 @@ def columns(
         )
         * (1.0 - case.prefix_hit**2),
         "ttft_overhead_s": 1e-3 * e.ttft_ms + latency,
+        "server_s": 1e-3 * e.ttft_ms,
+        "prefill_step_s": latency,
         "pipelined": np.ones(len(batch), dtype=np.bool_),
         "bound_tpot_s": np.maximum(
             active / rate * width,

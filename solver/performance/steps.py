@@ -50,6 +50,8 @@ class StepTable:
     prefill_s: Floats
     prefill_quadratic_s: Floats
     ttft_overhead_s: Floats
+    server_s: Floats  # HTTP, tokeniser, scheduler before a first token
+    prefill_step_s: Floats  # reading all weights once and the overheads of a step that only prefills
     pipelined: NDArray[np.bool_]  # stages overlap: fixed_s blocks nobody, and time per token >= the floor
     kv_capacity_bytes: Floats
     weight_bytes: Floats

@@ -1,0 +1,123 @@
+"""Prefill and decode on separate pools: the work of each replica and the transfer of the KV between them.
+
+Prefill replica: prompts share steps of ``CHUNK`` tokens; a step of full chunks takes the tokens' work and,
+once, the reading of the weights and the overheads (no overlap assumed). A prompt of I tokens occupies
+
+    work(I) = I (prefill_s + prefill_step_s / CHUNK) + I^2 prefill_quadratic_s          replica-seconds
+
+and an idle replica gives its first token after ``server_s + prefill_step_s + I prefill_s + I^2
+prefill_quadratic_s``. Decode replica: a step lasts ``fixed_s + b (sequence_s + c context_s)`` without any
+prompt work in between, so O output tokens take ``O (sequence_s + c context_s) / (1 - fixed_s / tau)``
+replica-seconds at a TPOT ceiling ``tau``. Transfer: ``KV(I)`` bytes over the slower side's links.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.domain.catalog import Model, System
+from solver.performance.architecture import kv_bytes
+from solver.performance.calibration import Calibration
+from solver.performance.candidates import Refusal
+from solver.performance.constants import CONSTANTS
+from solver.performance.steps import StepTable
+
+Floats = NDArray[np.float64]
+
+#: Prompt tokens of a prefill step: default of vLLM and TensorRT-LLM on large chips.
+CHUNK = 8192.0
+
+
+def prefill_rows(table: StepTable) -> StepTable:
+    """One row per way to run a prefill-only replica: the least batch of each (its columns hold for any)."""
+    seen: dict[tuple[Any, ...], int] = {}
+    names = (table.system, table.layout, table.weight_precision, table.kv_precision, table.placement)
+    for i, key in enumerate(zip(*names, strict=True)):
+        seen.setdefault(key, i)
+    return table.take(np.fromiter(seen.values(), dtype=np.int64, count=len(seen)))
+
+
+def prefill_work_s(table: StepTable, prompt_tokens: float) -> Floats:
+    """Replica-seconds that a prompt occupies on a busy prefill-only replica, per row."""
+    token = table.prefill_s + table.prefill_step_s / CHUNK
+    return np.asarray(prompt_tokens * token + prompt_tokens**2 * table.prefill_quadratic_s)
+
+
+def prefill_first_token_s(table: StepTable, prompt_tokens: float) -> Floats:
+    """Time to the first token on an idle prefill-only replica, per row, in seconds."""
+    own = prompt_tokens * table.prefill_s + prompt_tokens**2 * table.prefill_quadratic_s
+    return np.asarray(table.server_s + table.prefill_step_s + own)
+
+
+def decode_step_s(table: StepTable, batch: Floats | float, context_tokens: float) -> Floats:
+    """Time per output token of ``batch`` sequences on a decode-only replica, per row, in seconds.
+
+    Pipelined rows emit one token of each sequence per round, never faster than the latency floor.
+    """
+    marginal = table.sequence_s + context_tokens * table.context_s
+    return np.asarray(np.maximum(table.fixed_s + batch * marginal, table.latency_floor_s))
+
+
+def decode_work_s(table: StepTable, output_tokens: float, context_tokens: float, tau_s: float) -> Floats:
+    """Replica-seconds that O output tokens take on a decode-only replica at a TPOT ceiling ``tau_s``.
+
+    Infinite where the fixed part of a step alone is longer than the ceiling.
+    """
+    left = np.where(table.pipelined, 1.0, 1.0 - table.fixed_s / tau_s)
+    work = output_tokens * (table.sequence_s + context_tokens * table.context_s)
+    return np.asarray(np.where(left > 0, work / np.maximum(left, 1e-12), np.inf))
+
+
+@dataclass(frozen=True)
+class KvLink:
+    """Path of the KV from a prefill to a decode replica."""
+
+    path: str  # scale-up or scale-out
+    bytes_per_s: float  # achieved rate of the slower side
+    start_s: float  # routing, rendezvous and set-up of a transfer
+
+    def seconds(self, bytes_: float) -> float:
+        """Time until ``bytes_`` have arrived: nothing overlaps with prefill (engines that send layer by layer
+        hide part of it)."""
+        return self.start_s + bytes_ / self.bytes_per_s
+
+
+def transfer_bytes(model: Model, prompt_tokens: float, kv_precision: str) -> float:
+    """KV bytes of a prompt that move to the decode pool; windowed layers send their window only."""
+    return kv_bytes(model, prompt_tokens, kv_precision)
+
+
+def kv_link(
+    calibration: Calibration, model: Model, prefill: tuple[System, int], decode: tuple[System, int]
+) -> KvLink | Refusal:
+    """The link between two replicas, each a system and its chips, or why it cannot be represented.
+
+    Both on one kind of system and together within its scale-up domain: the scale-up links; else the
+    scale-out links of the side with the lower rate. Achieved share and start are the fitted constants
+    ``link_share`` and ``transfer_ms`` (their prior where a family has none).
+    """
+    (sender, _), (receiver, _) = prefill, decode
+    chips = sum(count for _, count in (prefill, decode))
+    domain = max(sender.chips, int(sender.get("scaleup_domain_chips") or 0))
+    near = sender.id == receiver.id and chips <= domain and bool(sender.get("scaleup_gbs_per_chip"))
+    path, name = ("scale-up", "scaleup_gbs_per_chip") if near else ("scale-out", "scaleout_gbs_per_chip")
+    rates = []
+    for system, count in (prefill, decode):
+        rate = system.get(name)
+        if not rate:
+            return Refusal(system.id, "separate pools", f"{system.name}: {name} unknown, so no KV transfer")
+        share = _constant(calibration, system, model, "link_share")
+        rates.append(count * rate * 1e9 * share)
+    starts = [1e-3 * _constant(calibration, s, model, "transfer_ms") for s in (sender, receiver)]
+    return KvLink(path, min(rates), max(starts))
+
+
+def _constant(calibration: Calibration, system: System, model: Model, name: str) -> float:
+    """A fitted constant of a system, or its prior median."""
+    entry = calibration.of(system, model.id)
+    known = entry.constants if entry else {}
+    return float(known.get(name, CONSTANTS[name].median))
