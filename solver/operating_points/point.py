@@ -54,6 +54,11 @@ class OperatingPoint:
     ``end_to_end_s[b]`` are times at that load without waiting, for the longest request of the bucket;
     ``late[promise][b]`` tells whether they break the promise, the sites' round trip included.
     ``sites`` names the sites it was made for (their round trips count against the promises).
+
+    ``phase`` tells which part of a request the replica does: both, or on separate pools the prefill (ending
+    with the first token) or the decode. A request served apart is routed to a prefill point and to a decode
+    point of the same site and KV precision, with equal shares per bucket and period; ``transfer_s[b]`` is
+    the time that the longest prompt's KV takes over this replica's own links.
     """
 
     id: str
@@ -84,6 +89,8 @@ class OperatingPoint:
     profile: str = ""  # id of the measured profile, if it is one
     sites: tuple[str, ...] = ()  # empty: all
     queue: QueueFacts | None = None
+    phase: str = "both"  # both | prefill | decode
+    transfer_s: tuple[float, ...] = ()  # per bucket; empty where both phases share a replica
 
     @property
     def tokens_per_s_per_user(self) -> float:

@@ -102,6 +102,7 @@ def _pool(
         tpot_ms=point.tpot_s * 1e3,
         line=line,
         evidence=point.evidence,
+        phase=point.phase,
     )
 
 

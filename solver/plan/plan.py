@@ -47,10 +47,15 @@ class Pool(Frozen):
     tpot_ms: float
     line: int  # capacity line in force
     evidence: str
+    phase: str = "both"  # both | prefill | decode: of a request, on separate pools
 
 
 class Route(Frozen):
-    """Share of a service's bucket that goes to a pool or API in a period, as a rational number."""
+    """Share of a service's bucket that goes to a pool or API in a period, as a rational number.
+
+    A request served on separate pools has two routes, to a prefill and to a decode pool of one site. The
+    shares of decode pools, pools of both phases and APIs add up to 1.
+    """
 
     service: str
     bucket: int

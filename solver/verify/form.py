@@ -102,6 +102,8 @@ def _lists(server: OperatingPoint | ApiPoint, buckets: int) -> bool:
     )  # fmt: skip
     if (queue := server.queue) is not None:
         lists += (queue.hold_s, queue.prefill_s, queue.longest_s, queue.decode_s)
+    if server.transfer_s:
+        lists += (server.transfer_s,)
     return (
         {len(row) for row in lists} == {buckets}
         and len(server.use) == len(server.resources) > 0
@@ -157,6 +159,8 @@ def _pool(case: Case, pool: Pool) -> str | None:
         return "service, model, system or precision differ from the operating point's"
     if (pool.layout, pool.batch) != (point.layout, point.batch) or pool.tpot_ms != point.tpot_s * 1e3:
         return "layout, batch or TPOT differ from the operating point's"
+    if pool.phase != point.phase or pool.phase not in ("both", "prefill", "decode"):
+        return f"its phase is {pool.phase!r}, the operating point's {point.phase!r}"
     if pool.site not in case.sites:
         return f"no site is called {pool.site!r}"
     if pool.mode not in ("standing", "elastic"):
