@@ -39,7 +39,7 @@ def fleet(name: str, *changes: str) -> dict[str, int]:
 
 def test_they_read_as_a_course() -> None:
     numbers = [int(name[:2]) for name in workload_names()]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers == sorted(set(numbers))
     assert len(numbers) >= 8
     for path in workload_dir().glob("*.yaml"):
         lesson = path.read_text().splitlines()

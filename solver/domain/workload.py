@@ -130,6 +130,7 @@ class HardwarePolicy(Frozen):
     overrides: dict[str, dict[str, float]] = {}  # system id -> quantity name -> value
     technology_overrides: dict[str, dict[str, float]] = {}  # memory technology -> quantity name -> value
     supply: dict[str, int] = {}  # system id -> systems that can be bought within the horizon
+    supplier_supply: dict[str, float] = {}  # supplier -> systems a year over all its offers
     minimum: dict[str, int] = {}  # system id -> systems that must be in the fleet (already promised)
     owned: dict[str, int] = {}  # system id -> systems already there: no purchase price
     available_from: dict[str, Month] = {}  # system id -> "2027-07": none serves before that month
@@ -148,6 +149,7 @@ class WorkloadOffer(Frozen):
     kind: Literal["buy", "lease", "reserve", "rent", "spot"]
     price_usd: float = Field(ge=0)
     term_months: int = Field(default=12, gt=0)
+    supplier: str = ""  # empty: the system's vendor
     minimum_lot: int = Field(default=1, ge=1)  # none, or at least so many at a time
     supply_per_year: float | None = Field(default=None, ge=0)
     available_from: Month | None = None

@@ -208,7 +208,7 @@ def own_offers(workload: Workload, system: System) -> list[SystemOffer]:
                 term,
                 offer.supply_per_year,
                 offer.minimum_lot,
-                system.vendor,
+                offer.supplier or system.vendor,
                 None,
                 years_until(offer.available_from, workload),
                 offer.interruption_share,

@@ -37,10 +37,10 @@ def _check_hardware(draft: Draft, hardware: HardwarePolicy) -> None:
         if system in hardware.include or system in hardware.minimum:
             path = f"hardware.exclude.{index}"
             draft.complain(path, f"'{shorten(system)}' is both wanted and excluded", "keep one of the two")
-    for key in ("supply", "minimum", "owned"):
-        for system, count in getattr(hardware, key).items():
+    for key in ("supply", "minimum", "owned", "supplier_supply"):
+        for name, count in getattr(hardware, key).items():
             if count < 0:
-                draft.complain(f"hardware.{key}.{system}", f"{count} systems", "write 0 or more")
+                draft.complain(f"hardware.{key}.{name}", f"{count:g} systems", "write 0 or more")
     for vendor, share in hardware.vendor_share.items():
         if not 0 <= share <= 1:
             draft.complain(f"hardware.vendor_share.{vendor}", f"a share of {share:g}", "write 0 % to 100 %")

@@ -91,6 +91,7 @@ KEYS: dict[str, dict[str, Key]] = {
         **_list("exclude_profiles"),
         "technology_overrides": Key("technology_overrides", "count", kind="tables"),
         "vendor_share": Key("vendor_share", "share", kind="table"),
+        "supplier_supply": Key("supplier_supply", "systems/year", kind="table"),
     },
     "offer": {
         **{name: Key("price_usd", "USD") for name in ("price_usd", "price")},

@@ -50,10 +50,20 @@ def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
             named += [(f"{path}.{name}", name, "quantity", known) for name in values]
     vendors = {system.vendor for system in catalog.systems.values()}
     named += [(f"hardware.vendor_share.{name}", name, "vendor", vendors) for name in hardware.vendor_share]
+    suppliers = vendors | {offer.supplier for offer in catalog.offers.values()}
+    suppliers |= {offer.supplier for offer in loaded.workload.offers}
+    named += [
+        (f"hardware.supplier_supply.{name}", name, "supplier", suppliers) for name in hardware.supplier_supply
+    ]
     for path, name, kind, known in named:
         if name not in known:
             near = nearest(name, known)
-            section = {"profile": "profiles", "technology": "technologies", "vendor": "systems"}.get(kind, "")
+            section = {
+                "profile": "profiles",
+                "technology": "technologies",
+                "vendor": "systems",
+                "supplier": "offers",
+            }.get(kind, "")
             remedy = f"did you mean '{near}'?" if near else f"see 'solver catalog list {section}'".rstrip()
             found.append(Complaint(loaded.place(path), f"unknown {kind} '{shorten(name)}'", remedy))
     return found

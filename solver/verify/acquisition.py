@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from math import floor
 
 from solver.domain.workload import Site
 from solver.plan.plan import SystemPurchase
@@ -13,39 +12,6 @@ from solver.verify.case import Case
 from solver.verify.exact import INSTANT, show, written
 from solver.verify.facts import PlaceFacts
 from solver.verify.registry import Broken, check
-
-Need = dict[frozenset[str], Fraction]  # ways of acquisition -> systems
-
-
-@check("supply", "committed <= floor(supply x years) per offer and epoch; bought <= supply per system; owned")
-def supply(case: Case) -> Iterator[Broken]:
-    """No more is got than can be had.
-
-    Per committed offer and epoch, over all sites: floor(supply per year x min(years of the epoch, 1)); per
-    system over the horizon: the workload's supply for what is bought, its number of owned ones for those.
-    """
-    per_offer: dict[tuple[str, int], int] = defaultdict(int)
-    bought: dict[str, int] = defaultdict(int)
-    owned: dict[str, int] = defaultdict(int)
-    for line in _committed(case):
-        per_offer[line.offer, line.epoch] += line.count
-        offer = case.offers[line.offer]
-        if offer.supply_total is not None:
-            owned[line.system] += line.count
-        elif offer.kind == "buy":
-            bought[line.system] += line.count
-    for (name, e), count in per_offer.items():
-        per_year = case.offers[name].supply_per_year
-        if per_year is not None:
-            limit = floor(written(per_year) * min(case.epochs[e].years, Fraction(1)) + INSTANT)
-            if count > limit:
-                yield Broken(f"{name}: {count} in epoch {e + 1}, {limit} to be had", Fraction(count - limit))
-    for system, limit in case.workload.hardware.supply.items():
-        if (count := bought[system]) > limit:
-            yield Broken(f"{count} {system} bought, {limit} to be had", Fraction(count - limit))
-    for system, count in owned.items():
-        if count > (limit := case.workload.hardware.owned.get(system, 0)):
-            yield Broken(f"{count} {system} of the owned ones, {limit} are owned", Fraction(count - limit))
 
 
 @check("available", "nothing is got before it can be had")
@@ -77,7 +43,7 @@ def _years_until(case: Case, month: str | None) -> Fraction:
 def lots(case: Case) -> Iterator[Broken]:
     """Committed systems are got in the offer's minimum lot or more at a time."""
     counts: dict[tuple[str, str, int], int] = defaultdict(int)
-    for line in _committed(case):
+    for line in committed(case):
         counts[line.offer, line.site, line.epoch] += line.count
     for (name, site, e), count in counts.items():
         least = case.offers[name].minimum_lot
@@ -90,7 +56,7 @@ def lots(case: Case) -> Iterator[Broken]:
 def vendor_share(case: Case) -> Iterator[Broken]:
     """No vendor gets more than its share of the purchase money, as paid."""
     paid: dict[str, Fraction] = defaultdict(Fraction)
-    for line in _committed(case):
+    for line in committed(case):
         offer = case.offers[line.offer]
         if offer.kind == "buy":
             paid[case.systems[line.system].vendor] += line.count * written(offer.price_usd)
@@ -105,7 +71,7 @@ def vendor_share(case: Case) -> Iterator[Broken]:
 def promised(case: Case) -> Iterator[Broken]:
     """Systems that the workload has promised to buy are bought."""
     for system, least in case.workload.hardware.minimum.items():
-        lines = [line for line in _committed(case) if case.offers[line.offer].kind == "buy"]
+        lines = [line for line in committed(case) if case.offers[line.offer].kind == "buy"]
         count = sum(line.count for line in lines if line.system == system)
         if count < least:
             yield Broken(f"{count} {system} bought, {least} promised", Fraction(least - count))
@@ -130,7 +96,7 @@ def _site_limit(
         limit = limit_of(site)
         if limit is None:
             continue
-        here = [line for line in _committed(case) if line.site == name and case.offers[line.offer].on_site]
+        here = [line for line in committed(case) if line.site == name and case.offers[line.offer].on_site]
         for e in range(len(case.epochs)):
             need = sum(
                 (
@@ -145,5 +111,6 @@ def _site_limit(
                 yield Broken(message, need - written(limit))
 
 
-def _committed(case: Case) -> list[SystemPurchase]:
+def committed(case: Case) -> list[SystemPurchase]:
+    """Lines of systems bought, leased or reserved."""
     return [line for line in case.plan.systems if line.acquisition == "buy"]

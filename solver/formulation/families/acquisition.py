@@ -1,4 +1,4 @@
-"""Families about having the systems that replicas stand on: installed, rented, supply, promised."""
+"""Families about having the systems that replicas stand on: installed, rented, available, promised."""
 
 from __future__ import annotations
 
@@ -75,61 +75,6 @@ def rented(problem: Problem, program: Program) -> None:
                         unit="systems",
                         sentence=f"hourly replicas on {system} need rented systems",
                     )
-
-
-@family("supply", "sum_i buy[o,i,e] <= supply_o years_e;  sum_{o,i,e} buy[o,i,e] <= supply_s")
-def supply(problem: Problem, program: Program) -> None:
-    """No more systems than can be had: per offer and epoch (supplier), and per system (workload).
-
-    sum_i buy[o,i,e] <= floor(supply_o x min(years of e, 1));   sum_{o of s, i, e} buy[o,i,e] <= supply_s.
-    At most a year's supply can be had at one time: more than that is not waiting at the factory.
-    """
-    sites, epochs = range(len(problem.sites)), range(len(problem.epochs))
-    for o, offer in enumerate(problem.offers):
-        if offer.supply_total is not None:
-            terms = {program.index[("buy", o, i, e)]: 1.0 for i in sites for e in epochs}
-            program.row(
-                f"supply[{offer.id}]",
-                "supply",
-                terms,
-                "<=",
-                float(offer.supply_total),
-                unit="systems",
-                statement=f"hardware.owned.{offer.system}",
-                sentence=f"{offer.supply_total} {offer.system} are owned",
-            )
-        if offer.supply_per_year is None or not offer.committed:
-            continue
-        for e in epochs:
-            terms = {program.index[("buy", o, i, e)]: 1.0 for i in sites}
-            limit = float(int(offer.supply_per_year * min(problem.epochs[e].years, 1.0) + 1e-9))
-            program.row(
-                f"supply[{offer.id},{e}]",
-                "supply",
-                terms,
-                "<=",
-                limit,
-                unit="systems",
-                sentence=f"{offer.supplier} delivers at most {limit:g} {offer.system} in epoch {e + 1}",
-            )
-    for system, limit in problem.workload.hardware.supply.items():
-        terms = {
-            program.index[("buy", o, i, e)]: 1.0
-            for o, offer in enumerate(problem.offers)
-            if offer.system == system and offer.kind == "buy" and offer.supply_total is None
-            for i in sites
-            for e in epochs
-        }
-        program.row(
-            f"supply[{system}]",
-            "supply",
-            terms,
-            "<=",
-            float(limit),
-            unit="systems",
-            statement=f"hardware.supply.{system}",
-            sentence=f"at most {limit} {system} can be bought",
-        )
 
 
 @family("available", "buy[o,i,e] = hold[o,i,e] = rent[o,i,t] = 0 before offer o can be had")
