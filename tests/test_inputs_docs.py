@@ -15,6 +15,7 @@ from solver.domain.workload import (
     Service,
     ServiceLevels,
     Site,
+    TokenPrice,
     Workload,
     WorkloadOffer,
     WorkloadProfile,
@@ -36,6 +37,7 @@ def test_every_key_is_explained() -> None:
         "workload": Workload, "service": Service, "demand": Demand, "lengths": LengthBucket,
         "levels": ServiceLevels, "site": Site, "money": Money, "hardware": HardwarePolicy,
         "horizon": Horizon, "offer": WorkloadOffer, "profile": WorkloadProfile,
+        "token_price": TokenPrice,
     }  # fmt: skip
     keys = {key for name, model in sections.items() for key in (*model.model_fields, *section_keys(name))}
     times = re.compile(r"(peak_)?(requests|output_tokens)_per_(min|hour|day|month)")

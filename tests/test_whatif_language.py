@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whatif_case import loaded
 
-from solver.errors import SolverError
+from solver.errors import InputError, SolverError
 from solver.inputs.catalogs import load_catalog
-from solver.whatif.fields import FIELDS, find, split
-from solver.whatif.language import apply_change, canonical, factor_of, mean_rps
+from solver.whatif.apply import apply_change, factor_of, mean_rps
+from solver.whatif.fields import FIELDS, split
+from solver.whatif.language import canonical
+from solver.whatif.months import month_of
+from solver.whatif.names import find
 
 CATALOG = load_catalog()
 BASE = loaded()
@@ -39,6 +42,13 @@ def after(*texts: str):
         ("ttft 500 ms for chat", "ttft.chat=500 ms"),
         ("no cerebras-cs3", "exclude=cerebras-cs3"),
         ("no CS-3 before 2027-07", "from.cerebras-cs3=2027-07"),
+        ("no wafers before July", "from.sram-wafer=2027-07"),
+        ("without GPUs", "exclude=hbm-gpu"),
+        ("no hbm-gpu", "exclude=hbm-gpu"),
+        ("API prices -20 %", "tokens.*=-20 %"),
+        ("token prices of deepinfra x0.5", "tokens.DeepInfra=x0.5"),
+        ("Maverick goes fp8", "precision.chat=fp8"),
+        ("budget 12 M$", "budget.capex=12 M$"),
         ("chat goes fp8", "precision.chat=fp8"),
         ("money.discount_rate=10 %", "money.discount_rate=10 %"),
     ],
@@ -64,6 +74,76 @@ def test_prices_relative_to_what_is_stated_or_listed() -> None:
     assert listed is not None
     assert after("price.cs3=x0.5").hardware.overrides["cerebras-cs3"]["price_usd"] == listed / 2
     assert "price_usd" not in after("price.dgx-b200=none").hardware.overrides["dgx-b200"]
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("2028-03", "2028-03"),
+        ("July", "2027-07"),
+        ("march", "2028-03"),  # the horizon starts in April 2027
+        ("Sept 2029", "2029-09"),
+        ("Q3", "2027-07"),
+        ("Q1", "2028-01"),
+        ("q2 2028", "2028-04"),
+        ("H2", "2027-07"),
+        ("2028", "2028-01"),
+        ("in 6 months", "2027-10"),
+        ("year 2", "2028-04"),
+        ("April", "2027-04"),
+    ],
+)
+def test_months_as_people_name_them(said: str, means: str) -> None:
+    assert month_of(said, "2027-04") == means
+
+
+@pytest.mark.parametrize("said", ["", "Q5", "H3", "month", "2027-13", "year 0", "soon", "Q3 Q4", "2027-7"])
+def test_no_months(said: str) -> None:
+    with pytest.raises(InputError, match="is no month"):
+        month_of(said, "2027-04")
+
+
+def test_a_model_of_several_services_means_them_all() -> None:
+    state = apply_change(BASE, "services.0.name=maverick-chat", CATALOG)
+    two = state.workload.services[0], state.workload.services[0].model_copy(update={"name": "code"})
+    three = (*two, two[0].model_copy(update={"name": "small", "model": "llama-3.1-8b"}))
+    both = state.model_copy(update={"workload": state.workload.model_copy(update={"services": three[1:]})})
+    assert canonical("Maverick goes fp8", both, CATALOG) == "precision.code=fp8"
+    again = two[1].model_copy(update={"name": "search"})
+    many = state.model_copy(
+        update={"workload": state.workload.model_copy(update={"services": (*three[1:], again)})}
+    )
+    line = canonical("Maverick goes fp8", many, CATALOG)
+    assert line == "precision.llama-4-maverick=fp8"
+    services = apply_change(many, line, CATALOG).workload.services
+    assert [s.precisions for s in services] == [("fp8",), ("fp16", "fp8"), ("fp8",)]
+
+
+def test_kinds_of_systems() -> None:
+    """A wafer that can be had is held back; one that is no longer made is not named."""
+    dates = after("no wafers before July").hardware.available_from
+    assert dates == {"cerebras-cs3": "2027-07"}
+    assert after("exclude=sram-wafer").hardware.include == ("dgx-b200",)
+
+
+def test_token_prices() -> None:
+    """Stated, multiplied, of one API, of a provider, of all; and back to the list price."""
+    name = "deepinfra/llama-4-maverick@2026-07-24"
+    listed = CATALOG.apis[name].output_usd_per_m.value
+    state = after("token_output.deepinfra/llama-4-maverick=0.5")
+    assert list(state.token_prices) == [name]
+    assert state.token_prices[name].output_usd_per_m == 0.5
+    assert after("token_output.deepinfra/llama-4-maverick=-20 %").token_prices[
+        name
+    ].output_usd_per_m == pytest.approx(0.8 * listed)
+    halves = after("tokens.deepinfra=x0.5", "tokens.deepinfra=x0.5").token_prices
+    assert halves[name].output_usd_per_m == pytest.approx(listed / 4)
+    assert {n.partition("/")[0] for n in halves} == {"deepinfra"}
+    assert len(after("tokens=x0.5").token_prices) > len(halves)
+    gone = after(
+        "token_output.deepinfra/llama-4-maverick=0.5", "token_output.deepinfra/llama-4-maverick=none"
+    )
+    assert gone.token_prices[name].output_usd_per_m is None
 
 
 def test_lists_grow_and_shrink() -> None:
@@ -96,13 +176,17 @@ def test_limits_come_and_go() -> None:
         ("price.h100=1M", "several systems are meant"),
         ("price.cs3=", "has no value"),
         ("price.cs3=cheap", "cheap"),
-        ("tpot=x2", "takes no factor"),
+        ("pue=x2", "takes no factor"),
         ("tpot.chat=10", "unit"),
         ("demand.chat=-5 requests/s", "negative"),
         ("drop.site=yes", "the only site"),
         ("exclude=cs3,dgx-b200", "would leave no system"),
         ("discount.x=3 %", "takes no name"),
         ("budget.capex=many", "many"),
+        ("tokens=5", "is no factor"),
+        ("token_output.nobody=5", "no api is called that"),
+        ("token_output.aws=x2", "several apis are meant"),
+        ("no CS-3 before soon", "is no month"),
         ("x" * 30_000, "longer than"),
     ],
 )

@@ -69,6 +69,24 @@ def test_plans_of_a_pencil(one: Session, token_usd: float) -> None:
         assert plan.objective_usd == pytest.approx(cost(rps, token_usd, system_usd), rel=1e-6)
 
 
+def test_changed_token_prices(one: Session, token_usd: float) -> None:
+    """At a twentieth of the price tokens carry all of the traffic; one API's price moves what it carries."""
+    one.change("tokens=x0.05")
+    plan = one.result().plan
+    assert plan is not None
+    assert plan.systems == ()
+    assert plan.objective_usd == pytest.approx(150 * token_usd / 20)
+    assert {a.source for a in plan.assumptions if "price" in a.quantity} == {"workload override"}
+    one.undo()
+    one.change("token_output.azure=0.01")
+    one.change("token_input.azure=0.01")
+    plan = one.result().plan
+    assert plan is not None
+    assert {r.target.split("/")[1] for r in plan.routes} == {"azure"}
+    requests = 150 * 3600 * 26_298
+    assert plan.objective_usd == pytest.approx(requests * (1000 + 500) * 0.01 / 1e6)
+
+
 def test_difference_and_reason(one: Session, token_usd: float) -> None:
     response = deepen(one, execute(one, "demand x2"))
     found, reason = response.difference, response.reason

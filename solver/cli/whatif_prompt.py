@@ -13,7 +13,8 @@ from solver.cli.whatif_files import write_file_of
 from solver.cli.whatif_text import print_reasons, print_response, say
 from solver.errors import SolverError
 from solver.whatif.commands import COMMANDS, deepen, execute
-from solver.whatif.fields import FIELDS, subjects
+from solver.whatif.fields import FIELDS
+from solver.whatif.names import subjects
 from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session
 

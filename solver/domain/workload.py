@@ -175,6 +175,14 @@ class WorkloadProfile(Frozen):
     usd_per_hour: float | None = Field(default=None, ge=0)  # per system
 
 
+class TokenPrice(Frozen):
+    """Prices per million tokens put in place of an API's list prices (None: the list price stays)."""
+
+    input_usd_per_m: float | None = Field(default=None, ge=0)
+    output_usd_per_m: float | None = Field(default=None, ge=0)
+    cached_input_usd_per_m: float | None = Field(default=None, ge=0)  # prompt tokens found in the cache
+
+
 class Horizon(Frozen):
     """How long the fleet serves; money is discounted monthly to the start.
 
@@ -199,6 +207,7 @@ class Workload(Frozen):
     hardware: HardwarePolicy = HardwarePolicy()
     offers: tuple[WorkloadOffer, ...] = ()
     profiles: tuple[WorkloadProfile, ...] = ()
+    token_prices: dict[str, TokenPrice] = {}  # id of a token API -> changed prices
     objective: Literal["cost", "power", "carbon"] = "cost"
     redundancy: int = Field(default=0, ge=0)  # spare replicas per pool (N+k)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from solver.domain.catalog import Catalog
 from solver.domain.quantity import Quantity
 from solver.formulation.prepare import Prepared
-from solver.operating_points.apis import ASSUMED_TOK_S
+from solver.operating_points.apis import ASSUMED_TOK_S, with_token_prices
 from solver.plan.plan import Assumption, Route, SystemPurchase
 
 #: Values of a system that decide capacity and money, besides its price.
@@ -59,11 +59,13 @@ def assumptions(
                     cost_share=0.0,
                 )
             )
+    priced = with_token_prices(catalog.apis, prepared.problem.workload.token_prices)
     for api in prepared.problem.apis:
         if api.id in used:
-            entry = catalog.apis[api.api]
+            entry = priced[api.api]
             if entry.output_tok_s_per_user is None:
                 found.append(_assumed_speed(api.provider))
+            found.append(_from(api.provider, "input price per million tokens", entry.input_usd_per_m, 0.0))
             found.append(_from(api.provider, "output price per million tokens", entry.output_usd_per_m, 0.0))
     return tuple(_unique(found))
 

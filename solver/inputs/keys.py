@@ -101,6 +101,11 @@ KEYS: dict[str, dict[str, Key]] = {
         **_share("support_share_per_year", "support"),
         **_number("life_years", "years", "life"),
     },
+    "token_price": {
+        **_number("input_usd_per_m", "USD/Mtok", "input"),
+        **_number("output_usd_per_m", "USD/Mtok", "output"),
+        **_number("cached_input_usd_per_m", "USD/Mtok", "cached_input"),
+    },
     "profile": {
         "requests_per_s": Key("requests_per_s", "requests/s", kind="numbers"),
         **{name: Key("usd_per_hour", "USD") for name in ("usd_per_hour", "price")},
@@ -133,6 +138,7 @@ _SECTION_OF = (
     ("site", re.compile(r"sites\.\d+")),
     ("offer", re.compile(r"offers\.\d+")),
     ("profile", re.compile(r"profiles\.\d+")),
+    ("token_price", re.compile(r"token_prices\..+")),
     ("money", re.compile("money")),
     ("hardware", re.compile("hardware")),
 )

@@ -48,6 +48,8 @@ def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
         if technology in catalog.technologies:
             known = set(catalog.technologies[technology].values)
             named += [(f"{path}.{name}", name, "quantity", known) for name in values]
+    prices = loaded.workload.token_prices
+    named += [(f"token_prices.{name}", name, "api", set(catalog.apis)) for name in prices]
     vendors = {system.vendor for system in catalog.systems.values()}
     named += [(f"hardware.vendor_share.{name}", name, "vendor", vendors) for name in hardware.vendor_share]
     suppliers = vendors | {offer.supplier for offer in catalog.offers.values()}
@@ -63,6 +65,7 @@ def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
                 "technology": "technologies",
                 "vendor": "systems",
                 "supplier": "offers",
+                "api": "apis",
             }.get(kind, "")
             remedy = f"did you mean '{near}'?" if near else f"see 'solver catalog list {section}'".rstrip()
             found.append(Complaint(loaded.place(path), f"unknown {kind} '{shorten(name)}'", remedy))

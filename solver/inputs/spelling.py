@@ -31,6 +31,11 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
             ]
     if isinstance(data.get("sites"), list):
         result["sites"] = [rewrite(draft, "site", item, f"sites.{i}") for i, item in enumerate(data["sites"])]
+    prices = data.get("token_prices")
+    if isinstance(prices, dict):
+        result["token_prices"] = {
+            name: rewrite(draft, "token_price", item, f"token_prices.{name}") for name, item in prices.items()
+        }
     if isinstance(data.get("horizon"), str):
         result["horizon"] = {"years": data["horizon"]}
         draft.alias("horizon", "horizon.years")

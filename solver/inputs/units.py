@@ -49,6 +49,7 @@ UNITS: dict[str, dict[str, Fraction]] = {
     "kW": _spellings(_WATTS),
     "U": _spellings({"U|RU|rack units": 1}),
     "USD": _spellings(_DOLLARS),
+    "USD/Mtok": _spellings({"USD/Mtok|$/Mtok|USD/M|$/M|USD per M|$ per M": 1, "ct/Mtok|cent/Mtok": "1/100"}),
     "USD/kWh": _spellings({"USD/kWh|$/kWh": 1, "USD/MWh|$/MWh": "1/1000", "ct/kWh|cent/kWh": "1/100"}),
     "USD/U/month": _spellings({"USD/U/month|$/U/month": 1}),
     "kg/kWh": _spellings({"kg/kWh": 1, "g/kWh": "1/1000"}),

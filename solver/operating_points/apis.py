@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from solver.domain.catalog import TokenApi
-from solver.domain.workload import Service
+from solver.domain.quantity import Quantity
+from solver.domain.workload import Service, TokenPrice
 from solver.operating_points.point import ApiPoint, Screened
 from solver.operating_points.requests import mix_of
 
@@ -12,11 +15,11 @@ from solver.operating_points.requests import mix_of
 ASSUMED_TOK_S, ASSUMED_TTFT_S = 50.0, 1.0
 
 
-def api_points(service: Service, apis: list[TokenApi]) -> tuple[list[ApiPoint], list[Screened]]:
+def api_points(service: Service, apis: Iterable[TokenApi]) -> tuple[list[ApiPoint], list[Screened]]:
     """All offers of the service's model; where snapshots differ the newest listed one counts."""
     points: list[ApiPoint] = []
     screened: list[Screened] = []
-    for api in _newest([a for a in apis if a.model == service.model and a.status == "list"]):
+    for api in listed(service.model, apis):
         made = _point(service, api)
         if isinstance(made, ApiPoint):
             points.append(made)
@@ -44,11 +47,33 @@ def _replaces(a: ApiPoint, b: ApiPoint) -> bool:
     return able and timely and cheap
 
 
-def _newest(apis: list[TokenApi]) -> list[TokenApi]:
+def listed(model: str, apis: Iterable[TokenApi]) -> list[TokenApi]:
+    """The APIs of a model that may be called: the newest snapshot of each listing."""
     latest: dict[tuple[str, str], TokenApi] = {}
     for api in sorted(apis, key=lambda a: (a.snapshot, a.id)):
-        latest[(api.provider, api.provider_model_id)] = api
+        if api.model == model and api.status == "list":
+            latest[(api.provider, api.provider_model_id)] = api
     return sorted(latest.values(), key=lambda a: a.id)
+
+
+def with_token_prices(apis: Mapping[str, TokenApi], prices: Mapping[str, TokenPrice]) -> dict[str, TokenApi]:
+    """The APIs with the prices of the workload in place of the list's (evidence: assumed)."""
+    changed = dict(apis)
+    for name, price in prices.items():
+        stated = {key: value for key, value in price.model_dump().items() if value is not None}
+        changed[name] = changed[name].model_copy(
+            update={
+                key: Quantity(
+                    value=value,
+                    unit="USD/Mtok",
+                    source="workload override",
+                    date="workload",
+                    evidence="assumed",
+                )
+                for key, value in stated.items()
+            }
+        )
+    return changed
 
 
 def _point(service: Service, api: TokenApi) -> ApiPoint | Screened:
@@ -102,6 +127,10 @@ def _point(service: Service, api: TokenApi) -> ApiPoint | Screened:
         tpot_s=tau,
         requests_per_s_limit=api.requests_per_minute.value / 60 if api.requests_per_minute else None,
         tokens_per_s_limit=api.tokens_per_minute.value / 60 if api.tokens_per_minute else None,
-        evidence=f"list price, snapshot {api.snapshot}; speed "
+        evidence=(
+            "price of the workload; speed "
+            if "workload override" in (api.input_usd_per_m.source, api.output_usd_per_m.source)
+            else f"list price, snapshot {api.snapshot}; speed "
+        )
         + ("published" if api.output_tok_s_per_user else f"assumed {ASSUMED_TOK_S:g} tok/s"),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from solver.domain.catalog import Catalog, MeasuredProfile, Model, System, Technology
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, Workload
-from solver.operating_points.apis import api_points
+from solver.operating_points.apis import api_points, with_token_prices
 from solver.operating_points.dominance import undominated
 from solver.operating_points.physics import BATCHES, Setting, points_of
 from solver.operating_points.point import ApiPoint, OperatingPoint, Screened
@@ -41,12 +41,13 @@ def build_menu(
     points: list[OperatingPoint] = []
     apis: list[ApiPoint] = []
     screened: list[Screened] = []
+    priced = with_token_prices(catalog.apis, workload.token_prices)
     for service in workload.services:
         found, left_out = _service_points(workload, catalog, systems, calibration, service)
         points += found
         screened += left_out
         if "api" in service.acquisitions:
-            offers, refused = api_points(service, list(catalog.apis.values()))
+            offers, refused = api_points(service, priced.values())
             apis += offers
             screened += refused
     kept = undominated(points) if prune else sorted(points, key=lambda p: p.id)

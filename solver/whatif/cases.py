@@ -10,9 +10,9 @@ from solver.domain.quantity import Frozen
 from solver.domain.workload import LoadedWorkload
 from solver.errors import InputError, UsageError
 from solver.plan.plan import Plan
+from solver.whatif.apply import apply_change, mean_rps
 from solver.whatif.difference import fleet_counts, serving
-from solver.whatif.fields import find, subjects
-from solver.whatif.language import apply_change, mean_rps
+from solver.whatif.names import find, subjects
 from solver.whatif.planner import Planner, Result
 
 Cell = str | float | None

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from solver.domain.catalog import Catalog
-from solver.domain.workload import Workload
-from solver.errors import InputError
-
-Subject = Literal["system", "service", "site", "vendor", ""]
-How = Literal["set", "add", "remove", "drop"]
+Subject = Literal["system", "service", "site", "vendor", "api", "provider", "technology", ""]
+How = Literal["set", "add", "remove", "drop", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -36,224 +29,111 @@ class Field:
         return f"{self.name}{'.' + self.subject.upper() if self.subject else ''}="
 
 
-FIELDS: dict[str, Field] = {
-    field.name: field
-    for field in (
-        Field(
-            "price",
-            "system",
-            "hardware.overrides.{}.price_usd",
-            "purchase price of one system",
-            "price.cerebras-cs3=1.0M",
-            "hardware.overrides.{}.price_usd",
-            True,
-        ),
-        Field(
-            "rental",
-            "system",
-            "hardware.overrides.{}.cloud_usd_hr",
-            "price of one rented system and hour",
-            "rental.dgx-h100=-20 %",
-            "hardware.overrides.{}.cloud_usd_hr",
-            True,
-        ),
-        Field(
-            "demand",
-            "service",
-            "services.{}.demand.requests_per_s",
-            "mean request rate; the daily shape stays",
-            "demand.chat=x2",
-            relative=True,
-        ),
-        Field(
-            "peak",
-            "service",
-            "services.{}.demand.peak_requests_per_s",
-            "request rate of the busiest hour; the daily shape stays",
-            "peak.chat=40 requests/s",
-        ),
-        Field("growth", "service", "services.{}.demand.growth", "growth a year", "growth.chat=30 %"),
-        Field(
-            "ttft",
-            "service",
-            "services.{}.levels.ttft",
-            "time to first token",
-            "ttft.chat=500 ms",
-            "services.{}.levels.ttft_ms",
-        ),
-        Field(
-            "tpot",
-            "service",
-            "services.{}.levels.tpot",
-            "time per output token",
-            "tpot.chat=10 ms",
-            "services.{}.levels.tpot_ms",
-        ),
-        Field(
-            "speed",
-            "service",
-            "services.{}.levels.tokens_per_s_per_user",
-            "tokens/s of each user",
-            "speed.chat=100",
-        ),
-        Field(
-            "end_to_end",
-            "service",
-            "services.{}.levels.end_to_end",
-            "time from request to last token",
-            "end_to_end.chat=5 s",
-            "services.{}.levels.end_to_end_s",
-        ),
-        Field(
-            "percentile",
-            "service",
-            "services.{}.levels.percentile",
-            "share of requests that keep the promises",
-            "percentile.chat=99",
-        ),
-        Field(
-            "precision",
-            "service",
-            "services.{}.precisions",
-            "weight precisions that its quality permits",
-            "precision.chat=fp8",
-        ),
-        Field("model", "service", "services.{}.model", "model that serves it", "model.chat=llama-3.1-8b"),
-        Field(
-            "ways",
-            "service",
-            "services.{}.acquisitions",
-            "ways to get capacity: buy, rent, api, lease, reserve, spot",
-            "ways.chat=buy,rent",
-        ),
-        Field(
-            "prefix_hit",
-            "service",
-            "services.{}.prefix_hit",
-            "prompt tokens found in the prefix cache",
-            "prefix_hit.chat=40 %",
-        ),
-        Field(
-            "power", "site", "sites.{}.power", "power of the site", "power.main=200 kW", "sites.{}.power_kw"
-        ),
-        Field("energy", "site", "sites.{}.energy_usd_kwh", "price of energy, USD/kWh", "energy.main=0.12"),
-        Field("pue", "site", "sites.{}.pue", "power usage effectiveness", "pue.main=1.2"),
-        Field(
-            "racks",
-            "site",
-            "sites.{}.rack_units",
-            "rack units of the site",
-            "racks.main=400",
-            "sites.{}.rack_units",
-        ),
-        Field("round_trip", "site", "sites.{}.round_trip", "network round trip", "round_trip.main=20 ms"),
-        Field("drop", "site", "sites", "leave a site out", "drop.main=yes", how="drop"),
-        Field(
-            "budget.capex",
-            "",
-            "money.budget_capex",
-            "purchases, dollars as paid",
-            "budget.capex=12M",
-            "money.budget_capex_usd",
-        ),
-        Field(
-            "budget.years",
-            "",
-            "money.budget_capex_by_year",
-            "purchases of each year",
-            "budget.years=12M,3M,3M",
-            "money.budget_capex_by_year_usd",
-        ),
-        Field(
-            "budget.total",
-            "",
-            "money.budget_total",
-            "everything, net present dollars",
-            "budget.total=15M",
-            "money.budget_total_usd",
-        ),
-        Field("discount", "", "money.discount_rate", "discount rate a year", "discount=10 %"),
-        Field("support", "", "money.support", "support a year, share of the price", "support=5 %"),
-        Field("residual", "", "money.residual", "residual value, share of the price", "residual=10 %"),
-        Field("years", "", "horizon.years", "length of the horizon", "years=5"),
-        Field(
-            "epoch",
-            "",
-            "horizon.epoch_years",
-            "the fleet may change every so many years",
-            "epoch=0.5",
-            "horizon.epoch_years",
-        ),
-        Field(
-            "supply",
-            "system",
-            "hardware.supply.{}",
-            "systems that can be bought",
-            "supply.cerebras-cs3=20",
-            "hardware.supply.{}",
-        ),
-        Field(
-            "minimum",
-            "system",
-            "hardware.minimum.{}",
-            "systems already promised",
-            "minimum.dgx-b200=2",
-            "hardware.minimum.{}",
-        ),
-        Field(
-            "owned",
-            "system",
-            "hardware.owned.{}",
-            "systems already there",
-            "owned.dgx-h100=4",
-            "hardware.owned.{}",
-        ),
-        Field(
-            "from",
-            "system",
-            "hardware.available_from.{}",
-            "month before which none serves",
-            "from.cerebras-cs3=2027-07",
-            "hardware.available_from.{}",
-        ),
-        Field(
-            "share",
-            "vendor",
-            "hardware.vendor_share.{}",
-            "most of the purchases that one vendor may get",
-            "share.NVIDIA=60 %",
-            "hardware.vendor_share.{}",
-        ),
-        Field(
-            "exclude", "", "hardware.exclude", "leave systems out", "exclude=cerebras-cs3,gaudi3-8", how="add"
-        ),
-        Field(
-            "allow",
-            "",
-            "hardware.exclude",
-            "permit excluded systems again",
-            "allow=cerebras-cs3",
-            how="remove",
-        ),
-        Field(
-            "only",
-            "",
-            "hardware.include",
-            "permit these systems alone",
-            "only=dgx-b200,dgx-h200",
-            "hardware.include",
-        ),
-        Field(
-            "hypothetical",
-            "",
-            "hardware.hypothetical",
-            "systems that cannot be bought yet",
-            "hypothetical=yes",
-        ),
-        Field("redundancy", "", "redundancy", "spare replicas per pool (N+k)", "redundancy=1"),
-        Field("objective", "", "objective", "cost, power or carbon", "objective=power"),
-    )
-}
+def _override(name: str, quantity: str, meaning: str, example: str) -> Field:
+    """A catalog value of a system; a factor multiplies it."""
+    path = f"hardware.overrides.{{}}.{quantity}"
+    return Field(name, "system", path, meaning, example, path, relative=True)
+
+
+def _tokens(name: str, key: str, meaning: str, example: str) -> Field:
+    """A price of a token API; a factor multiplies it."""
+    path = f"token_prices.{{}}.{key}"
+    return Field(name, "api", path, meaning, example, path, relative=True)
+
+
+def _level(name: str, target: str, meaning: str, example: str) -> Field:
+    """A promise of a service; a factor multiplies it."""
+    path = f"services.{{}}.levels.{name}"
+    return Field(name, "service", path, meaning, example, f"services.{{}}.levels.{target}", relative=True)
+
+
+def _table(name: str, key: str, meaning: str, example: str) -> Field:
+    """A number of systems of a kind."""
+    path = f"hardware.{key}.{{}}"
+    return Field(name, "system", path, meaning, example, path)
+
+
+# fmt: off
+_ROWS = (
+    # prices
+    _override("price", "price_usd", "purchase price of one system", "price.cerebras-cs3=1.0M"),
+    _override("rental", "cloud_usd_hr", "price of one rented system and hour", "rental.dgx-h100=-20 %"),
+    _tokens("token_input", "input_usd_per_m", "USD per million prompt tokens of an API",
+            "token_input.deepinfra/llama-4-maverick=0.10"),
+    _tokens("token_output", "output_usd_per_m", "USD per million output tokens of an API",
+            "token_output.deepinfra/llama-4-maverick=0.40"),
+    _tokens("token_cached", "cached_input_usd_per_m", "USD per million prompt tokens in the API's cache",
+            "token_cached.deepinfra/llama-4-maverick=0.05"),
+    Field("tokens", "provider", "token_prices", "all token prices of a provider, by a factor",
+          "tokens.DeepInfra=-20 %", relative=True, how="tokens"),
+    # traffic
+    Field("demand", "service", "services.{}.demand.requests_per_s", "mean request rate; the shape stays",
+          "demand.chat=x2", relative=True),
+    Field("peak", "service", "services.{}.demand.peak_requests_per_s",
+          "request rate of the busiest hour; the daily shape stays", "peak.chat=40 requests/s"),
+    Field("growth", "service", "services.{}.demand.growth", "growth a year", "growth.chat=30 %"),
+    # promises
+    _level("ttft", "ttft_ms", "time to first token", "ttft.chat=500 ms"),
+    _level("tpot", "tpot_ms", "time per output token", "tpot.chat=10 ms"),
+    Field("speed", "service", "services.{}.levels.tokens_per_s_per_user", "tokens/s of each user",
+          "speed.chat=100"),
+    _level("end_to_end", "end_to_end_s", "time from request to last token", "end_to_end.chat=5 s"),
+    Field("percentile", "service", "services.{}.levels.percentile", "share of requests that keep promises",
+          "percentile.chat=99"),
+    # technology
+    Field("precision", "service", "services.{}.precisions", "weight precisions that its quality permits",
+          "precision.chat=fp8"),
+    Field("model", "service", "services.{}.model", "model that serves it", "model.chat=llama-3.1-8b"),
+    Field("prefix_hit", "service", "services.{}.prefix_hit", "prompt tokens found in the prefix cache",
+          "prefix_hit.chat=40 %"),
+    Field("speculative", "service", "services.{}.speculative_tokens", "accepted tokens per decoding step",
+          "speculative.chat=2.5", relative=True),
+    _override("sram", "sram_gb", "on-chip memory of one system, GB", "sram.cerebras-cs3=x2"),
+    _override("memory", "dram_gb", "main memory of one system, GB", "memory.dgx-b200=+50 %"),
+    _override("bandwidth", "dram_bw_tbs", "memory bandwidth of one system, TB/s", "bandwidth.dgx-b200=x1.5"),
+    _override("system_power", "power_typ_kw", "typical kW of one system", "system_power.dgx-b200=-10 %"),
+    # ways to get capacity
+    Field("ways", "service", "services.{}.acquisitions",
+          "ways to get capacity: buy, rent, api, lease, reserve, spot", "ways.chat=buy,rent"),
+    _table("supply", "supply", "systems that can be bought", "supply.cerebras-cs3=20"),
+    _table("minimum", "minimum", "systems already promised", "minimum.dgx-b200=2"),
+    _table("owned", "owned", "systems already there", "owned.dgx-h100=4"),
+    _table("from", "available_from", "month before which none serves", "from.cerebras-cs3=2027-07"),
+    Field("share", "vendor", "hardware.vendor_share.{}", "most of the purchases that one vendor may get",
+          "share.NVIDIA=60 %", "hardware.vendor_share.{}"),
+    Field("exclude", "", "hardware.exclude", "leave systems out", "exclude=cerebras-cs3,gaudi3-8", how="add"),
+    Field("allow", "", "hardware.exclude", "permit excluded systems again", "allow=cerebras-cs3",
+          how="remove"),
+    Field("only", "", "hardware.include", "permit these systems alone", "only=dgx-b200,dgx-h200",
+          "hardware.include"),
+    Field("hypothetical", "", "hardware.hypothetical", "systems not yet on sale", "hypothetical=yes"),
+    # places
+    Field("power", "site", "sites.{}.power", "power of the site", "power.main=200 kW", "sites.{}.power_kw"),
+    Field("energy", "site", "sites.{}.energy_usd_kwh", "price of energy, USD/kWh", "energy.main=0.12",
+          relative=True),
+    Field("pue", "site", "sites.{}.pue", "power usage effectiveness", "pue.main=1.2"),
+    Field("racks", "site", "sites.{}.rack_units", "rack units of the site", "racks.main=400",
+          "sites.{}.rack_units"),
+    Field("round_trip", "site", "sites.{}.round_trip", "network round trip", "round_trip.main=20 ms"),
+    Field("drop", "site", "sites", "leave a site out", "drop.main=yes", how="drop"),
+    # money and time
+    Field("budget.capex", "", "money.budget_capex", "purchases, dollars as paid", "budget.capex=12M",
+          "money.budget_capex_usd"),
+    Field("budget.years", "", "money.budget_capex_by_year", "purchases by year", "budget.years=12M,3M,3M",
+          "money.budget_capex_by_year_usd"),
+    Field("budget.total", "", "money.budget_total", "everything, net present dollars", "budget.total=15M",
+          "money.budget_total_usd"),
+    Field("discount", "", "money.discount_rate", "discount rate a year", "discount=10 %"),
+    Field("support", "", "money.support", "support a year, share of the price", "support=5 %"),
+    Field("residual", "", "money.residual", "residual value, share of the price", "residual=10 %"),
+    Field("years", "", "horizon.years", "length of the horizon", "years=5"),
+    Field("epoch", "", "horizon.epoch_years", "the fleet may change every so many years", "epoch=0.5",
+          "horizon.epoch_years"),
+    Field("redundancy", "", "redundancy", "spare replicas per pool (N+k)", "redundancy=1"),
+    Field("objective", "", "objective", "cost, power or carbon", "objective=power"),
+)
+# fmt: on
+FIELDS: dict[str, Field] = {field.name: field for field in _ROWS}
 
 
 def split(left: str) -> tuple[Field | None, str]:
@@ -262,44 +142,3 @@ def split(left: str) -> tuple[Field | None, str]:
         if left == name or left.startswith(f"{name}."):
             return FIELDS[name], left[len(name) + 1 :]
     return None, ""
-
-
-def subjects(kind: Subject, workload: Workload, catalog: Catalog) -> dict[str, str]:
-    """Names that a subject may have: the canonical one, and words by which people call it."""
-    if kind == "system":
-        return {s.id: f"{s.name} {s.vendor}" for s in catalog.systems.values()}
-    if kind == "service":
-        return {s.name: s.model for s in workload.services}
-    if kind == "site":
-        return {s.name: "" for s in workload.sites}
-    if kind == "vendor":
-        return {s.vendor: "" for s in catalog.systems.values()}
-    return {}
-
-
-def find(word: str, known: Mapping[str, str], what: str) -> str:
-    """The canonical name that ``word`` means: exact, by its letters, a part of it, or the only one
-    that holds it."""
-    if word in known:
-        return word
-    key = letters(word)
-    for fits in (
-        [name for name in known if letters(name) == key],
-        [name for name in known if key and key in map(letters, re.split(r"[^A-Za-z0-9]+", name))],
-        [name for name in known if key and key in letters(name)],
-        [name for name, also in known.items() if key and key in letters(f"{name} {also}")],
-    ):
-        if len(fits) == 1:
-            return fits[0]
-        if fits:
-            raise InputError.at(
-                word, 0, f"several {what}s are meant: {', '.join(sorted(fits)[:6])}", "name one"
-            )
-    near = difflib.get_close_matches(word.lower(), [n.lower() for n in known], 3, 0.5)
-    names = [n for n in known if n.lower() in near] or sorted(known)[:8]
-    raise InputError.at(word[:60], 0, f"no {what} is called that", f"write one of {', '.join(names)}")
-
-
-def letters(text: str) -> str:
-    """Lower-case letters and digits of a name."""
-    return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -1,43 +1,46 @@
-"""The language of changes: from what people say to a canonical line, and from that to a changed workload.
+"""The language of changes: from what people say to a canonical line.
 
 Canonical: ``FIELD[.SUBJECT]=VALUE`` with a short name (solver.whatif.fields), or any ``PATH=VALUE`` of a
-workload file. A few spoken forms are understood: "CS-3 at $1.0M", "demand x2", "TPOT 10 ms for chat",
-"no cerebras-cs3", "drop site B", "chat goes fp8", "no cerebras-cs3 before 2027-07".
+workload file. Spoken forms are understood too: "CS-3 at $1.0M", "demand x2", "TPOT 10 ms for chat",
+"no wafers before July", "drop site B", "Maverick goes fp8". A canonical line means the same for everyone
+who reads the record: names are the catalog's, months have a year.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
+import difflib
 import re
-from collections.abc import Iterable
-from typing import Any
 
 from solver.domain.catalog import Catalog
-from solver.domain.workload import LoadedWorkload, Service, Workload
+from solver.domain.workload import LoadedWorkload, Workload
 from solver.errors import InputError
-from solver.inputs.references import resolve_references
-from solver.inputs.workload import apply_overrides
-from solver.whatif.fields import FIELDS, Field, find, split, subjects
+from solver.whatif.apply import NONE
+from solver.whatif.fields import FIELDS, Field, split
+from solver.whatif.months import month_of
+from solver.whatif.names import find, kind_of, letters, model_id, subjects
 
 LONGEST = 20_000  # characters of a change
 
-_FACTOR = re.compile(r"[x×*]\s*([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE)
-_PERCENT = re.compile(r"([+-])\s*([0-9]+(?:\.[0-9]+)?)\s*%")
-_NONE = ("none", "no limit", "unlimited", "off")
 _NAME = r"[\w][\w .+/-]*?"
+_MONTH = r"[\w][\w -]*"
+_MOVE = r"(?:[x×*]\s*[\d.]+|[+-]\s*[\d.]+\s*%)"
+_MONEY = r"\$?\s*[\d.]+\s*(?:[kMB]|bn)?\s*\$?"
 _SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), made)
     for pattern, made in (
-        (r"demand\s+(?:of\s+|for\s+)?(?P<s>\S+)\s+(?P<v>[x×*+-]\s*\S+(?:\s*%)?)", "demand.{s}={v}"),
-        (r"demand\s+(?P<v>[x×*+-]\s*\S+(?:\s*%)?)", "demand={v}"),
+        (rf"demand\s+(?:of\s+|for\s+)?(?P<s>\S+)\s+(?P<v>{_MOVE})", "demand.{s}={v}"),
+        (rf"demand\s+(?P<v>{_MOVE})", "demand={v}"),
+        (rf"(?:token|API)\s*prices?\s+(?:of\s+)?(?P<s>{_NAME})\s+(?P<v>{_MOVE})", "tokens.{s}={v}"),
+        (rf"(?:token|API)\s*prices?\s+(?P<v>{_MOVE})", "tokens={v}"),
         (r"(?P<f>tpot|ttft)\s+(?P<v>[0-9.]+\s*(?:ms|s|us))(?:\s+(?:for|of)\s+(?P<s>\S+))?", "{f}.{s}={v}"),
-        (rf"(?:no|without)\s+(?P<s>{_NAME})\s+before\s+(?P<v>\d{{4}}-\d\d)", "from.{s}={v}"),
+        (rf"(?:no|without)\s+(?P<s>{_NAME})\s+before\s+(?P<v>{_MONTH})", "from.{s}={v}"),
         (rf"(?:no|without)\s+(?P<s>{_NAME})", "exclude={s}"),
         (rf"drop\s+site\s+(?P<s>{_NAME})", "drop.{s}=yes"),
-        (r"(?P<s>\S+)\s+goes\s+(?P<v>fp16|fp8|fp4)", "precision.{s}={v}"),
+        (rf"(?P<s>{_NAME})\s+goes\s+(?:to\s+)?(?P<v>fp16|fp8|fp4)", "precision.{s}={v}"),
+        (rf"(?:capex\s+)?budget\s+(?P<v>{_MONEY})", "budget.capex={v}"),
+        (rf"total\s+budget\s+(?P<v>{_MONEY})", "budget.total={v}"),
         (rf"(?P<s>{_NAME})\s+(?:at|for)\s+(?P<v>\$?\s*[0-9.]+)\s*(?:/h|per hour)", "rental.{s}={v}"),
-        (rf"(?P<s>{_NAME})\s+(?:at|for)\s+(?P<v>\$?\s*[0-9.]+\s*[kMB]?\$?)", "price.{s}={v}"),
+        (rf"(?P<s>{_NAME})\s+(?:at|for)\s+(?P<v>{_MONEY})", "price.{s}={v}"),
     )
 )
 
@@ -58,18 +61,69 @@ def canonical(text: str, loaded: LoadedWorkload, catalog: Catalog) -> str:
         return f"{left}={value}"
     if not value:
         raise InputError.at(f"{left}=", 0, "has no value", f"write for example {field.example}")
-    if field.name in ("exclude", "allow", "only") and value.lower() not in _NONE:
-        known = subjects("system", loaded.workload, catalog)
-        value = ",".join(find(word.strip(), known, "system") for word in value.strip("[]").split(","))
+    value = _value(field, value, loaded, catalog)
     if not field.subject:
         if subject:
             raise InputError.at(left, 0, "takes no name", f"write for example {field.example}")
         return f"{field.name}={value}"
+    return f"{field.name}.{_subject(field, subject, loaded, catalog)}={value}"
+
+
+def _value(field: Field, value: str, loaded: LoadedWorkload, catalog: Catalog) -> str:
+    """The value with names and months in canonical form."""
+    if value.lower() in NONE:
+        return value
+    if field.name == "from":
+        return month_of(value, loaded.workload.horizon.start)
+    if field.name in ("exclude", "allow", "only"):
+        return ",".join(_system(word.strip(), loaded, catalog) for word in value.strip("[]").split(","))
+    return value
+
+
+def _subject(field: Field, subject: str, loaded: LoadedWorkload, catalog: Catalog) -> str:
+    """The canonical name of a subject."""
     if not subject:
-        return f"{field.name}.{_only_one(field, loaded, catalog)}={value}"
-    if subject != "*":
-        subject = find(subject, subjects(field.subject, loaded.workload, catalog), field.subject)
-    return f"{field.name}.{subject}={value}"
+        return _only_one(field, loaded, catalog)
+    if subject == "*" and field.subject in ("service", "provider"):
+        return subject
+    if field.subject == "system":
+        return _system(subject, loaded, catalog)
+    known = subjects(field.subject, loaded.workload, catalog)
+    if field.subject == "service" and subject not in known:
+        model = _common_model(subject, loaded, catalog)
+        if model:
+            return model
+    return find(subject, known, field.subject)
+
+
+def _system(word: str, loaded: LoadedWorkload, catalog: Catalog) -> str:
+    """A system, or a kind of systems (``wafers``)."""
+    if word not in catalog.systems:
+        kind = kind_of(word, catalog)
+        if kind:
+            return kind
+    return find(word, subjects("system", loaded.workload, catalog), "system")
+
+
+def _common_model(word: str, loaded: LoadedWorkload, catalog: Catalog) -> str:
+    """The model that a word means, if several services share it and none is called so."""
+    key = letters(word)
+    if not key or any(key in letters(s.name) for s in loaded.workload.services):
+        return ""
+    meant = [m for s in loaded.workload.services if key in letters(m := model_id(s, catalog))]
+    return meant[0] if len(meant) > 1 and len(set(meant)) == 1 else ""
+
+
+def _only_one(field: Field, loaded: LoadedWorkload, catalog: Catalog) -> str:
+    """Left out, the subject is the only one there is, or (services, providers) all of them."""
+    names = list(subjects(field.subject, loaded.workload, catalog))
+    if len(names) == 1:
+        return names[0]
+    if field.subject in ("service", "provider"):
+        return "*"
+    raise InputError.at(
+        f"{field.name}=", 0, f"does not say which {field.subject}", f"write for example {field.example}"
+    )
 
 
 def _spoken(said: str) -> str:
@@ -83,163 +137,7 @@ def _spoken(said: str) -> str:
 
 
 def _unknown(said: str) -> InputError:
-    import difflib
-
     word = said.partition(".")[0].split(" ")[0][:40]
     near = difflib.get_close_matches(word.lower(), FIELDS, 1)
     hint = FIELDS[near[0]].example if near else "price.cerebras-cs3=1.0M or demand.chat=x2"
     return InputError.at(said[:60], 0, "is not understood", f"write for example {hint}; `fields` lists all")
-
-
-def _only_one(field: Field, loaded: LoadedWorkload, catalog: Catalog) -> str:
-    """Left out, the subject is the only one there is, or (services) all of them."""
-    names = list(subjects(field.subject, loaded.workload, catalog))
-    if len(names) == 1:
-        return names[0]
-    if field.subject == "service":
-        return "*"
-    raise InputError.at(
-        f"{field.name}=", 0, f"does not say which {field.subject}", f"write for example {field.example}"
-    )
-
-
-def apply_change(loaded: LoadedWorkload, line: str, catalog: Catalog) -> LoadedWorkload:
-    """The workload after a canonical change; its names are checked against the catalogs."""
-    left, _, value = line.partition("=")
-    field, subject = split(left)
-    if field is None:
-        changed = apply_overrides(loaded, [line])
-    elif subject == "*":
-        changed = loaded
-        for service in loaded.workload.services:
-            changed = _apply(changed, field, service.name, value, catalog)
-    else:
-        changed = _apply(loaded, field, subject, value, catalog)
-    resolve_references(changed, catalog)
-    return changed
-
-
-def _apply(
-    loaded: LoadedWorkload, field: Field, subject: str, value: str, catalog: Catalog
-) -> LoadedWorkload:
-    if field.how == "drop":
-        return without_site(loaded, subject)
-    if field.how in ("add", "remove"):
-        return _systems(loaded, field, value)
-    key = _key(loaded.workload, field, subject)
-    if value.lower() in _NONE:
-        if not field.target:
-            raise InputError.at(field.shape, 0, "cannot be none", f"write for example {field.example}")
-        return without(loaded, field.target.format(key))
-    factor = factor_of(value)
-    if factor is not None:
-        if not field.relative:
-            raise InputError.at(f"{field.shape}{value}", 0, "takes no factor", f"write {field.example}")
-        value = repr(now(loaded.workload, field, subject, catalog) * factor)
-    path = field.path.format(key)
-    if field.name in ("demand", "peak") and "token" in value:
-        path = path.replace("requests_per_s", "output_tokens_per_s")
-    if field.name in ("precision", "ways", "only", "budget.years") and "," in value:
-        value = f"[{value.strip('[]')}]"
-    return apply_overrides(loaded, [f"{path}={value}"])
-
-
-def factor_of(value: str) -> float | None:
-    """The factor that ``x2``, ``+10 %`` or ``-20 %`` means; None for anything else."""
-    times, percent = _FACTOR.fullmatch(value), _PERCENT.fullmatch(value)
-    if times:
-        return float(times[1])
-    if percent:
-        return round(1 + float(f"{percent[1]}{percent[2]}") / 100, 12)
-    return None
-
-
-def _key(workload: Workload, field: Field, subject: str) -> str:
-    """Services and sites go by index, as their names may hold dots."""
-    if field.subject == "service":
-        return str([s.name for s in workload.services].index(subject))
-    if field.subject == "site":
-        return str([s.name for s in workload.sites].index(subject))
-    return subject
-
-
-def mean_rps(service: Service) -> float:
-    """Mean requests per second of the first year."""
-    rates = service.demand.rate_rps
-    return math.fsum(rates) / len(rates)
-
-
-def now(workload: Workload, field: Field, subject: str, catalog: Catalog) -> float:
-    """The value that a factor multiplies."""
-    if field.name == "demand":
-        return mean_rps(next(s for s in workload.services if s.name == subject))
-    quantity = field.path.rpartition(".")[2]
-    stated = workload.hardware.overrides.get(subject, {}).get(quantity)
-    value = catalog.systems[subject].get(quantity) if stated is None else stated
-    if value is None:
-        raise InputError.at(
-            f"{field.name}.{subject}", 0, "has no value in the catalog to multiply", "write a price"
-        )
-    return value
-
-
-def _systems(loaded: LoadedWorkload, field: Field, value: str) -> LoadedWorkload:
-    """Leave systems out, or permit them again; a list of permitted systems follows."""
-    words = [w for w in (v.strip() for v in value.strip("[]").split(",")) if w]
-    have, only = loaded.workload.hardware.exclude, loaded.workload.hardware.include
-    if field.how == "add":
-        excluded: Iterable[str] = dict.fromkeys((*have, *words))
-        included: Iterable[str] = [s for s in only if s not in words]
-        if only and not included:
-            raise InputError.at(f"exclude={value}", 0, "would leave no system", "keep at least one")
-    else:
-        excluded = [s for s in have if s not in words]
-        included = dict.fromkeys((*only, *words)) if only else ()
-    lines = [f"hardware.exclude=[{', '.join(excluded)}]"]
-    if only:
-        lines.append(f"hardware.include=[{', '.join(included)}]")
-    return apply_overrides(loaded, lines)
-
-
-def without(loaded: LoadedWorkload, path: str) -> LoadedWorkload:
-    """The workload with the field at a path of the domain back at its default."""
-    data = loaded.workload.model_dump()
-    node: Any = data
-    parts = path.split(".")
-    if parts[:2] == ["hardware", "overrides"]:
-        parts = [*parts[:2], ".".join(parts[2:-1]), parts[-1]]
-    elif parts[0] == "hardware" and len(parts) > 2:
-        parts = [*parts[:2], ".".join(parts[2:])]
-    for part in parts[:-1]:
-        node = node[int(part)] if isinstance(node, list | tuple) else node.get(part, {})
-    node.pop(parts[-1], None)
-    places = {p: v for p, v in loaded.places.items() if p != path}
-    return _rebuilt(loaded, data, places, f"{path}=none")
-
-
-def without_site(loaded: LoadedWorkload, name: str) -> LoadedWorkload:
-    """The workload without one of its sites."""
-    data = loaded.workload.model_dump()
-    index = [s["name"] for s in data["sites"]].index(name)
-    if len(data["sites"]) == 1:
-        raise InputError.at(f"drop.{name}", 0, "it is the only site", "keep at least one site")
-    data["sites"] = [s for n, s in enumerate(data["sites"]) if n != index]
-    places = {}
-    for path, place in loaded.places.items():
-        parts = path.split(".")
-        if parts[0] == "sites" and len(parts) > 1 and parts[1].isdecimal():
-            if int(parts[1]) == index:
-                continue
-            parts[1] = str(int(parts[1]) - (int(parts[1]) > index))
-        places[".".join(parts)] = place
-    return _rebuilt(loaded, data, places, f"drop.{name}")
-
-
-def _rebuilt(loaded: LoadedWorkload, data: object, places: object, text: str) -> LoadedWorkload:
-    digest = hashlib.sha256(f"{loaded.sha256}\n{text}".encode()).hexdigest()
-    return LoadedWorkload(
-        workload=Workload.model_validate(data),
-        places=places,  # type: ignore[arg-type]
-        file=loaded.file,
-        sha256=digest,
-    )

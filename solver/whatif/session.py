@@ -13,8 +13,9 @@ from solver.domain.workload import LoadedWorkload
 from solver.engine.solve import Request
 from solver.errors import InputError, UsageError
 from solver.performance.calibration import Calibration, load_calibration
+from solver.whatif.apply import apply_change
 from solver.whatif.journal import BRANCH_NAME, MAIN, Journal, Node
-from solver.whatif.language import apply_change, canonical
+from solver.whatif.language import canonical
 from solver.whatif.planner import USUAL, Planner, Result
 from solver.whatif.store import FORMAT, Store
 
