@@ -59,7 +59,7 @@ def to_pulp(program: Program, objective: Mapping[int, float] | None = None) -> p
 
 
 @functools.cache
-def _swallow_banner() -> None:
+def swallow_banner() -> None:
     """HiGHS prints a banner on standard output once per process, before any option can forbid it."""
     sys.stdout.flush()
     kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
@@ -95,7 +95,7 @@ class HighsModel:
         check_range(program)
         self.program = program
         self._costs = dict(program.objective() if objective is None else objective)
-        _swallow_banner()
+        swallow_banner()
         started = time.perf_counter()
         carrier = to_pulp(program, self._costs)
         hand = pulp.HiGHS(msg=False)

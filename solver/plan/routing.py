@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.backend.linear import Rows, least
 from solver.formulation.model import Program, Row
 
 DENOMINATOR = 10**12
@@ -73,65 +74,40 @@ def _blocks(program: Program, rows: list[Row]) -> list[list[Row]]:
 def _solve_block(
     program: Program, rows: list[Row], whole: dict[int, float]
 ) -> tuple[dict[int, Fraction], float]:
-    from scipy.optimize import linprog
-    from scipy.sparse import coo_array
-
     columns = sorted({c for row in rows for c, _ in row.terms if c not in whole})
     position = {c: n for n, c in enumerate(columns)}
     slack = len(columns)
-    roomy: list[int] = []
-    entries: dict[str, tuple[list[int], list[int], list[float], list[float]]] = {
-        "<=": ([], [], [], []),
-        "==": ([], [], [], []),
-    }
-    for row in rows:
-        kind = "==" if row.sense == "==" else "<="
-        sign = -1.0 if row.sense == ">=" else 1.0
-        at, where, what, right = entries[kind]
-        rest = sign * (row.rhs - sum(a * whole[c] for c, a in row.terms if c in whole))
-        for c, a in row.terms:
-            if c not in whole:
-                at.append(len(right))
-                where.append(position[c])
-                what.append(sign * a)
-        if row.family == "capacity":
-            at.append(len(right))
-            where.append(slack)
-            what.append(-max(rest, 0.0))
-            rest = min(rest, 0.0)
-        if kind == "<=" and row.family in ROOMY and rest > 0:
-            roomy.append(len(right))
-        right.append(rest)
-
-    def matrix(kind: str) -> tuple[object, NDArray[np.float64]]:
-        at, where, what, right = entries[kind]
-        return coo_array((what, (at, where)), shape=(len(right), slack + 1)).tocsr(), np.array(right)
-
     costs = program.objective()
     money = np.array([costs.get(c, 0.0) for c in columns] + [0.0])
-    upper, limits = matrix("<=")
-    equal, totals = matrix("==")
-    tight = limits.copy()
     balance = np.zeros(slack + 1)
     balance[slack] = 1.0
     scale = max(float(np.abs(money).max()), 1e-12)
     objective = balance if not money.any() else money / scale + 1e-7 * balance
     for fullest in (ROOM, 1.0):
-        limits[roomy] = tight[roomy] * fullest
-        bounds = [(0.0, None)] * slack + [(0.0, fullest)]
-        found = linprog(
-            objective,
-            upper,
-            limits,
-            equal,
-            totals,
-            bounds=bounds,
-            method="highs-ds",
-            options={"primal_feasibility_tolerance": 1e-10},
-        )
-        if found.status == 0:
-            return _rounded(rows, columns, position, found.x), float(found.x[slack])
-    raise RepairFailed(found.message)
+        high = np.full(slack + 1, np.inf)
+        high[slack] = fullest
+        found = least(objective, _block_rows(rows, whole, position, slack, fullest), high)
+        if found is not None:
+            return _rounded(rows, columns, position, found), float(found[slack])
+    raise RepairFailed("the linear program of a period has no solution")
+
+
+def _block_rows(
+    rows: list[Row], whole: dict[int, float], position: dict[int, int], slack: int, fullest: float
+) -> Rows:
+    """Rows over the continuous columns; each capacity is cut to the share in column ``slack``."""
+    made = Rows.none()
+    for row in rows:
+        sign = -1.0 if row.sense == ">=" else 1.0
+        rest = sign * (row.rhs - sum(a * whole[c] for c, a in row.terms if c in whole))
+        terms = {position[c]: sign * a for c, a in row.terms if c not in whole}
+        if row.family == "capacity":
+            terms[slack] = -max(rest, 0.0)
+            rest = min(rest, 0.0)
+        if row.sense != "==" and row.family in ROOMY and rest > 0:
+            rest *= fullest
+        made.add(terms, rest if row.sense == "==" else -np.inf, rest)
+    return made
 
 
 def _rounded(

@@ -1,0 +1,67 @@
+"""Small linear programs straight in HiGHS (no integers, no PuLP): routing with the fleet fixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.backend.highs import swallow_banner
+
+Floats = NDArray[np.float64]
+#: Options of the simplex: feasibility as tight as it goes, one thread, no output.
+OPTIONS: dict[str, bool | int | float | str] = {
+    "output_flag": False,
+    "threads": 1,
+    "random_seed": 0,
+    "solver": "simplex",
+    "primal_feasibility_tolerance": 1e-10,
+}
+
+
+@dataclass
+class Rows:
+    """Rows of a sparse matrix under construction: low <= a.x <= high."""
+
+    starts: list[int]
+    columns: list[int]
+    values: list[float]
+    low: list[float]
+    high: list[float]
+
+    @classmethod
+    def none(cls) -> Rows:
+        """No rows yet."""
+        return cls([0], [], [], [], [])
+
+    def add(self, terms: dict[int, float], low: float, high: float) -> None:
+        """One more row."""
+        self.columns += terms.keys()
+        self.values += terms.values()
+        self.starts.append(len(self.columns))
+        self.low.append(low)
+        self.high.append(high)
+
+
+def least(costs: Floats, rows: Rows, column_high: Floats) -> Floats | None:
+    """The cheapest x >= 0 within its upper bounds and the rows; None if HiGHS finds none."""
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(costs), len(rows.low)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = costs, np.zeros(len(costs)), column_high
+    lp.row_lower_, lp.row_upper_ = np.array(rows.low), np.array(rows.high)
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_ = np.array(rows.starts, dtype=np.int32)
+    lp.a_matrix_.index_ = np.array(rows.columns, dtype=np.int32)
+    lp.a_matrix_.value_ = np.array(rows.values)
+    swallow_banner()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    for name, value in OPTIONS.items():
+        if solver.setOptionValue(name, value) != highspy.HighsStatus.kOk:
+            raise RuntimeError(f"HiGHS does not accept option {name} = {value!r}")
+    if solver.passModel(lp) == highspy.HighsStatus.kError or solver.run() == highspy.HighsStatus.kError:
+        return None
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    return np.asarray(solver.getSolution().col_value)
