@@ -6,13 +6,14 @@ HiGHS is compared with the program, because PuLP does not check the solver's ret
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import highspy
 import numpy as np
@@ -180,6 +181,26 @@ class HighsModel:
         self._set_integer(whole, integer=True)
         self.set_bounds({c: (columns[c].low, columns[c].high) for c in fixed})
         return outcome
+
+    @contextlib.contextmanager
+    def relaxed(self) -> Iterator[None]:
+        """Within: every column may take fractions."""
+        whole = [n for n, column in enumerate(self.program.columns) if column.integer]
+        self._set_integer(whole, integer=False)
+        try:
+            yield
+        finally:
+            self._set_integer(whole, integer=True)
+
+    def ray(self) -> NDArray[np.float64] | None:
+        """Row multipliers that prove the last linear program infeasible, if HiGHS has them."""
+        _, there, values = self._highs.getDualRay()  # type: ignore[attr-defined]
+        if not there:  # presolve finds out without saying why
+            self._option("presolve", "off")
+            self._run()
+            self._option("presolve", "choose")
+            _, there, values = self._highs.getDualRay()  # type: ignore[attr-defined]
+        return np.asarray(values) if there else None
 
     def duals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Row duals (k$ per unit of the right-hand side) and reduced costs of the last linear program."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from solver.backend.outcome import Ending, Outcome
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
+from solver.engine.certificate import certified_bound
 from solver.engine.compare import alternatives, break_evens
 from solver.engine.infeasible import explain_program, explain_screening
 from solver.engine.start import start
@@ -85,6 +87,7 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
         if verdict.passed:
             residual = str(verdict.residual)
             plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
+            plan = certified(plan, now, program, model, outcome)
             return _compared(plan, loaded, now, program, model, outcome) if request.compare else plan
         late = late_services(verdict, now)
         if not late:
@@ -95,6 +98,17 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
         + "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5]),
         tuple(f.message for f in verdict.failures),
     )
+
+
+def certified(plan: Plan, prepared: Prepared, program: Program, model: HighsModel, outcome: Outcome) -> Plan:
+    """The plan with the lower bound that exact arithmetic proves; none where another goal was held first."""
+    if plan.objective != "cost" or prepared.mean_periods:
+        return plan
+    bound = certified_bound(program, model, outcome.objective)
+    if bound is None:
+        return plan
+    usd = min(math.nextafter(float(bound * 1000), -math.inf), plan.objective_usd)
+    return plan.model_copy(update={"certified_bound_usd": max(usd, 0.0)})
 
 
 def late_services(verdict: Verdict, prepared: Prepared) -> set[str]:

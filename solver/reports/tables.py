@@ -120,6 +120,7 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "objective_usd",
         "bound_usd",
         "gap",
+        "certified_bound_usd",
         "verified",
         "verified_residual",
         "horizon_years",

@@ -12,13 +12,14 @@ from solver.plan.plan import Plan
 from solver.reports.escape import plain
 from solver.reports.section import SOURCE, Section
 from solver.reports.sections import sections
-from solver.reports.words import answer
+from solver.reports.words import answer, bounds_sentence
 
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Print a plan; text of others is shown as text, whatever it holds."""
     _heading(console, f"{plan.workload}: the answer")
     console.print(Text(answer(plan)))
+    console.print(Text(plain(bounds_sentence(plan)), style="dim"))
     for section in sections(plan):
         _heading(console, section.title)
         sources = _table(console, section)

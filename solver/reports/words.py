@@ -102,6 +102,16 @@ def _sure_sentence(plan: Plan) -> str:
     return f"{proof}, and {checked}."
 
 
+def bounds_sentence(plan: Plan) -> str:
+    """The gap that the solver claims, and the lower bound that exact arithmetic proves beside it."""
+    claimed = f"Lower bound claimed by HiGHS: {usd(plan.bound_usd)} (gap {percent(plan.gap)})"
+    if plan.certified_bound_usd is None:
+        return f"{claimed}; none is certified."
+    total = plan.objective_usd
+    gap = (total - plan.certified_bound_usd) / total if total > 0 else 0.0
+    return f"{claimed}; certified in exact arithmetic: {usd(plan.certified_bound_usd)} (gap {percent(gap)})."
+
+
 def runner_up(plan: Plan) -> Alternative | None:
     """The cheapest alternative that differs from the plan."""
     others = [a for a in plan.alternatives if a.feasible and a.objective_usd is not None]
