@@ -15,6 +15,8 @@ import pytest
 from whatif_case import ENERGY_USD, PER_SYSTEM_RPS, TEXT, loaded, session
 
 from solver.errors import InputError, SolverError, UsageError
+from solver.inputs.workload import load_workload
+from solver.paths import find_workload
 from solver.plan.serialise import plan_json
 from solver.whatif.commands import as_json, deepen, execute
 from solver.whatif.exchange import exported, imported, is_export, replay
@@ -67,6 +69,28 @@ def test_plans_of_a_pencil(one: Session, token_usd: float) -> None:
         assert plan.verified
         # up to 1e-7 of a full system's traffic is left to tokens, so that shares are exact rationals
         assert plan.objective_usd == pytest.approx(cost(rps, token_usd, system_usd), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("11-lease", {"lease": 4}),
+        ("12-reservation", {"reserve": 1, "rent-hourly": 4}),
+        ("10-owned", {"own": 3, "buy": 5}),
+    ],
+)
+def test_leases_and_rentals_are_no_purchases(name: str, ways: dict[str, int]) -> None:
+    """The comments of these lessons say what is leased, reserved, rented and owned."""
+    made = Session.begin(None, load_workload(find_workload(name)))
+    response = deepen(made, execute(made, "demand x2"))
+    found = response.difference
+    assert found is not None
+    assert {c.way: c.before for c in found.fleet if c.before} == ways
+    assert response.reason is not None
+    if name != "10-owned":  # there the second half is served by other systems
+        assert {c.way: c.after for c in found.fleet} == {way: 2 * count for way, count in ways.items()}
+        assert response.reason.kind == "scaled"
+        assert "buy" not in why_words(response.reason)
 
 
 def test_changed_token_prices(one: Session, token_usd: float) -> None:
@@ -377,7 +401,10 @@ def test_the_next_ten_percent(one: Session, token_usd: float) -> None:
 def test_what_flips_the_decision(one: Session, token_usd: float) -> None:
     """Down to 144 requests/s no tokens are bought; a system below 6 requests/s of tokens replaces them."""
     found = ask(one, "flip")
-    at = {(row[0], row[1] > 1): row[1] for row in found.rows if row[1] is not None}
+    at = {(row[0].partition(" (")[0], row[3] > 1): row[3] for row in found.rows if row[3] is not None}
+    today = {row[0]: row[1] for row in found.rows}
+    assert today["demand of chat (requests/s)"] == 150
+    assert today["purchase price of dgx-b200 (USD)"] == 500_000
     assert at["demand of chat", False] == pytest.approx(144 / 150, rel=0.02)
     second = (6 * token_usd - ENERGY_USD) / 500_000
     assert at["purchase price of dgx-b200", False] == pytest.approx(second, rel=0.02)

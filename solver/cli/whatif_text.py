@@ -15,10 +15,8 @@ from solver.reports.units import dollars, percent, price, usd
 from solver.reports.words import runner_up
 from solver.whatif.cases import Answer, Cell
 from solver.whatif.commands import Response
-from solver.whatif.difference import Difference
+from solver.whatif.difference import WAY_WORDS, Difference
 from solver.whatif.why import why_words
-
-WAYS = {"buy": "buy", "rent": "rent", "rent-hourly": "rent by the hour", "lease": "lease"}
 
 
 def print_response(response: Response, console: Console) -> None:
@@ -112,7 +110,7 @@ def print_difference(found: Difference, console: Console) -> None:
     rows = tuple(
         (
             f"{c.name}, {c.site}",
-            WAYS.get(c.way, c.way),
+            WAY_WORDS.get(c.way, c.way),
             f"{c.before:,}",
             f"{c.after:,}",
             moved(c.before, c.after),

@@ -167,6 +167,20 @@ class Plan(Frozen):
     points: dict[str, Any] = Field(default_factory=dict)  # id -> the operating point's numbers
     inputs: dict[str, Any] = Field(default_factory=dict)  # the workload as solved
 
+    def way(self, line: SystemPurchase) -> str:
+        """How a line of ``systems`` is got: buy, own, lease, reserve, rent, spot (all hours), rent-hourly."""
+        offer = self.inputs.get("offers", {}).get(line.offer, {})
+        if offer.get("supply_total") is not None:
+            return "own"
+        return line.acquisition if line.acquisition == "rent-hourly" else str(offer.get("kind", "buy"))
+
+    def at_once(self, line: SystemPurchase) -> list[int]:
+        """Epochs in which the systems of a line are there."""
+        if line.acquisition != "buy":
+            return [line.epoch]
+        ends = self.epochs[line.epoch][0] + self.inputs["offers"][line.offer]["life_years"]
+        return [e for e in range(line.epoch, len(self.epochs)) if ends >= self.epochs[e][1] - 1e-9]
+
     def count(self, system: str) -> int:
         """How many of a system are bought or rented for all hours (largest epoch)."""
         return sum(s.count for s in self.systems if s.system == system and s.acquisition != "rent-hourly")

@@ -38,16 +38,10 @@ def fleet(plan: Plan) -> list[FleetLine]:
     """Lines of the fleet, the dearest first."""
     groups: dict[tuple[str, str, str, int, str], list[SystemPurchase]] = {}
     for line in plan.systems:
-        key = (line.system, line.site, _way(plan, line), line.epoch, line.offer)
+        key = (line.system, line.site, plan.way(line), line.epoch, line.offer)
         groups.setdefault(key, []).append(line)
     found = [_line(group, key[2]) for key, group in groups.items()]
     return sorted(found, key=lambda f: (-f.cost_usd, f.system, f.site, f.epoch))
-
-
-def _way(plan: Plan, line: SystemPurchase) -> str:
-    """buy, lease, reserve, rent or spot (all hours), or rent-hourly."""
-    offer = plan.inputs.get("offers", {}).get(line.offer, {})
-    return line.acquisition if line.acquisition == "rent-hourly" else str(offer.get("kind", line.acquisition))
 
 
 def _line(group: list[SystemPurchase], way: str) -> FleetLine:

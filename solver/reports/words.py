@@ -9,6 +9,7 @@ from solver.reports.traffic import Traffic
 from solver.reports.units import dollars, listed, percent, price, usd
 
 _VERBS = {
+    "own": "keep, as already owned,",
     "rent": "rent for all hours",
     "spot": "rent at spot prices",
     "reserve": "reserve",

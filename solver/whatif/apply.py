@@ -90,6 +90,8 @@ def _key(workload: Workload, field: Field, subject: str) -> str:
         return str([s.name for s in workload.services].index(subject))
     if field.subject == "site":
         return str([s.name for s in workload.sites].index(subject))
+    if field.subject == "offer":
+        return str([o.id for o in workload.offers].index(subject))
     return subject
 
 
@@ -125,6 +127,8 @@ def now(workload: Workload, field: Field, subject: str, catalog: Catalog) -> flo
         return found
     if field.subject == "site":
         return float(getattr(next(s for s in workload.sites if s.name == subject), last))
+    if field.subject == "offer":
+        return next(o.price_usd for o in workload.offers if o.id == subject)
     if field.subject == "api":
         changed = workload.token_prices.get(subject)
         stated: float | None = getattr(changed, last) if changed else None

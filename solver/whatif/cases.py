@@ -11,7 +11,7 @@ from solver.domain.workload import LoadedWorkload
 from solver.errors import InputError, UsageError
 from solver.plan.plan import Plan
 from solver.whatif.apply import apply_change, mean_rps
-from solver.whatif.difference import fleet_counts, serving
+from solver.whatif.difference import WAY_WORDS, fleet_counts, serving
 from solver.whatif.names import find, subjects
 from solver.whatif.planner import Planner, Result
 
@@ -71,7 +71,12 @@ class Case:
 def fleet_words(plan: Plan) -> str:
     """``3 × 8x H200 server (buy), DeepInfra API 12 %``."""
     names = {s.system: s.name for s in plan.systems}
-    parts = [f"{count:,} × {names[s]} ({way})" for (s, _, way), count in sorted(fleet_counts(plan).items())]
+    counts = sorted(fleet_counts(plan).items())
+    several = len({site for (_, site, _), _ in counts}) > 1
+    parts = [
+        f"{count:,} × {names[s]}{f' for {site}' if several else ''} ({WAY_WORDS.get(way, way)})"
+        for (s, site, way), count in counts
+    ]
     apis: dict[str, list[float]] = {}
     for (_, server), share in serving(plan).items():
         if server.endswith(" API"):

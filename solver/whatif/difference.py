@@ -10,6 +10,8 @@ from solver.finance.cash_flow import cash_flow
 from solver.plan.plan import Binding, Plan
 
 SMALL_USD = 0.005
+#: Ways to get systems whose name is not a word of its own.
+WAY_WORDS = {"rent-hourly": "rent by the hour", "own": "owned"}
 
 
 class FleetChange(Frozen):
@@ -99,15 +101,18 @@ def _fleet(before: Plan, after: Plan) -> tuple[FleetChange, ...]:
 
 
 def fleet_counts(plan: Plan) -> dict[tuple[str, str, str], int]:
-    """(system, site, way) -> systems: bought over the horizon; rented, the most at once."""
+    """(system, site, way) -> systems: bought, in all; owned, leased, reserved or rented, the most at once."""
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
+    there: dict[tuple[str, str, str], dict[tuple[int, int | None], int]] = {}
     for line in plan.systems:
-        key = (line.system, line.site, line.acquisition)
-        if line.acquisition == "buy":
+        key = (line.system, line.site, plan.way(line))
+        if key[2] == "buy":
             counts[key] += line.count
-        else:
-            counts[key] = max(counts[key], line.count)
-    return dict(counts)
+            continue
+        moments = there.setdefault(key, defaultdict(int))
+        for epoch in plan.at_once(line):
+            moments[epoch, line.period] += line.count
+    return dict(counts) | {key: max(moments.values(), default=0) for key, moments in there.items()}
 
 
 def _costs(before: Plan, after: Plan) -> tuple[CostChange, ...]:
@@ -127,10 +132,10 @@ def _years(before: Plan, after: Plan) -> tuple[YearChange, ...]:
 
 
 def yearly(plan: Plan) -> dict[int, float]:
-    """Dollars as paid in each year of the horizon (1, 2, ...); the first payment is in year 1."""
+    """Dollars as paid in each year of the horizon (1, 2, ...)."""
     found: dict[int, float] = defaultdict(float)
     for flow in cash_flow(plan):
-        found[max(1, int(flow.years + 1 - 1e-9))] += flow.usd
+        found[flow.year] += flow.usd
     return dict(found)
 
 

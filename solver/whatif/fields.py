@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Subject = Literal["system", "service", "site", "vendor", "api", "provider", "technology", ""]
+Subject = Literal["system", "service", "site", "vendor", "api", "provider", "offer", ""]
 How = Literal["set", "add", "remove", "drop", "tokens"]
 
 
@@ -66,6 +66,8 @@ _ROWS = (
             "token_cached.deepinfra/llama-4-maverick=0.05"),
     Field("tokens", "provider", "token_prices", "all token prices of a provider, by a factor",
           "tokens.DeepInfra=-20 %", relative=True, how="tokens"),
+    Field("offer", "offer", "offers.{}.price_usd", "price of an own offer", "offer.yearly-lease=-10 %",
+          relative=True),
     # traffic
     Field("demand", "service", "services.{}.demand.requests_per_s", "mean request rate; the shape stays",
           "demand.chat=x2", relative=True),

@@ -27,6 +27,8 @@ def subjects(kind: Subject, workload: Workload, catalog: Catalog) -> dict[str, s
         return {a.id: f"{a.provider} {a.model}" for a in apis_of(workload, catalog)}
     if kind == "provider":
         return {a.provider: "" for a in apis_of(workload, catalog)}
+    if kind == "offer":
+        return {o.id: f"{o.system} {o.kind}" for o in workload.offers}
     return {}
 
 

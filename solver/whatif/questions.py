@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from solver.errors import UsageError
 from solver.whatif.cases import Answer, Case
-from solver.whatif.risk_questions import flip, late, regret, wait
+from solver.whatif.flip_question import flip
+from solver.whatif.risk_questions import late, regret, wait
 from solver.whatif.volume_questions import afford, next_traffic, speed, ways
 
 

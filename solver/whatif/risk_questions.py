@@ -1,96 +1,11 @@
-"""Questions about what may come otherwise: flipped decisions, late vendors, the next generation, regret."""
+"""Questions about what may come otherwise: late vendors, the next generation, regret."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-from solver.errors import InputError, SolverError
+from solver.errors import InputError
 from solver.plan.plan import Plan, Route
 from solver.time_value import MONTHS
-from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words, kinds
-from solver.whatif.language import canonical
-
-
-@dataclass(frozen=True)
-class Knob:
-    """An assumption that can be moved by a factor."""
-
-    name: str
-    line: str  # a change with {} for the factor
-
-
-def knobs(case: Case, plan: Plan) -> list[Knob]:
-    """Prices of what the plan uses and of what nearly entered, demand, energy."""
-    found = [Knob(f"demand of {s.name}", f"demand.{s.name}=x{{}}") for s in case.loaded.workload.services]
-    for system, way in sorted({(s.system, s.acquisition) for s in plan.systems}):
-        field, word = ("price", "purchase price") if way == "buy" else ("rental", "rental price")
-        found.append(Knob(f"{word} of {system}", f"{field}.{system}=x{{}}"))
-    near = [b for b in plan.break_even if b.price_enters_usd is not None]
-    for entry in near[:2]:
-        found.append(Knob(f"purchase price of {entry.system}", f"price.{entry.system}=x{{}}"))
-    return found
-
-
-def flip(case: Case, most: str = "4") -> Answer:
-    """How far each assumption must move, up or down, before other kinds of hardware are chosen."""
-    reach = factor(most, 1.0, 100.0)
-    plan = case.plan(compare=True)
-    decided = kinds(plan)
-    rows: list[tuple[Cell, ...]] = []
-    for knob in knobs(case, plan):
-        for end in (1 / reach, reach):
-            rows.append(_flip_row(case, knob, end, decided))
-    rows.sort(key=lambda row: abs(math.log(row[1])) if isinstance(row[1], float) else math.inf)
-    nearest = rows[0] if rows and isinstance(rows[0][1], float) else None
-    if nearest is None:
-        head = f"No single assumption flips the decision between a {reach:g}th and {reach:g} times its value."
-    else:
-        assert isinstance(nearest[1], float)
-        head = (
-            f"The decision ({', '.join(sorted(decided)) or 'nothing'}) flips first with the {nearest[0]}: "
-            f"at {nearest[1]:.3g} times its present value it becomes {nearest[2]}."
-        )
-    return Answer(
-        question="Which single assumption flips the decision?",
-        headline=head,
-        columns=("assumption", "flips at (times today)", "then the fleet is", "note"),
-        rows=tuple(rows),
-        notes=(
-            "Found by halving the interval to 2 %; each end is a verified plan. Other flips beyond exist.",
-        ),
-    )
-
-
-def _flip_row(case: Case, knob: Knob, end: float, decided: frozenset[str]) -> tuple[Cell, ...]:
-    def other(moved: float) -> frozenset[str] | None:
-        try:
-            line = canonical(knob.line.format(f"{moved:.9f}"), case.loaded, case.catalog)
-            result = case.ask(case.changed(line))
-        except SolverError:
-            return None
-        if result.plan is None:
-            return frozenset({result.outcome}) if result.outcome == "infeasible" else None
-        found = kinds(result.plan)
-        return None if found == decided else found
-
-    same, step = 1.0, (1.25 if end > 1 else 0.8)
-    moved = step
-    flipped = other(moved)
-    while flipped is None and moved != end:
-        same = moved
-        moved = min(moved * step * step, end) if end > 1 else max(moved * step * step, end)
-        flipped = other(moved)
-    if flipped is None:
-        return (knob.name, None, None, f"no flip to {end:.3g} times")
-    while max(moved / same, same / moved) > 1.02:
-        middle = math.sqrt(moved * same)
-        found = other(middle)
-        if found is None:
-            same = middle
-        else:
-            moved, flipped = middle, found
-    return (knob.name, moved, ", ".join(sorted(flipped)), f"still the same at {same:.3g} times")
+from solver.whatif.cases import Answer, Case, factor, fleet_words
 
 
 def late(case: Case, system: str, months: str = "6") -> Answer:
@@ -147,7 +62,7 @@ def wait(case: Case, system: str, months: str = "12") -> Answer:
     without = case.plan(case.changed(f"exclude={name}", base=free))
     waiting = case.plan(case.changed(f"from.{name}={date}", base=free))
     saved = without.objective_usd - waiting.objective_usd
-    later = sum(s.count for s in waiting.systems if s.system == name and s.acquisition == "buy")
+    later = sum(s.count for s in waiting.systems if s.system == name and waiting.way(s) == "buy")
     if not any(s.system == name for s in waiting.systems):
         head = f"Do not wait: {name} is not used even when it comes, in {date}."
     else:
@@ -184,7 +99,7 @@ def regret(case: Case, times_words: str = "0.5") -> Answer:
     plan = case.plan()
     bought: dict[str, int] = {}
     for line in plan.systems:
-        if line.acquisition == "buy" and not line.offer.endswith("/owned"):
+        if plan.way(line) == "buy" and line.epoch == 0:
             bought[line.system] = bought.get(line.system, 0) + line.count
     other = case.scaled(times)
     minimum = dict(other.workload.hardware.minimum)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from solver.domain.quantity import Frozen
 from solver.domain.workload import LoadedWorkload
 from solver.plan.plan import Plan
-from solver.whatif.difference import Difference, difference
+from solver.whatif.difference import SMALL_USD, Difference, difference, fleet_counts
 from solver.whatif.planner import Result
 
 #: Cost terms whose name is not a word of its own.
@@ -17,7 +17,7 @@ WORDS = {"api": "token API"}
 class Reason(Frozen):
     """Why the fleet changed. ``kept_usd``: cost of the best use of the old fleet now; None if impossible."""
 
-    kind: str  # same fleet | fewer | cheaper | impossible | new
+    kind: str  # same fleet | fewer | cheaper | scaled | impossible | new
     kept_usd: float | None
     extra_usd: float | None
     message: str
@@ -25,28 +25,26 @@ class Reason(Frozen):
 
 
 def keep_fleet(loaded: LoadedWorkload, old: Plan) -> LoadedWorkload | None:
-    """The workload with no other systems than those of an old plan, and no more of those bought."""
-    bought: dict[str, int] = {}
-    kept: set[str] = set()
-    for line in old.systems:
-        kept.add(line.system)
-        if line.acquisition == "buy":
-            bought[line.system] = bought.get(line.system, 0) + line.count
+    """The workload with no other systems than those of an old plan, got in no other ways, and no more of
+    those bought. Tokens stay free, and so does the number of rented, leased and reserved systems."""
+    kept = {line.system for line in old.systems}
     if not kept:
         return None
-    policy = loaded.workload.hardware
-    supply = dict(policy.supply)
-    for system in kept:
-        supply[system] = min(bought.get(system, 0), supply.get(system, bought.get(system, 0)))
+    workload = loaded.workload
+    bought = {s: sum(x.count for x in old.systems if x.system == s and old.way(x) == "buy") for s in kept}
+    policy = workload.hardware
+    supply = {s: min(n, policy.supply.get(s, n)) for s, n in bought.items()}
     minimum = {s: min(n, supply[s]) for s, n in policy.minimum.items() if s in kept}
-    changed = policy.model_copy(
-        update={
-            "include": tuple(sorted(kept)),
-            "supply": {s: n for s, n in supply.items() if s in kept},
-            "minimum": minimum,
-        }
+    hardware = policy.model_copy(
+        update={"include": tuple(sorted(kept)), "exclude": (), "supply": supply, "minimum": minimum}
     )
-    return loaded.model_copy(update={"workload": loaded.workload.model_copy(update={"hardware": changed})})
+    used = {{"own": "buy", "rent-hourly": "rent"}.get(w, w) for w in map(old.way, old.systems)} | {"api"}
+    services = tuple(
+        s.model_copy(update={"acquisitions": tuple(a for a in s.acquisitions if a in used) or s.acquisitions})
+        for s in workload.services
+    )
+    changed = workload.model_copy(update={"hardware": hardware, "services": services})
+    return loaded.model_copy(update={"workload": changed})
 
 
 def why(
@@ -67,12 +65,14 @@ def why(
     kept = ask(question)
     if kept.plan is None:
         return found, Reason(kind="impossible", kept_usd=None, extra_usd=None, message=kept.message)
+    extra = kept.plan.objective_usd - after.objective_usd
+    scaled = extra < SMALL_USD and fleet_counts(kept.plan) == fleet_counts(after)
     return found, Reason(
-        kind="cheaper",
+        kind="scaled" if scaled else "cheaper",
         kept_usd=kept.plan.objective_usd,
-        extra_usd=kept.plan.objective_usd - after.objective_usd,
+        extra_usd=extra,
         message="",
-        terms=moved(difference(after, kept.plan)),
+        terms=moved(found if scaled else difference(after, kept.plan)),
     )
 
 
@@ -91,6 +91,8 @@ def why_words(reason: Reason) -> str:
         )
     if reason.kind == "fewer":
         return f"Some systems are no longer worth their money: {listed}."
+    if reason.kind == "scaled":
+        return f"The same systems, got in the same ways, in another number; the money moves by {listed}."
     if reason.kind == "impossible":
         return "The old systems alone cannot keep all promises for this traffic."
     if reason.kind == "new":

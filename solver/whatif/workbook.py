@@ -15,6 +15,7 @@ from solver.errors import UsageError
 from solver.finance.cash_flow import months
 from solver.plan.plan import Plan
 from solver.time_value import present_value_factor
+from solver.whatif.difference import WAY_WORDS, fleet_counts
 from solver.whatif.ledger_lines import Line, fleet_lines, givens
 from solver.whatif.sheets import Sheet, letter, written
 
@@ -284,16 +285,12 @@ def _scenarios(plans: list[tuple[str, Plan]]) -> Sheet:
         values = [next((c.usd for c in p.costs if c.term == term), 0.0) for _, p in plans]
         sheet.row(row, term, *values)
     base = 4 + len(terms)
-    systems = dict.fromkeys((s.name, s.acquisition) for _, p in plans for s in p.systems)
-    for row, (name, way) in enumerate(systems, base):
-        counts = [_count(p, name, way) for _, p in plans]
-        sheet.row(row, f"{name} ({way})", *counts)
+    names = {s.system: s.name for _, p in plans for s in p.systems}
+    fleets = [fleet_counts(p) for _, p in plans]
+    for row, key in enumerate(dict.fromkeys(k for f in fleets for k in f), base):
+        label = f"{names[key[0]]}, {key[1]} ({WAY_WORDS.get(key[2], key[2])})"
+        sheet.row(row, label, *(f.get(key, 0) for f in fleets))
     return sheet
-
-
-def _count(plan: Plan, name: str, way: str) -> int:
-    counts = [s.count for s in plan.systems if s.name == name and s.acquisition == way]
-    return max(counts, default=0) if way == "rent-hourly" else sum(counts)
 
 
 def workbook_of(session: Session) -> bytes:
