@@ -12,6 +12,8 @@ from solver.domain.workload import (
     Horizon,
     LengthBucket,
     Money,
+    Region,
+    Residency,
     Service,
     ServiceLevels,
     Site,
@@ -37,7 +39,7 @@ def test_every_key_is_explained() -> None:
         "workload": Workload, "service": Service, "demand": Demand, "lengths": LengthBucket,
         "levels": ServiceLevels, "site": Site, "money": Money, "hardware": HardwarePolicy,
         "horizon": Horizon, "offer": WorkloadOffer, "profile": WorkloadProfile,
-        "token_price": TokenPrice,
+        "token_price": TokenPrice, "region": Region, "residency": Residency,
     }  # fmt: skip
     keys = {key for name, model in sections.items() for key in (*model.model_fields, *section_keys(name))}
     times = re.compile(r"(peak_)?(requests|output_tokens)_per_(min|hour|day|month)")

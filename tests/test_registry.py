@@ -12,7 +12,7 @@ import pytest
 from small_problems import make_case
 
 from solver.backend.highs import HighsModel
-from solver.domain.workload import Demand, HardwarePolicy, Horizon, Money, ServiceLevels, Site
+from solver.domain.workload import Demand, HardwarePolicy, Horizon, Money, Residency, ServiceLevels, Site
 from solver.formulation.build import build_program
 from solver.formulation.problem import Problem, make_epochs, make_periods
 from solver.formulation.registry import COSTS, FAMILIES
@@ -143,11 +143,20 @@ def expensive_energy() -> Problem:
     return change(base(), sites=(Site(name="a", energy_usd_kwh=1.0),))
 
 
+def with_residency() -> Problem:
+    """The data may not be served at the site where energy costs nothing."""
+    problem = base()
+    service = problem.services[0].model_copy(update={"residency": Residency(sites=("b",))})
+    sites = (Site(name="a", energy_usd_kwh=0.0), Site(name="b", energy_usd_kwh=1.0))
+    return change(problem, services=(service,), sites=sites)
+
+
 BINDING: dict[str, Callable[[], Problem]] = {
     "demand": base,
     "capacity": base,
     "pool_size": with_lines,
     "promise": with_promise,
+    "residency": with_residency,
     "api_limits": lambda: with_api(limit=0.5),
     "systems": base,
     "rented": with_rent,

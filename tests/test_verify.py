@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 from verify_fixture import API, GPU, NVM, Asked, asked, large, line
 
-from solver.domain.workload import Demand, Money, WorkloadOffer
+from solver.domain.workload import Demand, LengthBucket, Money, Region, Residency, WorkloadOffer
 from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
 from solver.verify import CHECKS
@@ -38,6 +38,21 @@ def listed_twice(a: Asked) -> Asked:
 def with_policy(a: Asked, **changes: object) -> Asked:
     """Other values in the workload's hardware policy."""
     return a.with_workload(hardware=a.workload.hardware.model_copy(update=changes))
+
+
+CODE = LengthBucket(prompt_tokens=200, output_tokens=200, share=1.0)
+
+
+def from_regions(**shares: float) -> Demand:
+    """The demand of code, by region."""
+    return Demand(rate_rps=(1.0,), regions=shares)
+
+
+def in_region(a: Asked, residency: Residency | None) -> Asked:
+    """All requests of code come from one region."""
+    bucket = CODE.model_copy(update={"region": "eu"})
+    changed = a.with_service("code", demand=from_regions(eu=1.0), lengths=(bucket,))
+    return changed.with_workload(regions=(Region(name="eu", residency=residency),))
 
 
 def swap_period(a: Asked, **changes: object) -> Asked:
@@ -122,6 +137,21 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
         "first token of the API late": lambda a: a.with_api(ttft_s=1.01).with_levels(ttft_percentile=0.951),
         "tokens late": lambda a: a.with_levels(tpot_ms=19.9),
         "never ends": lambda a: a.with_point(GPU, end_to_end_s=(1.0, float("inf"))),
+    },
+    "regions": {
+        "a region without buckets": lambda a: a.with_service("code", demand=from_regions(eu=0.9, us=0.1)),
+        "a bucket without region": lambda a: a.with_service(
+            "code", demand=from_regions(eu=1.0), lengths=(CODE,)
+        ),
+        "a region that is not stated": lambda a: a.with_service(
+            "code", lengths=(CODE.model_copy(update={"region": "eu"}),)
+        ),
+    },
+    "residency": {
+        "another site": lambda a: a.with_service("code", residency=Residency(sites=("west",))),
+        "no law": lambda a: a.with_service("code", residency=Residency(jurisdictions=("",))),
+        "a token API": lambda a: a.with_service("chat", residency=Residency(sites=("east",))),
+        "a region's data": lambda a: in_region(a, Residency(apis=("v",))),
     },
     "api_limits": {
         "requests": lambda a: a.with_api(requests_per_s_limit=0.4 / SCALE),

@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from solver.domain.places import Region as Region
+from solver.domain.places import Residency as Residency
+from solver.domain.places import Site as Site
 from solver.domain.quantity import Frozen
 from solver.errors import Place
 
@@ -25,6 +28,7 @@ class LengthBucket(Frozen):
     share: float = Field(gt=0, le=1)
     prompt_max: float = 0.0  # largest prompt in the cell (0: the mean)
     output_max: float = 0.0
+    region: str = ""  # where its requests come from, where the service's demand states regions
 
     @model_validator(mode="after")
     def _bounds(self) -> LengthBucket:
@@ -39,12 +43,13 @@ class Demand(Frozen):
     ``rate_rps`` has 1 value (constant), 24 (a day), 168 (a week) or 8760 (a year): mean requests per
     second in that hour, in the first year. ``growth_per_year`` multiplies it yearly (0.3 = +30 %).
     ``cv2`` is the squared coefficient of variation of the times between arrivals within an hour
-    (1 = Poisson).
+    (1 = Poisson). ``regions`` are the shares of every hour's requests that come from each region.
     """
 
     rate_rps: tuple[float, ...]
     growth_per_year: float = Field(default=0.0, gt=-1)
     cv2: float = Field(default=1.0, ge=0)
+    regions: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
 
     @model_validator(mode="after")
     def _shape(self) -> Demand:
@@ -52,6 +57,9 @@ class Demand(Frozen):
             raise ValueError(f"{len(self.rate_rps)} hourly values; write 1, 24, 168 or 8760 of them")
         if any(rate < 0 for rate in self.rate_rps):
             raise ValueError("a request rate is negative; write 0 or more")
+        total = sum(self.regions.values())
+        if self.regions and abs(total - 1) > 1e-6:
+            raise ValueError(f"the shares of the regions add up to {total:g}; make them add up to 1")
         return self
 
 
@@ -80,6 +88,7 @@ class Service(Frozen):
     speculative_tokens: float = Field(default=1.0, ge=1)  # accepted tokens per step (1: no speculation)
     model_updates_per_day: float = Field(default=0.0, ge=0)  # weight images written per day
     acquisitions: tuple[Acquisition, ...] = ("buy", "rent", "api")
+    residency: Residency | None = None  # where its data may be served (None: anywhere)
 
     @model_validator(mode="after")
     def _shares(self) -> Service:
@@ -87,19 +96,6 @@ class Service(Frozen):
         if abs(total - 1) > 1e-6:
             raise ValueError(f"the shares of the length histogram add up to {total:g}; make them add up to 1")
         return self
-
-
-class Site(Frozen):
-    """A place that can hold systems, with its limits (None: no limit)."""
-
-    name: str = "site"
-    power_kw: float | None = Field(default=None, gt=0)
-    rack_units: float | None = Field(default=None, gt=0)
-    pue: float = Field(default=1.3, ge=1)
-    energy_usd_kwh: float = Field(default=0.08, ge=0)
-    space_usd_per_rack_unit_month: float = Field(default=0.0, ge=0)
-    round_trip_ms: float = Field(default=0.0, ge=0)
-    carbon_kg_kwh: float = Field(default=0.0, ge=0)
 
 
 class Money(Frozen):
@@ -203,6 +199,7 @@ class Workload(Frozen):
     services: tuple[Service, ...]
     horizon: Horizon = Horizon()
     sites: tuple[Site, ...] = (Site(),)
+    regions: tuple[Region, ...] = ()
     money: Money = Money()
     hardware: HardwarePolicy = HardwarePolicy()
     offers: tuple[WorkloadOffer, ...] = ()
@@ -210,6 +207,16 @@ class Workload(Frozen):
     token_prices: dict[str, TokenPrice] = {}  # id of a token API -> changed prices
     objective: Literal["cost", "power", "carbon"] = "cost"
     redundancy: int = Field(default=0, ge=0)  # spare replicas per pool (N+k)
+
+    def residencies(self, service: Service, region: str) -> dict[str, Residency]:
+        """Statements about where a service's requests from a region may be served, by path in the file."""
+        found = {}
+        if service.residency is not None:
+            found[f"services.{self.services.index(service)}.residency"] = service.residency
+        for n, entry in enumerate(self.regions):
+            if entry.name == region and entry.residency is not None:
+                found[f"regions.{n}.residency"] = entry.residency
+        return found
 
 
 class LoadedWorkload(Frozen):

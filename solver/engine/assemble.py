@@ -144,7 +144,7 @@ def service_levels(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
     """Promised against reached by the plan's own model: percentiles over all requests of the horizon."""
     points = {p.id: p for p in problem.points}
     apis = {a.id: a for a in problem.apis}
-    trips = {site.name: site.round_trip_ms / 1e3 for site in problem.sites}
+    sites = {site.name: site for site in problem.sites}
     found: list[ServiceLevel] = []
     for k, service in enumerate(problem.services):
         weighted: list[tuple[float, float, float, float]] = []  # weight, ttft, tpot, end to end
@@ -157,7 +157,7 @@ def service_levels(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
                 api = apis[route.target]
                 weighted.append((weight, api.ttft_s, api.tpot_s, api.ttft_s + bucket.output_max * api.tpot_s))
             else:
-                point, trip = points[route.target], trips[route.site]
+                point, trip = points[route.target], sites[route.site].trip_ms(bucket.region) / 1e3
                 weighted.append(
                     (
                         weight,

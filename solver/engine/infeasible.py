@@ -29,6 +29,9 @@ def explain_screening(loaded: LoadedWorkload, prepared: Prepared) -> None:
         if service.name not in served
     ]
     reasons = reasons or _lengths_out_of_reach(loaded, prepared)
+    if reasons and prepared.relaxed is not None:
+        explain_screening(loaded, prepared.relaxed())  # something else is in the way
+        explain_program(loaded, prepared)  # data residency is
     if reasons:
         raise InfeasibleError("no fleet can serve this workload:\n" + "\n".join(reasons), tuple(reasons))
 
@@ -80,6 +83,7 @@ def _one_per_system(candidates: list[Screened]) -> list[Screened]:
 
 def explain_program(loaded: LoadedWorkload, prepared: Prepared) -> None:
     """Raise InfeasibleError with a minimal set of statements and the amount missing in one of them."""
+    prepared = prepared.relaxed() if prepared.relaxed is not None else prepared
     program = with_catalog_limits(build_program(prepared.problem))
     statements = sorted({row.statement for row in program.rows if row.statement})
     core = list(statements)
@@ -138,7 +142,7 @@ def original_path(loaded: LoadedWorkload, prepared: Prepared, statement: str) ->
 def _missing(loaded: LoadedWorkload, program: Program, dropped: set[str], core: list[str]) -> str:
     """How much one of the statements must give way: the least violation of its rows."""
     limits = [s for s in core if not s.endswith(".demand")] or core
-    statement = min(limits, key=lambda s: s.startswith(CATALOG))
+    statement = min(limits, key=lambda s: (s.startswith(CATALOG), s.endswith(".residency")))
     relaxed = _without(program, dropped)
     elastic = replace(relaxed, columns=list(relaxed.columns), index=dict(relaxed.index))
     excess = elastic.add(("excess",))

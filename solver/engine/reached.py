@@ -22,7 +22,7 @@ class Stream:
 
     point: OperatingPoint
     replicas: int
-    trip_s: float
+    trip_s: Floats  # per bucket
     rates_rps: Floats
 
 
@@ -64,7 +64,8 @@ def _streams(
     problem: Problem, k: int, mine: list[Route], standing: tuple[Pool, ...], t: int, epoch: int, rate: float
 ) -> list[Stream]:
     points = {p.id: p for p in problem.points}
-    trips = {site.name: site.round_trip_ms / 1e3 for site in problem.sites}
+    buckets = problem.services[k].lengths
+    trips = {s.name: np.array([s.trip_ms(b.region) / 1e3 for b in buckets]) for s in problem.sites}
     shares = [b.share for b in problem.services[k].lengths]
     rates: dict[tuple[str, str, str], Floats] = {}
     for route in mine:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from solver.domain.catalog import Catalog, Offer, System
 from solver.domain.quantity import Quantity
-from solver.domain.workload import Service, Workload
+from solver.domain.workload import Workload
 from solver.errors import UsageError
 from solver.formulation.hours import grouped, most_periods
+from solver.formulation.order import in_order
 from solver.formulation.problem import (
     Period,
     Problem,
@@ -31,16 +34,26 @@ class Prepared:
     all_periods: tuple[Period, ...]
     menu: Menu
     notes: tuple[str, ...]
+    relaxed: Callable[[], Prepared] | None = None  # the same without data residency in the menu
     mean_periods: tuple[Period, ...] = ()  # groups of like hours at their mean demand, for the lower bound
 
 
 def prepare(
-    workload: Workload, catalog: Catalog, calibration: Calibration, prune: bool = True, reduce: bool = True
+    workload: Workload,
+    catalog: Catalog,
+    calibration: Calibration,
+    prune: bool = True,
+    reduce: bool = True,
+    screen_places: bool = True,
 ) -> Prepared:
-    """Everything the program needs, or an error that names what the workload asks of the catalogs in vain."""
+    """Everything the program needs, or an error that names what the workload asks of the catalogs in vain.
+
+    Without ``screen_places`` the menu also holds what data residency forbids (the program's rows still do).
+    """
     workload = in_order(workload)
+    asked = workload if screen_places else without_residency(workload)
     offers, systems, notes = choose_offers(workload, catalog)
-    menu = permitted(workload, offers, build_menu(workload, catalog, systems, calibration, prune))
+    menu = permitted(workload, offers, build_menu(asked, catalog, systems, calibration, prune))
     used = {p.system for p in menu.points} | set(workload.hardware.minimum)
     chosen = tuple(o for o in offers if o.system in used)
     epochs = make_epochs(workload, min((o.life_years for o in chosen if o.kind == "buy"), default=math.inf))
@@ -62,7 +75,17 @@ def prepare(
         )
     facts = {s: system_facts(systems[s]) for s in sorted(used) if s in systems}
     problem = Problem(workload, epochs, periods, menu.points, menu.apis, chosen, facts)
-    return Prepared(problem, everything, menu, tuple(notes), mean)
+    relaxed = None
+    if without_residency(workload) != asked:
+        relaxed = partial(prepare, workload, catalog, calibration, prune, reduce, screen_places=False)
+    return Prepared(problem, everything, menu, tuple(notes), relaxed, mean)
+
+
+def without_residency(workload: Workload) -> Workload:
+    """The workload with all data permitted everywhere."""
+    services = tuple(s.model_copy(update={"residency": None}) for s in workload.services)
+    regions = tuple(r.model_copy(update={"residency": None}) for r in workload.regions)
+    return workload.model_copy(update={"services": services, "regions": regions})
 
 
 def permitted(workload: Workload, offers: list[SystemOffer], menu: Menu) -> Menu:
@@ -73,27 +96,6 @@ def permitted(workload: Workload, offers: list[SystemOffer], menu: Menu) -> Menu
     allowed = {s.name: set(s.acquisitions) for s in workload.services}
     points = tuple(p for p in menu.points if ways.get(p.system, set()) & allowed[p.service])
     return replace(menu, points=points)
-
-
-def in_order(workload: Workload) -> Workload:
-    """The workload with services, buckets and sites in canonical order: permuted inputs give one plan."""
-    orders = {s.name: _bucket_order(s) for s in workload.services}
-    services = tuple(
-        s.model_copy(update={"lengths": tuple(s.lengths[b] for b in orders[s.name])})
-        for s in sorted(workload.services, key=lambda s: s.name)
-    )
-    profiles = tuple(
-        p.model_copy(update={"requests_per_s": tuple(p.requests_per_s[b] for b in orders[p.service])})
-        for p in sorted(workload.profiles, key=lambda p: p.id)
-    )
-    sites = tuple(sorted(workload.sites, key=lambda s: s.name))
-    return workload.model_copy(update={"services": services, "sites": sites, "profiles": profiles})
-
-
-def _bucket_order(service: Service) -> list[int]:
-    """Positions of a service's buckets by prompt, output and share."""
-    keys = [(b.prompt_tokens, b.output_tokens, b.share) for b in service.lengths]
-    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def renumbered(periods: tuple[Period, ...]) -> tuple[Period, ...]:

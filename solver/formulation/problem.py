@@ -112,12 +112,13 @@ class Problem:
     def flexible(self) -> frozenset[str]:
         """Points offered for rent by the hour: for each service and system the one that carries most per
         system, and the one with the smallest replica (a limit of the menu, not of the mathematics)."""
-        best: dict[tuple[str, str, tuple[str, ...]], list[OperatingPoint]] = {}
+        best: dict[tuple[object, ...], list[OperatingPoint]] = {}
         for point in self.points:
-            best.setdefault((point.service, point.system, point.sites), []).append(point)
+            key = (point.service, point.system, point.sites, point.regions)
+            best.setdefault(key, []).append(point)
         chosen: set[str] = set()
-        for (service, _system, _sites), group in best.items():
-            shares = [b.share for b in self.services[self.service_index(service)].lengths]
+        for group in best.values():
+            shares = [b.share for b in self.services[self.service_index(group[0].service)].lengths]
 
             def per_system(point: OperatingPoint, shares: list[float] = shares) -> float:
                 load = max(sum(s * u for s, u in zip(shares, row, strict=True)) for row in point.use)
@@ -189,15 +190,22 @@ MOST_BUCKETS, CLASS_ENDS = 4, (0.6, 0.9, 1.0)
 
 
 def length_classes(service: Service, apart: bool = False) -> tuple[tuple[int, ...], ...]:
-    """Neighbouring buckets (sorted by prompt length) that the program routes together (``apart``: none)."""
-    count = len(service.lengths)
-    if apart or count <= MOST_BUCKETS:
-        return tuple((b,) for b in range(count))
+    """Neighbouring buckets of a region (sorted by prompt length) that the program routes together
+    (``apart``: none)."""
+    regions = sorted({bucket.region for bucket in service.lengths})
+    return tuple(group for region in regions for group in _classes_of(service, region, apart))
+
+
+def _classes_of(service: Service, region: str, apart: bool) -> tuple[tuple[int, ...], ...]:
+    mine = [b for b, bucket in enumerate(service.lengths) if bucket.region == region]
+    if apart or len(mine) <= MOST_BUCKETS:
+        return tuple((b,) for b in mine)
     found: list[list[int]] = [[] for _ in CLASS_ENDS]
-    passed = 0.0
-    for b, bucket in enumerate(service.lengths):
-        passed += bucket.share
-        middle = passed - bucket.share / 2
+    total, passed = sum(service.lengths[b].share for b in mine), 0.0
+    for b in mine:
+        share = service.lengths[b].share / total
+        passed += share
+        middle = passed - share / 2
         found[next(n for n, end in enumerate(CLASS_ENDS) if middle <= end + 1e-9)].append(b)
     return tuple(tuple(group) for group in found if group)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from solver.domain.workload import HardwarePolicy, Workload
 from solver.inputs.draft import Draft
-from solver.inputs.validation import shorten
+from solver.inputs.validation import nearest, shorten
 
 
 def check_consistency(draft: Draft, workload: Workload) -> None:
@@ -14,12 +14,14 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
         _check_service(draft, f"services.{index}", service.precisions, service.acquisitions)
     _check_hardware(draft, workload.hardware)
     _check_profiles(draft, workload)
+    _check_regions(draft, workload)
 
 
 def _check_names(draft: Draft, workload: Workload) -> None:
     lists = {
         "services": [service.name for service in workload.services],
         "sites": [site.name for site in workload.sites],
+        "regions": [region.name for region in workload.regions],
         "offers": [offer.id for offer in workload.offers],
         "profiles": [profile.id for profile in workload.profiles],
     }
@@ -44,6 +46,41 @@ def _check_hardware(draft: Draft, hardware: HardwarePolicy) -> None:
     for vendor, share in hardware.vendor_share.items():
         if not 0 <= share <= 1:
             draft.complain(f"hardware.vendor_share.{vendor}", f"a share of {share:g}", "write 0 % to 100 %")
+
+
+def _check_regions(draft: Draft, workload: Workload) -> None:
+    """Regions, sites and jurisdictions that are named exist; a residency permits something."""
+    stated = {name for service in workload.services for name in service.demand.regions}
+    sites = {site.name for site in workload.sites}
+    jurisdictions = {site.jurisdiction for site in workload.sites if site.jurisdiction}
+    named: list[tuple[str, str, set[str], str]] = []
+    for n, region in enumerate(workload.regions):
+        named.append((f"regions.{n}.name", region.name, stated, "region in any demand"))
+    for n, site in enumerate(workload.sites):
+        for name, trip in site.round_trip_by_region_ms.items():
+            path = f"sites.{n}.round_trip_by_region_ms.{name}"
+            named.append((path, name, stated, "region in any demand"))
+            if trip < 0:
+                draft.complain(path, f"a round trip of {trip:g} ms", "write 0 or more")
+    statements = [(f"services.{n}", s.residency) for n, s in enumerate(workload.services)]
+    statements += [(f"regions.{n}", r.residency) for n, r in enumerate(workload.regions)]
+    for path, residency in statements:
+        if residency is None:
+            continue
+        named += [(f"{path}.residency", name, sites, "site") for name in residency.sites]
+        named += [
+            (f"{path}.residency", name, jurisdictions, "site with jurisdiction")
+            for name in residency.jurisdictions
+        ]
+        if not (residency.sites or residency.jurisdictions or residency.apis):
+            draft.complain(f"{path}.residency", "no place is permitted", "name jurisdictions, sites or apis")
+    for path, name, known, kind in named:
+        if name not in known:
+            near = nearest(name, known)
+            remedy = (
+                f"did you mean '{near}'?" if near else f"known: {', '.join(sorted(known)) or 'none'}"[:200]
+            )
+            draft.complain(path, f"there is no {kind} called '{shorten(name)}'", remedy)
 
 
 def _check_profiles(draft: Draft, workload: Workload) -> None:

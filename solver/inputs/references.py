@@ -57,6 +57,12 @@ def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
     named += [
         (f"hardware.supplier_supply.{name}", name, "supplier", suppliers) for name in hardware.supplier_supply
     ]
+    providers = {name for api in catalog.apis.values() for name in (api.id, api.provider)}
+    for part in ("services", "regions"):
+        for index, entry in enumerate(getattr(loaded.workload, part)):
+            for name in entry.residency.apis if entry.residency is not None else ():
+                path = f"{part}.{index}.residency.apis"
+                named.append((path, name, "token API or provider", providers))
     for path, name, kind, known in named:
         if name not in known:
             near = nearest(name, known)
@@ -65,6 +71,7 @@ def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
                 "technology": "technologies",
                 "vendor": "systems",
                 "supplier": "offers",
+                "token API or provider": "apis",
                 "api": "apis",
             }.get(kind, "")
             remedy = f"did you mean '{near}'?" if near else f"see 'solver catalog list {section}'".rstrip()

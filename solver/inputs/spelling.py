@@ -36,6 +36,8 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
         result["token_prices"] = {
             name: rewrite(draft, "token_price", item, f"token_prices.{name}") for name, item in prices.items()
         }
+    if isinstance(data.get("regions"), list):
+        result["regions"] = [_region(draft, item, f"regions.{i}") for i, item in enumerate(data["regions"])]
     if isinstance(data.get("horizon"), str):
         result["horizon"] = {"years": data["horizon"]}
         draft.alias("horizon", "horizon.years")
@@ -62,9 +64,27 @@ def _service(draft: Draft, data: Any, index: int, workload: dict[str, Any]) -> A
         mean_output = _mean_output(lengths or _PLACEHOLDER_LENGTHS)
         demand = demand_fields(draft, data["demand"], f"{path}.demand", mean_output)
         fields["demand"] = demand or {"rate_rps": [1.0]}
+    if "residency" in data:
+        fields["residency"] = _residency(draft, data["residency"], f"{path}.residency")
     if "levels" in data:
         fields["levels"] = _levels(draft, data["levels"], f"{path}.levels")
     return fields
+
+
+def _region(draft: Draft, data: Any, path: str) -> Any:
+    """``{name: eu, residency: EU}``, or the name alone."""
+    if isinstance(data, str):
+        return {"name": data}
+    if not isinstance(data, dict) or "residency" not in data:
+        return data
+    return {**data, "residency": _residency(draft, data["residency"], f"{path}.residency")}
+
+
+def _residency(draft: Draft, data: Any, path: str) -> Any:
+    """``{jurisdictions: [EU], sites: [...], apis: [...]}``, or the jurisdictions alone."""
+    if isinstance(data, str | list):
+        return {"jurisdictions": [data] if isinstance(data, str) else data}
+    return rewrite(draft, "residency", data, path)
 
 
 def _mean_output(buckets: list[Bucket]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from solver.domain.workload import Demand, Service, ServiceLevels, Site, Workload
+from solver.domain.workload import Demand, Residency, Service, ServiceLevels, Site, Workload
 
 
 def sentences(workload: Workload) -> Iterator[str]:
@@ -18,6 +18,19 @@ def sentences(workload: Workload) -> Iterator[str]:
         yield f"- {_service(service)}"
     for site in workload.sites:
         yield f"- {_site(site)}"
+    for who, residency in _residencies(workload):
+        places = (*residency.jurisdictions, *residency.sites, *residency.apis)
+        yield f"- data of {who} may be served by: {', '.join(places)}"
+
+
+def _residencies(workload: Workload) -> Iterator[tuple[str, Residency]]:
+    """Who states where its data may be served."""
+    for service in workload.services:
+        if service.residency is not None:
+            yield f"service {service.name}", service.residency
+    for region in workload.regions:
+        if region.residency is not None:
+            yield f"region {region.name}", region.residency
 
 
 def _service(service: Service) -> str:
@@ -38,7 +51,8 @@ def _demand(demand: Demand) -> str:
         mean, peak = sum(rates) / len(rates), max(rates)
         words = f"{mean:.5g} requests/s on average and {peak:.5g} at the peak of {len(rates)} hours"
     growth = f", growing {demand.growth_per_year:.3g} per year" if demand.growth_per_year else ""
-    return f"{words} (cv2 {demand.cv2:.3g}){growth}"
+    regions = ", ".join(f"{share:.4g} from {name}" for name, share in demand.regions.items())
+    return f"{words} (cv2 {demand.cv2:.3g}){growth}" + (f", {regions}" if regions else "")
 
 
 def _levels(levels: ServiceLevels) -> str:
@@ -57,4 +71,8 @@ def _levels(levels: ServiceLevels) -> str:
 def _site(site: Site) -> str:
     power = "no power limit" if site.power_kw is None else f"{site.power_kw:g} kW"
     racks = "no space limit" if site.rack_units is None else f"{site.rack_units:g} rack units"
-    return f"site {site.name}: {power}, {racks}, PUE {site.pue:g}, {site.energy_usd_kwh:g} USD/kWh"
+    law = f" under {site.jurisdiction}" if site.jurisdiction else ""
+    trips = "".join(f", {trip:g} ms to {region}" for region, trip in site.round_trip_by_region_ms.items())
+    return (
+        f"site {site.name}{law}: {power}, {racks}, PUE {site.pue:g}, {site.energy_usd_kwh:g} USD/kWh{trips}"
+    )

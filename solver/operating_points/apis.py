@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from solver.domain.catalog import TokenApi
 from solver.domain.quantity import Quantity
@@ -15,12 +15,18 @@ from solver.operating_points.requests import mix_of
 ASSUMED_TOK_S, ASSUMED_TTFT_S = 50.0, 1.0
 
 
-def api_points(service: Service, apis: Iterable[TokenApi]) -> tuple[list[ApiPoint], list[Screened]]:
+#: Whether requests from a region ("": of a service without regions) may be sent to an API.
+Permits = Callable[[str, TokenApi], bool]
+
+
+def api_points(
+    service: Service, apis: Iterable[TokenApi], permits: Permits = lambda region, api: True
+) -> tuple[list[ApiPoint], list[Screened]]:
     """All offers of the service's model; where snapshots differ the newest listed one counts."""
     points: list[ApiPoint] = []
     screened: list[Screened] = []
     for api in listed(service.model, apis):
-        made = _point(service, api)
+        made = _point(service, api, permits)
         if isinstance(made, ApiPoint):
             points.append(made)
         else:
@@ -76,7 +82,7 @@ def with_token_prices(apis: Mapping[str, TokenApi], prices: Mapping[str, TokenPr
     return changed
 
 
-def _point(service: Service, api: TokenApi) -> ApiPoint | Screened:
+def _point(service: Service, api: TokenApi, permits: Permits) -> ApiPoint | Screened:
     mix = mix_of(service)
     speed = api.output_tok_s_per_user.value if api.output_tok_s_per_user else ASSUMED_TOK_S
     first = api.ttft_ms.value / 1e3 if api.ttft_ms else ASSUMED_TTFT_S
@@ -103,6 +109,9 @@ def _point(service: Service, api: TokenApi) -> ApiPoint | Screened:
     )
     if not any(serves):
         return Screened(service.name, api.id, "API", f"its context of {context:g} tokens is too short")
+    serves = tuple(ok and permits(b.region, api) for ok, b in zip(serves, service.lengths, strict=True))
+    if not any(serves):
+        return Screened(service.name, api.id, "API", "no statement on data residency permits it")
     fresh, cached = api.input_usd_per_m.value, api.input_usd_per_m.value
     if api.cached_input_usd_per_m is not None:
         cached = api.cached_input_usd_per_m.value

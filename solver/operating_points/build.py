@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from solver.operating_points.dominance import undominated
 from solver.operating_points.physics import BATCHES, Setting, points_of
 from solver.operating_points.point import ApiPoint, OperatingPoint, Screened
 from solver.operating_points.profiles import profile_points, stated_points
+from solver.operating_points.regions import cells_of, may_call, narrowed, narrowed_profiles, reaches, widened
 from solver.operating_points.requests import mix_of
 from solver.performance.calibration import Calibration
 from solver.performance.steps import step_table
@@ -47,7 +49,8 @@ def build_menu(
         points += found
         screened += left_out
         if "api" in service.acquisitions:
-            offers, refused = api_points(service, priced.values())
+            permits = partial(may_call, workload, service)
+            offers, refused = api_points(service, priced.values(), permits)
             apis += offers
             screened += refused
     kept = undominated(points) if prune else sorted(points, key=lambda p: p.id)
@@ -64,15 +67,19 @@ def _service_points(
     policy, model = workload.hardware, catalog.models[service.model]
     technologies = with_overrides(catalog.technologies, policy.technology_overrides)
     settings = _settings(workload, service, model, systems, technologies)
+    published = _profiles(workload, catalog)
     points: list[OperatingPoint] = []
     screened: list[Screened] = []
+
+    def add(setting: Setting, found: tuple[list[OperatingPoint], list[Screened]]) -> None:
+        points.extend(widened(p, setting.cells, len(service.lengths), setting.reach) for p in found[0])
+        screened.extend(found[1])
+
     for setting in settings:
-        stated, left_out = stated_points(setting, workload.profiles)
-        points, screened = points + stated, screened + left_out
+        add(setting, stated_points(setting, narrowed_profiles(service, setting.cells, workload.profiles)))
     if policy.profiles != "none":
         for setting in settings:
-            published, left_out = profile_points(setting, _profiles(workload, catalog))
-            points, screened = points + published, screened + left_out
+            add(setting, profile_points(setting, published))
     if policy.profiles == "only":
         return points, screened
     if model.layers == 0:
@@ -99,8 +106,7 @@ def _service_points(
         table = table.take(~np.array(wafer, dtype=np.bool_) | (table.placement == "streamed"))
     if len(table.system):
         for setting in settings:
-            physical, left_out = points_of(setting, table)
-            points, screened = points + physical, screened + left_out
+            add(setting, points_of(setting, table))
     return points, screened
 
 
@@ -111,24 +117,29 @@ def _settings(
     systems: Mapping[str, System],
     technologies: Mapping[str, Technology],
 ) -> list[Setting]:
-    """One setting for each network round trip: it counts against the promises."""
-    trips: dict[float, list[str]] = {}
-    for site in workload.sites:
-        trips.setdefault(site.round_trip_ms, []).append(site.name)
-    return [
-        Setting(
-            service=service,
-            model=model,
-            systems=dict(systems),
-            technologies=dict(technologies),
-            policy=workload.hardware,
-            horizon=workload.horizon,
-            round_trip_s=trip / 1e3,
-            sites=tuple(sorted(names)) if len(trips) > 1 else (),
-            suffix=f" at {trip:g} ms" if len(trips) > 1 else "",
+    """One setting for each reach: round trips count against the promises."""
+    found = []
+    for reach in reaches(workload, service):
+        cells = cells_of(service, reach)
+        part = narrowed(service, cells)
+        trips = dict(reach.trips_ms)
+        found.append(
+            Setting(
+                service=part,
+                model=model,
+                systems=dict(systems),
+                technologies=dict(technologies),
+                policy=workload.hardware,
+                horizon=workload.horizon,
+                round_trip_s=max(trips.values()) / 1e3,
+                trips_s=tuple(trips[b.region] / 1e3 for b in part.lengths),
+                sites=reach.sites,
+                suffix=reach.suffix,
+                reach=reach,
+                cells=cells,
+            )
         )
-        for trip, names in sorted(trips.items())
-    ]
+    return found
 
 
 def _profiles(workload: Workload, catalog: Catalog) -> list[MeasuredProfile]:

@@ -134,14 +134,15 @@ class Promise:
     miss: float
 
 
-def promises_of(service: Service, base_s: Floats, tau_s: Floats, mix: Mix) -> list[Promise]:
-    """The promises of a service; ``base_s``: first token besides prefill and waiting, round trip included."""
+def promises_of(service: Service, base_s: Floats, tau_s: Floats, mix: Mix, trips_s: Floats) -> list[Promise]:
+    """The promises of a service; ``base_s``: first token besides prefill, waiting and the round trip, which
+    is ``trips_s`` for each bucket."""
     levels, found = service.levels, []
     if levels.ttft_ms is not None:
-        limit = np.broadcast_to((levels.ttft_ms / 1e3 - base_s)[:, None], (len(base_s), len(mix.share)))
+        limit = (levels.ttft_ms / 1e3 - base_s)[:, None] - trips_s
         found.append(Promise("ttft", limit, 1 - levels.ttft_percentile))
     if levels.end_to_end_s is not None:
-        limit = (levels.end_to_end_s - base_s)[:, None] - tau_s[:, None] * mix.output_max
+        limit = (levels.end_to_end_s - base_s)[:, None] - trips_s - tau_s[:, None] * mix.output_max
         found.append(Promise("end_to_end", limit, 1 - levels.end_to_end_percentile))
     return found
 

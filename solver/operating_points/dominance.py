@@ -33,7 +33,7 @@ def undominated(points: list[OperatingPoint]) -> list[OperatingPoint]:
 
 
 def _groups(points: list[OperatingPoint]) -> list[list[OperatingPoint]]:
-    groups: dict[tuple[str, str, tuple[str, ...]], list[OperatingPoint]] = {}
+    groups: dict[tuple[object, ...], list[OperatingPoint]] = {}
     for point in points:
         groups.setdefault((point.service, point.system, point.sites), []).append(point)
     return list(groups.values())

@@ -11,14 +11,17 @@ from solver.performance.pools import Replicas, late_share
 
 
 def limits_of(
-    service: Service, point: OperatingPoint, round_trip_s: float
+    service: Service, point: OperatingPoint, round_trip_s: float | Floats
 ) -> dict[str, tuple[Floats, float]]:
-    """Promise -> (time left for prefill and waiting per bucket in s, share of requests that may be late)."""
+    """Promise -> (time left for prefill and waiting per bucket in s, share of requests that may be late).
+
+    ``round_trip_s`` is of all requests, or per bucket.
+    """
     levels, mix = service.levels, mix_of(service)
     base = round_trip_s + (point.queue.base_s if point.queue else 0.0)
     found: dict[str, tuple[Floats, float]] = {}
     if levels.ttft_ms is not None:
-        found["ttft"] = (np.full(len(mix.share), levels.ttft_ms / 1e3 - base), 1 - levels.ttft_percentile)
+        found["ttft"] = (levels.ttft_ms / 1e3 - base + np.zeros(len(mix.share)), 1 - levels.ttft_percentile)
     if levels.end_to_end_s is not None:
         limit = levels.end_to_end_s - base - mix.output_max * point.tpot_s
         found["end_to_end"] = (limit, 1 - levels.end_to_end_percentile)

@@ -23,6 +23,7 @@ from solver.operating_points.candidates import (
 )
 from solver.operating_points.load import FULL, SIZES_EVALUATED, pool_lines
 from solver.operating_points.point import OperatingPoint, QueueFacts, Screened, StepLaw
+from solver.operating_points.regions import Reach
 from solver.operating_points.requests import Floats, Mix, mix_of
 from solver.operating_points.wear import wear_of
 from solver.performance.architecture import kv_bytes
@@ -41,7 +42,10 @@ class Setting:
     technologies: dict[str, Technology]
     policy: HardwarePolicy
     horizon: Horizon
-    round_trip_s: float
+    round_trip_s: float  # the longest of its regions
+    trips_s: tuple[float, ...]  # per length bucket
+    reach: Reach
+    cells: tuple[int, ...]  # positions of the service's buckets among all of its regions
     sites: tuple[str, ...] = ()  # sites at that round trip; empty: all
     suffix: str = ""  # tells points of different round trips apart
 
@@ -71,7 +75,7 @@ def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint],
         return [], screened
     kinds = replicas_of(table, mix, found, _kv_deviation(setting, table, mix))
     base = table.ttft_overhead_s[found.row] + found.tau_s
-    promises = promises_of(service, base + setting.round_trip_s, found.tau_s, mix)
+    promises = promises_of(service, base, found.tau_s, mix, np.array(setting.trips_s))
     size = np.clip(np.ceil(setting.peak_rps / found.full_rps), 1, MOST_SIZE)
     everything = np.arange(len(size))
     safe = shares_at(kinds, promises, size[:, None], mix, service.demand.cv2, everything)
@@ -162,7 +166,7 @@ def _point(context: Context, chosen: int, lines: tuple[Line, ...], size: float) 
         use=tuple(tuple(float(v) for v in row[chosen]) for row in (c.time, c.memory, c.slots)),
         ttft_s=tuple(float(v) for v in ttft),
         end_to_end_s=tuple(float(v) for v in ends),
-        late=late_flags(service, ttft + setting.round_trip_s, ends + setting.round_trip_s),
+        late=late_flags(service, ttft + np.array(setting.trips_s), ends + np.array(setting.trips_s)),
         serves=tuple(bool(v) for v in serves),
         lines=lines,
         kv_bytes=tuple(float(v) for v in kv_written(setting.model, str(table.kv_precision[n]), mix)),

@@ -53,7 +53,8 @@ class OperatingPoint:
     of R replicas: the load at which the service's own mix keeps its promises. ``ttft_s[b]`` and
     ``end_to_end_s[b]`` are times at that load without waiting, for the longest request of the bucket;
     ``late[promise][b]`` tells whether they break the promise, the sites' round trip included.
-    ``sites`` names the sites it was made for (their round trips count against the promises).
+    ``sites`` names the sites it was made for (their round trips count against the promises), ``regions``
+    those whose requests it serves there.
 
     ``phase`` tells which part of a request the replica does: both, or on separate pools the prefill (ending
     with the first token) or the decode. A request served apart is routed to a prefill point and to a decode
@@ -88,6 +89,7 @@ class OperatingPoint:
     spread: float  # 80 % half-width as a factor on throughput
     profile: str = ""  # id of the measured profile, if it is one
     sites: tuple[str, ...] = ()  # empty: all
+    regions: tuple[str, ...] = ()  # whose requests it serves; empty: all
     queue: QueueFacts | None = None
     phase: str = "both"  # both | prefill | decode
     transfer_s: tuple[float, ...] = ()  # per bucket; empty where both phases share a replica

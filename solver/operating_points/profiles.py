@@ -85,7 +85,10 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
         late={}
         if service.levels.end_to_end_s is None
         else {
-            "end_to_end": tuple(bool(v + setting.round_trip_s > service.levels.end_to_end_s) for v in ends)
+            "end_to_end": tuple(
+                bool(v + trip > service.levels.end_to_end_s)
+                for v, trip in zip(ends, setting.trips_s, strict=True)
+            )
         },
         sites=setting.sites,
         serves=full,

@@ -18,6 +18,7 @@ from solver.reports.fleet import (
     fleet,
     replica_words,
 )
+from solver.reports.places import regions_section
 from solver.reports.section import Column, Section, right, without_empty_columns
 from solver.reports.serving import pool_groups, serving_lines
 from solver.reports.traffic import Traffic
@@ -32,6 +33,7 @@ def sections(plan: Plan) -> list[Section]:
         _systems(plan),
         _pools(plan, traffic, names),
         _serving(traffic, names),
+        regions_section(traffic, names),
         _levels(plan),
         _costs(plan),
         _power(plan, traffic),

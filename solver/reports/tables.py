@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from solver.plan.serialise import plan_json
 from solver.reports.escape import csv_cell
 from solver.reports.files import write_atomically
 from solver.reports.fleet import Names, leverage
+from solver.reports.places import region_lines
 from solver.reports.serving import serving_lines
 from solver.reports.traffic import Traffic, share_value
 from solver.reports.words import kept
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 #: Names of all tables.
 TABLES = {
     *("summary", "systems", "pools", "routes", "serving", "service_levels", "costs", "power", "hours"),
+    *("regions",),
     *("binding", "alternatives", "break_even", "assumptions", "notes"),
 }
 Records = dict[str, list[dict[str, Any]]]
@@ -52,6 +55,7 @@ def records(plan: Plan) -> Records:
             }
             for line in serving_lines(traffic)
         ],
+        "regions": [asdict(line) for line in region_lines(traffic, names)],
         "service_levels": [
             {**s.model_dump(), "kept": kept(s.promise, s.promised, s.reached)} for s in plan.service_levels
         ],

@@ -110,6 +110,23 @@ def bucket_of(prompt: Ints, output: Ints, lengths: Sequence[LengthBucket]) -> In
     return np.asarray(distances.argmin(axis=1), dtype=np.int64)
 
 
+def with_regions(rng: np.random.Generator, bucket: Ints, lengths: Sequence[LengthBucket]) -> Ints:
+    """Buckets with the region drawn anew by the shares: a trace does not tell where requests come from."""
+    if not any(b.region for b in lengths):
+        return bucket
+    found = bucket.copy()
+    for n in np.unique(bucket):
+        alike = [m for m, b in enumerate(lengths) if _size(b) == _size(lengths[n])]
+        shares = np.array([lengths[m].share for m in alike])
+        here = np.flatnonzero(bucket == n)
+        found[here] = rng.choice(alike, size=len(here), p=shares / shares.sum())
+    return found
+
+
+def _size(bucket: LengthBucket) -> tuple[float, float]:
+    return bucket.prompt_tokens, bucket.output_tokens
+
+
 def traffic_of(
     plan: Plan,
     workload: Workload,
@@ -127,7 +144,8 @@ def traffic_of(
         if trace is None or rate <= 0:
             stream = generate(rng, [rate], duration_s, service.demand.cv2, service.lengths)
         else:
-            bucket = bucket_of(trace.prompt_tokens, trace.output_tokens, service.lengths)
+            nearest = bucket_of(trace.prompt_tokens, trace.output_tokens, service.lengths)
+            bucket = with_regions(rng, nearest, service.lengths)
             whole = Stream(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, bucket)
             stream = scale_trace(rng, whole, rate, duration_s)
             if trace.arrivals_only:

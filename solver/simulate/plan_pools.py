@@ -37,17 +37,19 @@ def pool_spec(pool: Pool, point: OperatingPoint, workload: Workload, power_kw: f
     site = next(s for s in workload.sites if s.name == pool.site)
     law = _law(point)
     fixed, growing = _kv(point, service)
-    tokens = service.lengths[0].prompt_tokens + service.lengths[0].output_tokens
+    first = next(b for b, serves in enumerate(point.serves) if serves)
+    tokens = service.lengths[first].prompt_tokens + service.lengths[first].output_tokens
+    trip_ms = max(site.trip_ms(b.region) for b, ok in zip(service.lengths, point.serves, strict=True) if ok)
     return PoolSpec(
         name=f"{pool.point} @ {pool.site}" + (f" ({pool.mode})" if pool.mode != "standing" else ""),
         replicas=pool.replicas,
         batch=pool.batch,
         tau_s=point.tpot_s,
-        step=replace(law, ttft_overhead_s=law.ttft_overhead_s + site.round_trip_ms / 1e3),
+        step=replace(law, ttft_overhead_s=law.ttft_overhead_s + trip_ms / 1e3),
         kv_capacity_bytes=point.kv_capacity_bytes or _PLENTY,
         kv_per_token_bytes=growing,
         kv_fixed_bytes=fixed,
-        kv_written_per_token_bytes=point.kv_bytes[0] / tokens,
+        kv_written_per_token_bytes=point.kv_bytes[first] / tokens,
         power_kw=float(point.systems_per_replica) * power_kw,
     )
 
@@ -60,7 +62,7 @@ def _law(point: OperatingPoint) -> StepLaw:
     """
     law = point.step
     if law is None:
-        first = point.ttft_s[0] - point.wait_s - point.tpot_s
+        first = min(point.ttft_s) - point.wait_s - point.tpot_s
         return StepLaw(0.0, 0.0, 0.0, 0.0, 0.0, point.tpot_s, max(first, 0.0), True)
     counted = law.latency_floor_s if law.pipelined else law.fixed_s
     return replace(law, ttft_overhead_s=max(law.ttft_overhead_s - counted, 0.0))
@@ -75,11 +77,9 @@ def _kv(point: OperatingPoint, service: Service) -> tuple[float, float]:
     rows = dict(zip(point.resources, point.use, strict=True))
     if "KV memory" not in rows or "slots" not in rows or point.kv_capacity_bytes <= 0:
         return 0.0, 0.0
-    held = [
-        memory * point.kv_capacity_bytes / (slots * point.batch)
-        for memory, slots in zip(rows["KV memory"], rows["slots"], strict=True)
-    ]
-    contexts = [b.prompt_tokens + b.output_tokens / 2 for b in service.lengths]
+    served = [b for b, slots in enumerate(rows["slots"]) if slots > 0]
+    held = [rows["KV memory"][b] * point.kv_capacity_bytes / (rows["slots"][b] * point.batch) for b in served]
+    contexts = [service.lengths[b].prompt_tokens + service.lengths[b].output_tokens / 2 for b in served]
     return _line_through(np.array(contexts), np.array(held))
 
 

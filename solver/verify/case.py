@@ -55,12 +55,12 @@ class Case:
 
     @cached_property
     def services(self) -> tuple[Service, ...]:
-        """Services by name, lengths by prompt, output and share: the order of rates and buckets in a plan."""
+        """Services by name, lengths by prompt, output, region and share: the order in a plan."""
         return tuple(
             s.model_copy(
                 update={
                     "lengths": tuple(
-                        sorted(s.lengths, key=lambda b: (b.prompt_tokens, b.output_tokens, b.share))
+                        sorted(s.lengths, key=lambda b: (b.prompt_tokens, b.output_tokens, b.region, b.share))
                     )
                 }
             )
@@ -86,6 +86,11 @@ class Case:
     def sites(self) -> dict[str, Site]:
         """Sites by name."""
         return {site.name: site for site in self.workload.sites}
+
+    def trips(self, k: int, site: str) -> tuple[Fraction, ...]:
+        """Network round trip between each length bucket's region and a site, s."""
+        place = self.sites[site]
+        return tuple(written(place.trip_ms(bucket.region)) / 1000 for bucket in self.buckets[k])
 
     @cached_property
     def horizon(self) -> Fraction:

@@ -64,7 +64,7 @@ def waiting(
     rates = np.zeros(len(case.buckets[k]))
     for b, share in buckets.items():
         rates[b] = float(case.weights[k][b] * share) * rate
-    trip = case.sites[target.site].round_trip_ms / 1e3
+    trip = np.array([float(trip) for trip in case.trips(k, target.site)])
     limit, _miss = limits_of(case.services[k], server, trip)[name]
     try:
         with np.errstate(all="ignore"):
@@ -78,11 +78,11 @@ def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
     """For each promise of service k: which length buckets are late at a target, network included."""
     levels, server = case.services[k].levels, case.server(target)
     if isinstance(server, ApiPoint):
-        trip = Fraction(0)
+        trips: tuple[Fraction, ...] = (Fraction(0),) * len(case.buckets[k])
         first: list[float] = [server.ttft_s] * len(case.buckets[k])
         last = [server.ttft_s + b.output_max * server.tpot_s for b in case.buckets[k]]
     else:
-        trip = written(case.sites[target.site].round_trip_ms) / 1000
+        trips = case.trips(k, target.site)
         first, last = list(server.ttft_s), list(server.end_to_end_s)
     found = {}
     for name, seconds, promised in (
@@ -92,7 +92,8 @@ def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
         if promised is not None:
             flags = server.late.get(name) or [False] * len(seconds)
             found[name] = [
-                flag or _late(value, trip, promised) for flag, value in zip(flags, seconds, strict=True)
+                flag or _late(value, trip, promised)
+                for flag, value, trip in zip(flags, seconds, trips, strict=True)
             ]
     return found
 

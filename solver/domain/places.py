@@ -1,0 +1,49 @@
+"""Where systems stand, where requests come from, and where their data may be served."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from solver.domain.quantity import Frozen
+
+
+class Site(Frozen):
+    """A place that can hold systems, with its limits (None: no limit)."""
+
+    name: str = "site"
+    power_kw: float | None = Field(default=None, gt=0)
+    rack_units: float | None = Field(default=None, gt=0)
+    pue: float = Field(default=1.3, ge=1)
+    energy_usd_kwh: float = Field(default=0.08, ge=0)
+    space_usd_per_rack_unit_month: float = Field(default=0.0, ge=0)
+    round_trip_ms: float = Field(default=0.0, ge=0)
+    round_trip_by_region_ms: dict[str, float] = {}  # region -> round trip; others: round_trip_ms
+    jurisdiction: str = ""  # whose law the data at the site is under, such as EU
+    carbon_kg_kwh: float = Field(default=0.0, ge=0)
+
+    def trip_ms(self, region: str) -> float:
+        """Network round trip to the users of a region ("": of a service without regions), ms."""
+        return self.round_trip_by_region_ms.get(region, self.round_trip_ms)
+
+
+class Residency(Frozen):
+    """Where data may be served: at these sites, in these jurisdictions, and by these token APIs."""
+
+    sites: tuple[str, ...] = ()
+    jurisdictions: tuple[str, ...] = ()
+    apis: tuple[str, ...] = ()  # providers, or ids of the catalog
+
+    def permits_site(self, site: Site) -> bool:
+        """Whether the data may be served at a site."""
+        return site.name in self.sites or bool(site.jurisdiction and site.jurisdiction in self.jurisdictions)
+
+    def permits_api(self, api: str, provider: str) -> bool:
+        """Whether the data may be sent to a token API (no catalog tells where one stands)."""
+        return api in self.apis or provider in self.apis
+
+
+class Region(Frozen):
+    """Where requests come from, and where their data may be served (None: anywhere)."""
+
+    name: str
+    residency: Residency | None = None

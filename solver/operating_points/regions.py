@@ -1,0 +1,135 @@
+"""Settings of a service by place: whose requests a pool at a site serves, at which round trips.
+
+A pool's safe load depends on the round trips of its requests. For each site the regions whose data may be
+served there are sorted by round trip; there is one setting for the nearest, one for the two nearest, and
+so on (regions at one round trip together). Pools are shared by the regions of their setting; the program
+chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from solver.domain.catalog import TokenApi
+from solver.domain.workload import Service, Site, Workload, WorkloadProfile
+from solver.operating_points.point import OperatingPoint
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Regions that pools at some sites serve, with the round trip of each, ms."""
+
+    trips_ms: tuple[tuple[str, float], ...]
+    sites: tuple[str, ...] = ()  # empty: all
+    suffix: str = ""  # tells its operating points from those of others
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        return tuple(region for region, _ in self.trips_ms)
+
+
+def reaches(workload: Workload, service: Service) -> list[Reach]:
+    """All reaches of a service; without regions one for each round trip of the sites."""
+    regions = sorted({bucket.region for bucket in service.lengths})
+    found: dict[tuple[tuple[str, float], ...], list[str]] = {}
+    for site in workload.sites:
+        for trips in _tiers(workload, service, site, regions):
+            found.setdefault(trips, []).append(site.name)
+    everywhere = len(found) == 1 and len(next(iter(found.values()))) == len(workload.sites)
+    return [
+        Reach(
+            trips,
+            () if everywhere else tuple(sorted(sites)),
+            "" if everywhere else _suffix(trips, whole=len(trips) == len(regions)),
+        )
+        for trips, sites in sorted(found.items())
+    ]
+
+
+def _tiers(
+    workload: Workload, service: Service, site: Site, regions: list[str]
+) -> Iterator[tuple[tuple[str, float], ...]]:
+    """The nearest regions of a site, the two nearest, ...; only those whose data may be served there."""
+    trips = {r: site.trip_ms(r) for r in regions if may_stand(workload, service, r, site)}
+    for most in sorted(set(trips.values())):
+        yield tuple((region, trip) for region, trip in trips.items() if trip <= most)
+
+
+def _suffix(trips: tuple[tuple[str, float], ...], whole: bool) -> str:
+    times = sorted({trip for _, trip in trips})
+    words = "" if whole else f" for {', '.join(region for region, _ in trips)}"
+    return f"{words} at {', '.join(f'{trip:g}' for trip in times)} ms"
+
+
+def may_stand(workload: Workload, service: Service, region: str, site: Site) -> bool:
+    """Whether a service's requests from a region may be served at a site."""
+    return all(r.permits_site(site) for r in workload.residencies(service, region).values())
+
+
+def may_call(workload: Workload, service: Service, region: str, api: TokenApi) -> bool:
+    """Whether a service's requests from a region may be sent to a token API."""
+    return all(r.permits_api(api.id, api.provider) for r in workload.residencies(service, region).values())
+
+
+def cells_of(service: Service, reach: Reach) -> tuple[int, ...]:
+    """Positions of the length buckets of a reach's regions."""
+    return tuple(b for b, bucket in enumerate(service.lengths) if bucket.region in reach.regions)
+
+
+def narrowed(service: Service, cells: tuple[int, ...]) -> Service:
+    """The service with the requests of some buckets only, their shares adding up to 1."""
+    if len(cells) == len(service.lengths):
+        return service
+    part = sum(service.lengths[b].share for b in cells)
+    buckets = (service.lengths[b] for b in cells)
+    lengths = tuple(b.model_copy(update={"share": min(b.share / part, 1.0)}) for b in buckets)
+    rates = tuple(rate * part for rate in service.demand.rate_rps)
+    demand = service.demand.model_copy(update={"rate_rps": rates})
+    return service.model_copy(update={"lengths": lengths, "demand": demand})
+
+
+def narrowed_profiles(
+    service: Service, cells: tuple[int, ...], profiles: tuple[WorkloadProfile, ...]
+) -> tuple[WorkloadProfile, ...]:
+    """The profiles of a service with the rates of some buckets only."""
+    return tuple(
+        p.model_copy(update={"requests_per_s": tuple(p.requests_per_s[b] for b in cells)})
+        for p in profiles
+        if p.service == service.name
+    )
+
+
+def widened(point: OperatingPoint, cells: tuple[int, ...], count: int, reach: Reach) -> OperatingPoint:
+    """A point made for some buckets as one of all ``count`` buckets: it serves no others."""
+    if len(cells) == count:
+        return point
+    at = {b: n for n, b in enumerate(cells)}
+
+    def spread(values: tuple[float, ...], other: float = 0.0) -> tuple[float, ...]:
+        return tuple(values[at[b]] if b in at else other for b in range(count)) if values else ()
+
+    def flags(values: tuple[bool, ...], other: bool) -> tuple[bool, ...]:
+        return tuple(values[at[b]] if b in at else other for b in range(count))
+
+    queue = point.queue
+    if queue is not None:
+        queue = replace(
+            queue,
+            hold_s=spread(queue.hold_s),
+            prefill_s=spread(queue.prefill_s),
+            longest_s=spread(queue.longest_s),
+            decode_s=spread(queue.decode_s),
+        )
+    return replace(
+        point,
+        use=tuple(spread(row) for row in point.use),
+        ttft_s=spread(point.ttft_s, float("inf")),
+        end_to_end_s=spread(point.end_to_end_s, float("inf")),
+        late={name: flags(values, True) for name, values in point.late.items()},
+        serves=flags(point.serves, False),
+        kv_bytes=spread(point.kv_bytes),
+        transfer_s=spread(point.transfer_s),
+        queue=queue,
+        regions=reach.regions,
+    )

@@ -1,0 +1,75 @@
+"""Tables about places: which region is served where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.reports.fleet import Names
+from solver.reports.section import Column, Section, right
+from solver.reports.traffic import Target, Traffic
+from solver.reports.units import number, percent
+
+
+@dataclass(frozen=True)
+class RegionLine:
+    """What part of a region's requests is served at a place, and how far that is."""
+
+    service: str
+    region: str
+    site: str  # empty: at a token API
+    served_by: str
+    share: float
+    round_trip_ms: float | None
+
+
+def region_lines(traffic: Traffic, names: Names) -> list[RegionLine]:
+    """For each service with regions: who serves which part of each region's requests."""
+    found: list[RegionLine] = []
+    if traffic.workload is None:
+        return found
+    sites = {site.name: site for site in traffic.workload.sites}
+    for k, service in enumerate(traffic.workload.services):
+        for region in sorted(service.demand.regions):
+            served = _served(traffic, k, service.name, region)
+            total = sum(served.values()) or 1.0
+            for target, amount in sorted(served.items(), key=lambda item: (-item[1], item[0])):
+                site = sites.get(target.site)
+                trip = site.trip_ms(region) if site else None
+                name = names.target(target)
+                found.append(RegionLine(service.name, region, target.site, name, amount / total, trip))
+    return found
+
+
+def _served(traffic: Traffic, k: int, service: str, region: str) -> dict[Target, float]:
+    """Requests of a region over the horizon by target."""
+    assert traffic.workload is not None
+    buckets = traffic.workload.services[k].lengths
+    found: dict[Target, float] = {}
+    for hour in traffic.hours:
+        for target, parts in traffic.parts.get((service, hour.period), {}).items():
+            share = sum(part for b, part in parts.items() if buckets[b].region == region)
+            if share > 0:
+                found[target] = found.get(target, 0.0) + share * hour.rate_rps[k] * hour.hours
+    return found
+
+
+def regions_section(traffic: Traffic, names: Names) -> Section:
+    """Where the requests of each region are served."""
+    return Section(
+        "regions",
+        "Where each region is served",
+        "Share: part of the region's requests over the whole horizon. Round trip: between the region and the "
+        "site; it counts against the first token.",
+        (
+            Column("Service"),
+            Column("Region"),
+            Column("At"),
+            Column("Served by"),
+            right("Share", percent),
+            right("Round trip, ms", number),
+        ),
+        tuple(
+            (x.service, x.region, x.site or "provider", x.served_by, x.share, x.round_trip_ms)
+            for x in region_lines(traffic, names)
+        ),
+    )

@@ -1,0 +1,74 @@
+"""The check of regions: their shares of the demand, and where their data is served."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+
+from solver.verify.case import Case, Target
+from solver.verify.exact import ROUNDING, show, written
+from solver.verify.registry import Broken, check
+
+
+@check("regions", "length buckets of a region have its share of the requests, in the same mix of lengths")
+def regions(case: Case) -> Iterator[Broken]:
+    """The buckets of a service with regions are its lengths, once for each region, weighted with its share.
+
+    weight[r, length] = share_r / (sum of shares) x sum over regions of weight[., length], for each region r.
+    """
+    for k, service in enumerate(case.services):
+        stated = {name: written(share) for name, share in service.demand.regions.items()}
+        shares = {name: share / sum(stated.values()) for name, share in stated.items()}
+        weights: dict[tuple[float, float, float, float], dict[str, Fraction]] = defaultdict(dict)
+        for b, bucket in enumerate(case.buckets[k]):
+            if bool(shares) != bool(bucket.region) or (shares and bucket.region not in shares):
+                yield Broken(f"{service.name}: bucket {b} is of region {bucket.region!r}")
+            cell = (bucket.prompt_tokens, bucket.output_tokens, bucket.prompt_max, bucket.output_max)
+            entry = weights[cell]
+            entry[bucket.region] = entry.get(bucket.region, Fraction(0)) + case.weights[k][b]
+        for cell, found in weights.items():
+            total = sum(found.values())
+            for region, share in shares.items():
+                off = abs(found.get(region, Fraction(0)) - share * total)
+                if off > ROUNDING:
+                    words = f"{service.name}: {cell[0]:g} + {cell[1]:g} tokens from {region}"
+                    yield Broken(f"{words} are {show(found.get(region, Fraction(0)))} of all requests", off)
+
+
+@check("residency", "no route of positive share leads to a site or API that a statement on its data forbids")
+def residency(case: Case) -> Iterator[Broken]:
+    """Each request is served where the statements of its service and of its region permit it."""
+    for target, stream in case.streams.items():
+        k = case.order[case.server(target).service]
+        shares: dict[int, Fraction] = {}
+        for buckets in stream.values():
+            for b, share in buckets.items():
+                shares[b] = max(shares.get(b, Fraction(0)), share)
+        for b, share in sorted(shares.items()):
+            if not permitted(case, k, b, target):
+                region = case.buckets[k][b].region
+                whose = f"requests from {region}" if region else "requests"
+                where = target.site or target.id
+                yield Broken(f"{case.services[k].name}: {whose} are served at {where}", share)
+
+
+def permitted(case: Case, k: int, b: int, target: Target) -> bool:
+    """Whether requests of bucket b of service k may be served at a target."""
+    service, region = case.services[k], case.buckets[k][b].region
+    statements = [service.residency]
+    statements += [entry.residency for entry in case.workload.regions if entry.name == region]
+    for statement in statements:
+        if statement is None:
+            continue
+        if target.mode == "api":
+            api = case.apis[target.id]
+            if not {api.api, api.provider} & set(statement.apis):
+                return False
+            continue
+        site = case.sites[target.site]
+        if site.name not in statement.sites and (
+            not site.jurisdiction or site.jurisdiction not in statement.jurisdictions
+        ):
+            return False
+    return True
