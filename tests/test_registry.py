@@ -112,6 +112,19 @@ def with_rent(price: float = 1e-3) -> Problem:
     return replace(problem, offers=offers, periods=make_periods(problem.workload, problem.epochs))
 
 
+def one_busy_hour(deadline_hours: float) -> Problem:
+    """24 requests/s in one hour of the day, done within a deadline: 24 / 12 = 2 systems; any time: 1."""
+    problem = base()
+    service = problem.services[0].model_copy(
+        update={
+            "demand": Demand(rate_rps=(24.0, *([0.0] * 23))),
+            "levels": ServiceLevels(deadline_hours=deadline_hours),
+        }
+    )
+    problem = change(problem, services=(service,))
+    return replace(problem, periods=make_periods(problem.workload, problem.epochs))
+
+
 def with_wear() -> Problem:
     problem = base()
     worn = tuple(replace(p, kv_bytes=(1e3, 1e3), wear=Wear(100.0, 1e10, "t")) for p in problem.points)
@@ -153,6 +166,7 @@ def with_residency() -> Problem:
 
 BINDING: dict[str, Callable[[], Problem]] = {
     "demand": base,
+    "deadline": lambda: one_busy_hour(12),
     "capacity": base,
     "pool_size": with_lines,
     "promise": with_promise,

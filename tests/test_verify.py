@@ -12,6 +12,7 @@ from verify_fixture import API, GPU, NVM, Asked, asked, large, line
 from solver.domain.workload import Demand, LengthBucket, Money, Region, Residency, WorkloadOffer
 from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
+from solver.plan.plan import Deferral
 from solver.verify import CHECKS
 
 Mutation = Callable[[Asked], Asked]
@@ -110,6 +111,11 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
         "precision not permitted": lambda a: a.with_service("code", precisions=("fp16",)),
         "another model": lambda a: a.with_service("code", model="m"),
         "elastic pool is missing": lambda a: a.without("pools", lambda p: p.mode == "elastic"),
+    },
+    "deadline": {
+        "work that cannot wait": lambda a: a.with_plan(
+            deferrals=(Deferral(service="code", epoch=0, hour=0, wait_hours=1, share="1"),)
+        ),
     },
     "capacity": {
         "a replica less": lambda a: a.with_item("pools", lambda p: p.epoch == 1 and p.line == 1, replicas=3),

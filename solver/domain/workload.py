@@ -219,6 +219,28 @@ class Workload(Frozen):
         return found
 
 
+#: Longest representative curve whose hours keep their order, so that work can wait from one to the next.
+MOST_ORDERED_HOURS = 168
+
+
+def cycle_hours(workload: Workload) -> int:
+    """Hours of the representative curve: the longest of all services (1, 24, 168 or 8760)."""
+    return max(len(service.demand.rate_rps) for service in workload.services)
+
+
+def window_hours(workload: Workload, service: Service) -> int:
+    """Hours in which the work of one hour may be done, that hour included (1: it cannot wait).
+
+    A request of hour h has its deadline D hours after its arrival; one that came at the very start of h is
+    late after h + D, so its work is done in hours h .. h + floor(D) - 1. A whole cycle is as good as more.
+    Services that promise a time to first token or end to end do not wait.
+    """
+    levels, cycle = service.levels, cycle_hours(workload)
+    if levels.deadline_hours is None or levels.ttft_ms is not None or levels.end_to_end_s is not None:
+        return 1
+    return max(1, min(int(levels.deadline_hours + 1e-9), cycle)) if cycle <= MOST_ORDERED_HOURS else 1
+
+
 class LoadedWorkload(Frozen):
     """A workload with the place of each statement: path such as ``services.0.levels.tpot_ms`` -> place."""
 

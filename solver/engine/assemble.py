@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,7 @@ from solver.engine.reached import reached_s
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Period, Problem
+from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
 from solver.plan.plan import Binding, CostLine, Plan, Pool, Route, ServiceLevel
 from solver.plan.routing import Routing
@@ -34,6 +35,8 @@ def assemble(
     """The plan of an outcome, not yet verified and not yet compared."""
     problem = prepared.problem
     assert outcome.values is not None
+    moved = deferrals(problem, program, routing)
+    served = replace(problem, periods=served_periods(problem, moved))
     bought = purchases(problem, program, outcome.values)
     standing = pools(problem, program, outcome.values)
     paths = routes(problem, program, routing)
@@ -51,11 +54,12 @@ def assemble(
         verified=False,
         horizon_years=loaded.workload.horizon.years,
         epochs=tuple((e.start_years, e.end_years) for e in problem.epochs),
-        periods=tuple(_period(p) for p in problem.periods),
+        periods=tuple(_period(p) for p in served.periods),
         systems=bought,
         pools=standing,
         routes=paths,
-        service_levels=with_waits(problem, paths, standing, service_levels(problem, paths)),
+        deferrals=moved,
+        service_levels=with_waits(served, paths, standing, service_levels(served, paths)),
         costs=costs,
         usd_per_m_output_tokens=total / output * 1e6 if output else 0.0,
         usd_per_m_tokens=total / tokens * 1e6 if tokens else 0.0,

@@ -23,8 +23,8 @@ PART, MOST_SECONDS, GAP = 0.25, 15.0, 0.01
 
 def start(problem: Problem, program: Program, model: HighsModel, time_limit_s: float | None) -> None:
     """Offer ``model`` a plan found on the largest hours; does nothing where all hours are alike."""
-    if len(problem.periods) <= len(problem.epochs):
-        return
+    if len(problem.periods) <= len(problem.epochs) or problem.defers:
+        return  # all hours alike, or tied to one another by work that waits
     values = known_plan(
         problem, program, model, min(MOST_SECONDS, PART * (time_limit_s or MOST_SECONDS / PART))
     )

@@ -9,7 +9,7 @@ from functools import partial
 
 from solver.domain.catalog import Catalog, Offer, System
 from solver.domain.quantity import Quantity
-from solver.domain.workload import Workload
+from solver.domain.workload import Workload, window_hours
 from solver.errors import UsageError
 from solver.formulation.hours import grouped, most_periods
 from solver.formulation.order import in_order
@@ -65,7 +65,11 @@ def prepare(
     )
     periods = everything
     mean: tuple[Period, ...] = ()
-    if not hourly and reduce:
+    if any(window_hours(workload, s) > 1 for s in workload.services):
+        notes.append(
+            "work with a deadline may wait: every hour is kept, and work that waits keeps its mix of lengths"
+        )
+    elif not hourly and reduce:
         periods = renumbered(undominated(everything))
     elif hourly and len(everything) > (most := most_periods(len(menu.points))) * len(epochs):
         periods, mean = grouped(workload, epochs, most)

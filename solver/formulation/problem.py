@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from solver.domain.workload import HOURS_PER_YEAR, Service, Site, Workload
+from solver.domain.workload import (
+    HOURS_PER_YEAR,
+    Service,
+    Site,
+    Workload,
+    cycle_hours,
+    window_hours,
+)
 from solver.errors import UsageError
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.time_value import present_value_factor, running_factor
@@ -39,7 +46,7 @@ class Period:
     hours: float
     rate_rps: tuple[float, ...]  # per service
     label: str
-    covers: tuple[int, ...] = ()  # hours of the representative curve, where like hours are grouped
+    covers: tuple[int, ...] = ()  # hours of the representative curve, grouped or (work that waits) one by one
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,35 @@ class Problem:
             chosen.add(max(group, key=lambda p: (per_system(p), p.id)).id)
             chosen.add(min(group, key=lambda p: (p.systems_per_replica, -per_system(p), p.id)).id)
         return frozenset(chosen)
+
+    @cached_property
+    def windows(self) -> tuple[int, ...]:
+        """For each service the hours in which the work of one hour may be done (1: at once)."""
+        return tuple(window_hours(self.workload, s) for s in self.services)
+
+    @property
+    def defers(self) -> bool:
+        """Whether the work of some service can wait: then every hour is a period, in order."""
+        return max(self.windows) > 1
+
+    def recent(self, t: int, hours: int) -> list[int]:
+        """The period t and those before it in its epoch's cycle, ``hours`` in all (where work can wait)."""
+        cycle = cycle_hours(self.workload)
+        first = t - t % cycle
+        return [first + (t - first - back) % cycle for back in range(hours)]
+
+    @cached_property
+    def busiest(self) -> tuple[float, ...]:
+        """For each service the most work that one hour can be given, in peaks of the service."""
+        found = []
+        for k, window in enumerate(self.windows):
+            peak = self.peak_rps(k)
+            loads = [
+                sum(self.periods[n].rate_rps[k] for n in self.recent(t, window)) / peak
+                for t in range(len(self.periods) if window > 1 else 0)
+            ]
+            found.append(max(loads, default=1.0))
+        return tuple(found)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -225,25 +261,31 @@ def make_epochs(workload: Workload, shortest_life_years: float = math.inf) -> tu
 
 
 def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period, ...]:
-    """Representative hours with their durations; hours of equal demand are one period."""
+    """Representative hours with their durations; hours of equal demand are one period.
+
+    Where work can wait, each hour is a period, in order.
+    """
     curves = [s.demand.rate_rps for s in workload.services]
-    length = max(len(c) for c in curves)
+    length = cycle_hours(workload)
+    ordered = any(window_hours(workload, s) > 1 for s in workload.services)
     if length == 8760 and any(len(c) == 168 for c in curves):
         curves = [tuple(c[h % 168] for h in range(8760)) if len(c) == 168 else c for c in curves]
     groups: dict[tuple[float, ...], list[int]] = {}
     for hour in range(length):
-        groups.setdefault(tuple(c[hour % len(c)] for c in curves), []).append(hour)
+        key = tuple(c[hour % len(c)] for c in curves)
+        groups.setdefault((*key, hour) if ordered else key, []).append(hour)
     periods: list[Period] = []
     for epoch in epochs:
         for base, hours in groups.items():
             rates = tuple(
                 rate * (1 + s.demand.growth_per_year) ** math.floor(epoch.start_years + 1e-9)
-                for rate, s in zip(base, workload.services, strict=True)
+                for rate, s in zip(base[: len(curves)], workload.services, strict=True)
             )
             duration = HOURS_PER_YEAR * epoch.years * len(hours) / length
             label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""
             label += f"hour {hours[0]}" if len(hours) == 1 else f"{len(hours)} hours of {length}"
-            periods.append(Period(len(periods), epoch.index, duration, rates, label))
+            covers = tuple(hours) if ordered else ()
+            periods.append(Period(len(periods), epoch.index, duration, rates, label, covers))
     return tuple(periods)
 
 

@@ -9,6 +9,7 @@ buy[o,i,e]     systems bought, leased or reserved under offer o for site i in ep
     lot[o,i,e]     1 if any are, where the offer has a minimum lot                         (binary)
     hold[o,i,e]    systems rented under offer o through all hours of epoch e               (integer)
 rent[o,i,t]    systems rented under offer o for the hours of period t                  (integer)
+q[k,t]         work of service k that waits at the end of hour t, where it has a deadline
 """
 
 from __future__ import annotations
@@ -37,8 +38,11 @@ def add_variables(problem: Problem, program: Program) -> None:
         k = problem.service_index(api.service)
         for t in range(len(problem.periods)):
             for g, group in enumerate(problem.classes[k]):
-                if all(api.serves[b] for b in group) and traffic(problem, k, g, t) > 0:
+                if all(api.serves[b] for b in group) and has_work(problem, k, g, t):
                     program.add(("a", j, g, t))
+    for k, window in enumerate(problem.windows):
+        for t in range(len(problem.periods) if window > 1 else 0):
+            program.add(("q", k, t))
     for o, offer in enumerate(problem.offers):
         high = _most_systems(offer, limits.get(offer.system, 0))
         for i in range(len(problem.sites)):
@@ -64,14 +68,26 @@ def can_stand(problem: Problem, point: OperatingPoint) -> bool:
 
 
 def can_flex(problem: Problem, point: OperatingPoint) -> bool:
-    """Whether a point may run on systems rented by the hour (pointless if all hours are alike)."""
+    """Whether a point may run on systems got for single hours (pointless if all hours are alike)."""
     several = len(problem.periods) > len(problem.epochs)
     return (
         several
         and point.lines[0].low == 1  # a pool of any size is safe
         and point.id in problem.flexible
-        and any(not o.committed and o.system == point.system for o in allowed_offers(problem, point))
+        and (
+            any(not o.committed and o.system == point.system for o in allowed_offers(problem, point))
+            or can_fill(problem, point)
+        )
     )
+
+
+def can_fill(problem: Problem, point: OperatingPoint) -> bool:
+    """Whether a point may run, hour by hour, on standing systems that are idle then.
+
+    Only where some work can wait; without spares (hourly pools have none) and on memory that does not wear
+    (its budget belongs to standing pools).
+    """
+    return problem.defers and problem.workload.redundancy == 0 and point.wear is None
 
 
 def allowed_offers(problem: Problem, point: OperatingPoint) -> list[SystemOffer]:
@@ -84,6 +100,11 @@ def traffic(problem: Problem, k: int, g: int, t: int) -> float:
     """Traffic of length class g of service k in period t, in peaks of the service."""
     share = sum(problem.services[k].lengths[b].share for b in problem.classes[k][g])
     return share * problem.periods[t].rate_rps[k] / problem.peak_rps(k)
+
+
+def has_work(problem: Problem, k: int, g: int, t: int) -> bool:
+    """Whether class g of service k can have work in period t: its own, or some that waited."""
+    return problem.windows[k] > 1 or traffic(problem, k, g, t) > 0
 
 
 def lines_of(problem: Problem, point: OperatingPoint) -> tuple[Line, ...]:
@@ -103,7 +124,7 @@ def most_replicas(problem: Problem, point: OperatingPoint) -> int:
     buckets = problem.services[k].lengths
     worst = max(sum(b.share * use for b, use in zip(buckets, row, strict=True)) for row in point.use)
     slope = min(line.slope for line in point.lines)
-    carried = worst * problem.peak_rps(k) / slope
+    carried = worst * problem.peak_rps(k) * problem.busiest[k] / slope
     return max(1, math.ceil(max(carried, _replicas_that_wear(problem, point))) + 1)
 
 
@@ -145,7 +166,7 @@ def _routing(problem: Problem, program: Program, p: int, i: int, mode: str) -> N
     k = problem.service_index(point.service)
     for t in range(len(problem.periods)):
         for g, group in enumerate(problem.classes[k]):
-            if all(point.serves[b] for b in group) and traffic(problem, k, g, t) > 0:
+            if all(point.serves[b] for b in group) and has_work(problem, k, g, t):
                 program.add(("x", p, i, mode, g, t))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem, SystemOffer
-from solver.formulation.variables import lines_of, selects, traffic
+from solver.formulation.variables import lines_of, selects
 from solver.plan.plan import Pool, Route, SystemPurchase
 from solver.plan.routing import Routing
 
@@ -108,39 +109,51 @@ def _pool(
 
 def routes(problem: Problem, program: Program, routing: Routing) -> tuple[Route, ...]:
     """Exact shares of every bucket and period."""
-    names = {"s": "standing", "e": "elastic"}
-    found: list[Route] = []
-    for key, column in program.family("x"):
-        point = problem.points[int(str(key[1]))]
-        site = problem.sites[int(str(key[2]))].name
-        group, t = int(str(key[4])), int(str(key[5]))
-        found += _class_routes(
-            problem, routing, column, point.service, group, t, point.id, site, names[str(key[3])]
+    streams = _streams(problem, program, routing)
+    served: dict[tuple[str, int, int], Fraction] = {}
+    for s in streams:
+        if s.phase != "prefill":  # whoever decodes serves the request
+            key = (s.service, s.group, s.period)
+            served[key] = served.get(key, Fraction(0)) + s.amount
+    found = [
+        Route(
+            service=s.service,
+            bucket=b,
+            period=s.period,
+            target=s.target,
+            site=s.site,
+            mode=s.mode,
+            share=str(s.amount / served[s.service, s.group, s.period]),
         )
-    for key, column in program.family("a"):
-        api, group, t = problem.apis[int(str(key[1]))], int(str(key[2])), int(str(key[3]))
-        found += _class_routes(problem, routing, column, api.service, group, t, api.id, "", "api")
+        for s in streams
+        for b in problem.classes[problem.service_index(s.service)][s.group]
+    ]
     return tuple(sorted(found, key=lambda r: (r.service, r.period, r.bucket, r.target, r.site, r.mode)))
 
 
-def _class_routes(
-    problem: Problem,
-    routing: Routing,
-    column: int,
-    service: str,
-    group: int,
-    t: int,
-    target: str,
-    site: str,
-    mode: str,
-) -> list[Route]:
-    """One route for each bucket of a length class, all with the class's share."""
-    amount = routing.traffic.get(column, Fraction(0))
-    if amount <= 0:
-        return []
-    k = problem.service_index(service)
-    share = str(amount / Fraction(traffic(problem, k, group, t)))
-    return [
-        Route(service=service, bucket=b, period=t, target=target, site=site, mode=mode, share=share)
-        for b in problem.classes[k][group]
-    ]
+class _Stream(NamedTuple):
+    """Traffic of a length class at one target in one period, in peaks of the service."""
+
+    service: str
+    group: int
+    period: int
+    target: str
+    site: str
+    mode: str
+    phase: str
+    amount: Fraction
+
+
+def _streams(problem: Problem, program: Program, routing: Routing) -> list[_Stream]:
+    names = {"s": "standing", "e": "elastic"}
+    found: list[_Stream] = []
+    for key, column in program.family("x"):
+        point, site = problem.points[int(str(key[1]))], problem.sites[int(str(key[2]))].name
+        mode, group, t = names[str(key[3])], int(str(key[4])), int(str(key[5]))
+        amount = routing.traffic.get(column, Fraction(0))
+        found.append(_Stream(point.service, group, t, point.id, site, mode, point.phase, amount))
+    for key, column in program.family("a"):
+        api, group, t = problem.apis[int(str(key[1]))], int(str(key[2])), int(str(key[3]))
+        amount = routing.traffic.get(column, Fraction(0))
+        found.append(_Stream(api.service, group, t, api.id, "", "api", "both", amount))
+    return [s for s in found if s.amount > 0]

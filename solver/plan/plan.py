@@ -66,6 +66,20 @@ class Route(Frozen):
     share: str  # rational "p/q" of the bucket's demand in that period
 
 
+class Deferral(Frozen):
+    """Work that waits: the share of the requests that come in an hour and are served so many hours later.
+
+    Hours are those of the representative day or week, which repeats: hour 23 and 2 hours later is hour 1.
+    Services with such entries have, in ``periods``, the rates at which they are served.
+    """
+
+    service: str
+    epoch: int
+    hour: int
+    wait_hours: int
+    share: str  # rational "p/q"; the shares of an hour add up to 1
+
+
 class ServiceLevel(Frozen):
     """A promise and what the plan reaches by its own model."""
 
@@ -148,10 +162,11 @@ class Plan(Frozen):
     verified_residual: str = ""
     horizon_years: float
     epochs: tuple[tuple[float, float], ...]
-    periods: tuple[dict[str, Any], ...]  # index, epoch, hours, rate_rps per service, label
+    periods: tuple[dict[str, Any], ...]  # index, epoch, hours, rate_rps served per service, label
     systems: tuple[SystemPurchase, ...]
     pools: tuple[Pool, ...]
     routes: tuple[Route, ...]
+    deferrals: tuple[Deferral, ...] = ()
     service_levels: tuple[ServiceLevel, ...]
     costs: tuple[CostLine, ...]
     usd_per_m_output_tokens: float

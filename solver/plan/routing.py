@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from solver.backend.linear import Rows, least
 from solver.formulation.model import Program, Row
 
-DENOMINATOR = 10**12
+DENOMINATOR, SIMPLE = 10**12, 10**4
 #: Fullest use of a resource that is tried first: the rest carries the rounding of the shares.
 ROOM = 1 - 1e-8
 #: Families whose rows leave that room too (capacity does through the fullest use).
 ROOMY = ("promise", "api_limits", "endurance")
-COUPLED = ("endurance", "budget")
+#: Tie-break of the repair: of equal plans the one whose deferred work waits least.
+PATIENCE = 1e-8
+#: Work of an hour below this part of the service's peak is none.
+NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,15 @@ def _solve_block(
     balance[slack] = 1.0
     scale = max(float(np.abs(money).max()), 1e-12)
     objective = balance if not money.any() else money / scale + 1e-7 * balance
+    for _key, c in program.family("q"):
+        if c in position:
+            objective[position[c]] += PATIENCE
     for fullest in (ROOM, 1.0):
         high = np.full(slack + 1, np.inf)
         high[slack] = fullest
         found = least(objective, _block_rows(rows, whole, position, slack, fullest), high)
         if found is not None:
-            return _rounded(rows, columns, position, found), float(found[slack])
+            return _rounded(program, rows, position, found), float(found[slack])
     raise RepairFailed("the linear program of a period has no solution")
 
 
@@ -110,20 +116,33 @@ def _block_rows(
     return made
 
 
+def _near(share: float) -> Fraction:
+    """A rational near a share: a simple one where it is meant (pools that are full to the last request)."""
+    simple = Fraction(share).limit_denominator(SIMPLE)
+    return simple if abs(float(simple) - share) < 1e-11 else Fraction(round(share * DENOMINATOR), DENOMINATOR)
+
+
 def _rounded(
-    rows: list[Row], columns: list[int], position: dict[int, int], x: NDArray[np.float64]
+    program: Program, rows: list[Row], position: dict[int, int], x: NDArray[np.float64]
 ) -> dict[int, Fraction]:
-    """Rationals near ``x`` whose demand rows hold exactly: the largest part takes the remainder."""
-    traffic = {c: Fraction(0) for c in columns}
+    """Rationals near ``x`` whose demand rows hold exactly: the largest part takes the remainder.
+
+    What an hour has to serve of work that can wait is told by the waiting columns, to the last float.
+    """
+    waiting = {c for _, c in program.family("q")}
+    traffic = {
+        c: Fraction(max(float(x[n]), 0.0)) if c in waiting else Fraction(0) for c, n in position.items()
+    }
     for row in rows:
         if row.family != "demand":
             continue
-        total = Fraction(row.rhs)
-        parts = {c: x[position[c]] / row.rhs for c, _ in row.terms}
-        shares = {
-            c: Fraction(round(v * DENOMINATOR), DENOMINATOR) if v > 1e-9 else Fraction(0)
-            for c, v in parts.items()
-        }
+        queue = {c: a for c, a in row.terms if c in waiting}
+        work = row.rhs - sum(a * x[position[c]] for c, a in queue.items())
+        if queue and work < NOTHING * max(queue.values()):
+            continue
+        total = Fraction(float(work))
+        parts = {c: x[position[c]] / work for c, _ in row.terms if c not in waiting}
+        shares = {c: _near(float(v)) if v > 1e-9 else Fraction(0) for c, v in parts.items()}
         largest = max(shares, key=lambda c: shares[c])
         shares[largest] += 1 - sum(shares.values())
         for c, share in shares.items():

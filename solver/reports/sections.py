@@ -23,6 +23,7 @@ from solver.reports.section import Column, Section, right, without_empty_columns
 from solver.reports.serving import pool_groups, serving_lines
 from solver.reports.traffic import Traffic
 from solver.reports.units import dollars, number, percent
+from solver.reports.waiting import waiting_section
 from solver.reports.words import kept
 
 
@@ -34,6 +35,7 @@ def sections(plan: Plan) -> list[Section]:
         _pools(plan, traffic, names),
         _serving(traffic, names),
         regions_section(traffic, names),
+        waiting_section(plan, traffic),
         _levels(plan),
         _costs(plan),
         _power(plan, traffic),

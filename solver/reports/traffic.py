@@ -53,8 +53,14 @@ class Traffic:
         """All representative hours of all epochs.
 
         A plan may hold only the hours that no other dominates (design, section 5); an hour left out
-        follows the shares of an hour with at least its demand.
+        follows the shares of an hour with at least its demand. Where work waits, the plan holds every hour
+        with the rates at which it is served.
         """
+        if self.plan.deferrals:
+            return tuple(
+                Hour(p["epoch"], p["covers"][0], p["hours"], tuple(map(float, p["rate_rps"])), p["index"])
+                for p in self.plan.periods
+            )
         periods = [
             (int(p["index"]), int(p["epoch"]), tuple(float(r) for r in p["rate_rps"]), float(p["hours"]))
             for p in self.plan.periods

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 
 from solver.domain.workload import LengthBucket, Service, Site, Workload
@@ -15,6 +16,7 @@ from solver.plan.plan import Plan, Pool
 from solver.verify.exact import INSTANT, annuity, share_of, written
 from solver.verify.facts import OfferFacts, PlaceFacts
 from solver.verify.hours import Hours, Schedule, schedule
+from solver.verify.waiting import patience, served
 
 if TYPE_CHECKING:
     from solver.verify.ledger import Ledger
@@ -112,7 +114,23 @@ class Case:
     def schedule(self) -> Schedule:
         """The plan's periods against the hours of the workload."""
         spans = tuple((span.start, span.end) for span in self.epochs)
-        return schedule(self.services, spans, self.plan.periods)
+        return schedule(self.services, spans, self.plan.periods, self.served)
+
+    @cached_property
+    def served(self) -> dict[tuple[int, int, int], Fraction]:
+        """Requests/s served of deferred work: (service, epoch, hour of the curve) -> rate."""
+        return served(self)
+
+    def growth(self, service: int, epoch: int) -> Fraction:
+        """Factor on a service's rates of the first year in an epoch."""
+        yearly = 1 + written(self.services[service].demand.growth_per_year)
+        return Fraction(yearly ** floor(self.epochs[epoch].start + INSTANT))
+
+    @cached_property
+    def shares_systems(self) -> bool:
+        """Whether hourly pools may run on standing systems: where some work can wait, without spares."""
+        patient = any(patience(self.workload, s) > 0 for s in self.services)
+        return patient and self.workload.redundancy == 0
 
     @property
     def periods(self) -> tuple[Hours, ...]:

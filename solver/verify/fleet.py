@@ -13,6 +13,7 @@ from solver.verify.exact import show, written
 from solver.verify.form import COMMITTED, HOURLY
 from solver.verify.registry import Broken, check
 
+BY_HOUR = " by the hour"  # marks systems that are there in one period only
 Need = dict[frozenset[str], Fraction]  # ways of acquisition -> systems
 
 
@@ -41,7 +42,14 @@ def systems(case: Case) -> Iterator[Broken]:
 
 @check("rented", "sum_p n_p R <= (1 - interruption) systems rented, for elastic pools in each period")
 def rented(case: Case) -> Iterator[Broken]:
-    """Elastic replicas run on systems rented for that period, in ways that their service permits."""
+    """Elastic replicas run on systems rented for that period, in ways that their service permits.
+
+    Where some work can wait they may also run on systems that stand there: then all replicas of each period
+    fit all systems of the period, standing ones those that are there in all hours.
+    """
+    if case.shares_systems:
+        yield from _filled(case)
+        return
     need: dict[tuple[str, str, int], Need] = defaultdict(lambda: defaultdict(Fraction))
     there: dict[tuple[str, str, int], Need] = defaultdict(lambda: defaultdict(Fraction))
     for line in case.plan.systems:
@@ -56,6 +64,30 @@ def rented(case: Case) -> Iterator[Broken]:
     for (system, site, t), parts in need.items():
         words = f"{system} at {site} in {case.periods[t].label}"
         yield from _short(words, parts, there[system, site, t])
+
+
+def _filled(case: Case) -> Iterator[Broken]:
+    for t, period in enumerate(case.periods):
+        need: dict[tuple[str, str], Need] = defaultdict(lambda: defaultdict(Fraction))
+        for pool in case.plan.pools:
+            standing = pool.mode == "standing" and pool.epoch == period.epoch
+            if not standing and pool.period != t:
+                continue
+            ways = _ways(case, pool, COMMITTED + HOURLY)
+            point = case.points[pool.point]
+            if not standing:
+                hourly = frozenset(kind + BY_HOUR for kind in ways & frozenset(HOURLY))
+                ways = hourly | (frozenset() if point.wear is not None else ways)
+            amount = point.systems_per_replica * (pool.replicas + pool.spare_replicas)
+            need[pool.system, pool.site][ways] += amount
+        for (system, site), parts in need.items():
+            there = _standing(case, system, site, period.epoch)
+            for line in case.plan.systems:
+                if (line.period, line.system, line.site) == (t, system, site):
+                    offer = case.offers[line.offer]
+                    free = line.count * (1 - written(offer.interruption_share))
+                    there[frozenset({offer.kind + BY_HOUR})] += free
+            yield from _short(f"{system} at {site} in {period.label}", parts, there)
 
 
 def _ways(case: Case, pool: Pool, kinds: tuple[str, ...]) -> frozenset[str]:

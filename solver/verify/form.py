@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from solver.operating_points.point import ApiPoint, OperatingPoint
-from solver.plan.plan import FORMAT, Pool, Route, SystemPurchase
+from solver.plan.plan import FORMAT, Deferral, Pool, Route, SystemPurchase
 from solver.verify.case import Case
 from solver.verify.exact import share_of
 from solver.verify.registry import Broken, check
@@ -45,6 +45,9 @@ def shape(case: Case) -> Iterator[Broken]:
     for pool in plan.pools:
         if (problem := _pool(case, pool)) is not None:
             yield Broken(f"pool {pool.point} at {pool.site}: {problem}")
+    for entry in plan.deferrals:
+        if (problem := _deferral(case, entry)) is not None:
+            yield Broken(f"deferral of {entry.service} (hour {entry.hour}): {problem}")
     for route in plan.routes:
         if (problem := _route(case, route)) is not None:
             yield Broken(f"route to {route.target} (bucket {route.bucket}, period {route.period}): {problem}")
@@ -198,6 +201,21 @@ def _route(case: Case, route: Route) -> str | None:
         return "no such length bucket"
     try:
         share_of(route.share)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _deferral(case: Case, entry: Deferral) -> str | None:
+    cycle = max(len(s.demand.rate_rps) for s in case.services)
+    if entry.service not in case.order:
+        return "no such service"
+    if not _index(entry.epoch, len(case.plan.epochs)) or not _index(entry.hour, cycle):
+        return "no such epoch or hour"
+    if not _index(entry.wait_hours, cycle):
+        return f"it waits {entry.wait_hours!r} hours"
+    try:
+        share_of(entry.share)
     except ValueError as error:
         return str(error)
     return None

@@ -62,8 +62,13 @@ def schedule(
     services: Sequence[Service],
     spans: Sequence[tuple[Fraction, Fraction]],
     listed: Sequence[Mapping[str, Any]],
+    served: Mapping[tuple[int, int, int], Fraction] | None = None,
 ) -> Schedule:
-    """Match the listed periods with the hours of the workload; exact numbers replace the plan's floats."""
+    """Match the listed periods with the hours of the workload; exact numbers replace the plan's floats.
+
+    ``served``: rates of services whose work waits, by service, epoch and hour; they replace the demand.
+    """
+    served = served or {}
     hours, length = distinct_hours(services)
     periods: list[Hours | None] = [None] * len(listed)
     uncovered: list[str] = []
@@ -73,10 +78,15 @@ def schedule(
         mine = [n for n, entry in enumerate(listed) if entry["epoch"] == e]
         if mine and all("covers" in listed[n] for n in mine):
             groups = [listed[n] for n in mine]
-            wrong = _not_partitioned(services, growth, groups, length, end - start)
+            waits = {k for k, epoch, _hour in served if epoch == e}
+            wrong = _not_partitioned(services, growth, groups, length, end - start, waits)
             uncovered += [f"epoch {e + 1}, {words}" for words in wrong]
             for n, entry in zip(mine, groups, strict=True):
                 rates = tuple(map(written, entry["rate_rps"]))
+                if len(entry["covers"]) == 1:
+                    rates = _single(services, growth, rates, served, e, entry["covers"][0])
+                elif waits:
+                    uncovered.append(f"epoch {e + 1}: work waits, but {entry['label']} is no single hour")
                 periods[n] = Hours(e, written(entry["hours"]), rates, str(entry["label"]))
             continue
         matched = _match(hours, growth, [listed[n]["rate_rps"] for n in mine])
@@ -99,12 +109,30 @@ def schedule(
     return Schedule(tuple(p for p in periods if p is not None), complete, tuple(uncovered))
 
 
+def _single(
+    services: Sequence[Service],
+    growth: Sequence[Fraction],
+    listed: Sequence[Fraction],
+    served: Mapping[tuple[int, int, int], Fraction],
+    epoch: int,
+    hour: int,
+) -> tuple[Fraction, ...]:
+    """Exact rates of a period that is one hour: what is served of work that waits, else the demand listed."""
+    rates = []
+    for k, (service, factor, rate) in enumerate(zip(services, growth, listed, strict=True)):
+        curve = service.demand.rate_rps
+        exact = served.get((k, epoch, hour), written(curve[hour % len(curve)]) * factor)
+        rates.append(exact if abs(exact - rate) <= exact * ROUNDING or (k, epoch, hour) in served else rate)
+    return tuple(rates)
+
+
 def _not_partitioned(
     services: Sequence[Service],
     growth: Sequence[Fraction],
     groups: Sequence[Mapping[str, Any]],
     length: int,
     years: Fraction,
+    waits: set[int],
 ) -> list[str]:
     """What is wrong with groups of like hours: each hour of the curve stands in one, and needs no more."""
     wrong: list[str] = []
@@ -117,7 +145,7 @@ def _not_partitioned(
         for k, (service, factor) in enumerate(zip(services, growth, strict=True)):
             curve = service.demand.rate_rps
             most = max((written(curve[h % len(curve)]) for h in covers), default=Fraction(0)) * factor
-            if most > written(group["rate_rps"][k]) * (1 + ROUNDING):
+            if k not in waits and most > written(group["rate_rps"][k]) * (1 + ROUNDING):
                 wrong.append(f"{group['label']}: an hour of {service.name} needs more")
         for h in covers:
             times[h] += 1

@@ -67,7 +67,7 @@ def demand(case: Case) -> Iterator[Broken]:
     for target, stream in case.streams.items():
         server = case.server(target)
         k = case.order[server.service]
-        if (problem := _refused(case.services[k], server, target)) is not None:
+        if (problem := _refused(case, case.services[k], server, target)) is not None:
             yield Broken(f"{target.id}: {problem}")
         for t, buckets in stream.items():
             if target.mode != "api":
@@ -86,8 +86,9 @@ def demand(case: Case) -> Iterator[Broken]:
                     yield Broken(message, abs(total - 1))
 
 
-def _refused(service: Service, server: OperatingPoint | ApiPoint, target: Target) -> str | None:
-    ways = {"api": {"api"}, "elastic": set(HOURLY), "standing": {*COMMITTED, *HOURLY}}[target.mode]
+def _refused(case: Case, service: Service, server: OperatingPoint | ApiPoint, target: Target) -> str | None:
+    hourly = {*COMMITTED, *HOURLY} if case.shares_systems else set(HOURLY)
+    ways = {"api": {"api"}, "elastic": hourly, "standing": {*COMMITTED, *HOURLY}}[target.mode]
     if not ways & set(service.acquisitions):
         return f"{service.name} does not permit {' or '.join(sorted(ways))}"
     if isinstance(server, OperatingPoint):

@@ -8,7 +8,7 @@ from fractions import Fraction
 from solver.domain.workload import Workload
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.plan import Plan
-from solver.verify import acquisition, fleet, form, money, promise, residency, serving, supply
+from solver.verify import acquisition, deferral, fleet, form, money, promise, residency, serving, supply
 from solver.verify.case import Case
 from solver.verify.facts import Failure, OfferFacts, PlaceFacts, Verdict
 from solver.verify.ledger import TERMS
@@ -17,6 +17,7 @@ from solver.verify.registry import CHECKS
 __all__ = [
     "CHECKS",
     "acquisition",
+    "deferral",
     "fleet",
     "form",
     "money",

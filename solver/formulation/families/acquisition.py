@@ -48,35 +48,6 @@ def permitted_sets(problem: Problem, system: str) -> list[frozenset[str]]:
     return sorted(sets | {frozenset().union(*sets)}, key=sorted) if sets else []
 
 
-@family("rented", "sum_p n_p Q[p,i,t] <= sum_o rent[o,i,t]")
-def rented(problem: Problem, program: Program) -> None:
-    """Elastic replicas run on systems rented in that hour.
-
-    sum_p n_p Q[p,i,t] <= sum_o (1 - s_o) rent[o,i,t], s_o the share of time a spot system is taken away
-    (0 for rent); the same share shortens hold in family ``systems``.
-    """
-    for system in sorted({p.system for p in problem.points}):
-        for kinds in permitted_sets(problem, system):
-            for i, site in enumerate(problem.sites):
-                for t, period in enumerate(problem.periods):
-                    terms = _elastic_need(problem, program, system, i, t, kinds)
-                    if not terms:
-                        continue
-                    for o, offer in enumerate(problem.offers):
-                        column = program.find("rent", o, i, t)
-                        if offer.system == system and offer.kind in kinds and column is not None:
-                            terms[column] = -(1.0 - offer.interruption_share)
-                    program.row(
-                        f"rented[{system},{'/'.join(sorted(kinds))},{site.name},{period.label}]",
-                        "rented",
-                        terms,
-                        "<=",
-                        0.0,
-                        unit="systems",
-                        sentence=f"hourly replicas on {system} need rented systems",
-                    )
-
-
 @family("available", "buy[o,i,e] = hold[o,i,e] = rent[o,i,t] = 0 before offer o can be had")
 def available(problem: Problem, program: Program) -> None:
     """Nothing is got before it can be had: sum_i buy + hold <= 0 in epochs that start before available_o.
@@ -183,23 +154,11 @@ def promised(problem: Problem, program: Program) -> None:
         )
 
 
-def _within(problem: Problem, point: OperatingPoint, kinds: frozenset[str]) -> bool:
+def within(problem: Problem, point: OperatingPoint, kinds: frozenset[str]) -> bool:
     """Whether a point's service permits no other ways to get its system than ``kinds``."""
     service = problem.services[problem.service_index(point.service)]
     there = {o.kind for o in problem.offers if o.system == point.system}
     return there & set(service.acquisitions) <= kinds
-
-
-def _elastic_need(
-    problem: Problem, program: Program, system: str, i: int, t: int, kinds: frozenset[str]
-) -> dict[int, float]:
-    return {
-        column: float(point.systems_per_replica)
-        for p, point in enumerate(problem.points)
-        if point.system == system
-        and _within(problem, point, kinds)
-        and (column := program.find("Q", p, i, t)) is not None
-    }
 
 
 def _standing_need(
@@ -207,17 +166,23 @@ def _standing_need(
 ) -> dict[int, float]:
     terms: dict[int, float] = {}
     for p, point in enumerate(problem.points):
-        if point.system != system or not _within(problem, point, kinds):
+        if point.system == system and within(problem, point, kinds):
+            terms |= replicas_terms(problem, program, p, i, e)
+    return terms
+
+
+def replicas_terms(problem: Problem, program: Program, p: int, i: int, e: int) -> dict[int, float]:
+    """Systems that the standing replicas of a point take, spares included."""
+    point, terms = problem.points[p], {}
+    for n in range(len(lines_of(problem, point))):
+        replicas = program.find("R", p, i, e, n)
+        if replicas is None:
             continue
-        for n in range(len(lines_of(problem, point))):
-            replicas = program.find("R", p, i, e, n)
-            if replicas is None:
-                continue
-            per = float(point.systems_per_replica)
-            terms[replicas] = per
-            line = program.find("z", p, i, e, n)
-            if line is not None and problem.workload.redundancy:
-                terms[line] = per * problem.workload.redundancy
+        per = float(point.systems_per_replica)
+        terms[replicas] = per
+        line = program.find("z", p, i, e, n)
+        if line is not None and problem.workload.redundancy:
+            terms[line] = per * problem.workload.redundancy
     return terms
 
 

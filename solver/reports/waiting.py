@@ -1,0 +1,72 @@
+"""The table of work that waits: how much, how long, and in which hours it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.plan.plan import Plan
+from solver.reports.section import Column, Section, right
+from solver.reports.serving import hours_words
+from solver.reports.traffic import Traffic, share_value
+from solver.reports.units import number, percent
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How the work of a service waits, over the whole horizon."""
+
+    service: str
+    moved: float  # share of the requests that are served in a later hour
+    mean_wait_hours: float
+    longest_wait_hours: int
+    hours: str  # in which it runs
+    busiest: str
+
+
+def waiting(plan: Plan, traffic: Traffic) -> list[Waiting]:
+    """One line for each service whose work can wait."""
+    found = []
+    for name in sorted({d.service for d in plan.deferrals}):
+        k = traffic.services.index(name)
+        curve = traffic.workload.services[k].demand.rate_rps if traffic.workload else (1.0,)
+        growth = 1 + (traffic.workload.services[k].demand.growth_per_year if traffic.workload else 0.0)
+        total = moved = waited = 0.0
+        longest = 0
+        for entry in plan.deferrals:
+            if entry.service == name:
+                start, end = plan.epochs[entry.epoch]
+                came = curve[entry.hour % len(curve)] * growth ** int(start + 1e-9) * (end - start)
+                requests = came * share_value(entry.share)
+                total, waited = total + requests, waited + requests * entry.wait_hours
+                moved += requests if entry.wait_hours else 0.0
+                longest = max(longest, entry.wait_hours if requests else 0)
+        rates = traffic.demand_rps(name)
+        most = max(range(len(rates)), key=rates.__getitem__)
+        words = hours_words(traffic, [rate > 0 for rate in rates])
+        busiest = f"hour {traffic.hours[most].hour}, {number(rates[most])} requests/s"
+        scale = total or 1.0
+        found.append(Waiting(name, moved / scale, waited / scale, longest, words, busiest))
+    return found
+
+
+def waiting_section(plan: Plan, traffic: Traffic) -> Section:
+    """Work with a deadline: when it runs."""
+    rows = tuple(
+        (w.service, w.moved, w.mean_wait_hours, float(w.longest_wait_hours), w.hours, w.busiest)
+        for w in (waiting(plan, traffic) if plan.deferrals else ())
+    )
+    return Section(
+        "waiting",
+        "Work that waits",
+        "Later: share of the requests that are served in a later hour than they come, in order of arrival. "
+        "Waits in hours.",
+        (
+            Column("Service"),
+            right("Later", percent),
+            right("Mean wait, h", number),
+            right("Longest, h", number),
+            Column("Runs in"),
+            Column("Most in"),
+        ),
+        rows,
+    )

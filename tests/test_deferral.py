@@ -1,0 +1,155 @@
+"""Work with a deadline: it fills the troughs of the day, none early, none late, all done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+from test_registry import base, change, optimum
+
+from solver.domain.workload import Demand, ServiceLevels, window_hours
+from solver.engine.solve import Request, solve
+from solver.formulation.problem import Problem, make_epochs, make_periods
+from solver.inputs.catalogs import load_catalog
+from solver.inputs.workload import apply_overrides, load_workload
+from solver.paths import find_workload
+from solver.performance.calibration import load_calibration
+from solver.plan.deferral import first_come
+from solver.plan.plan import Plan
+from solver.reports.tables import records
+from solver.verify.from_plan import verify_plan
+
+
+@cache
+def plan_of(*changes: str) -> Plan:
+    loaded = apply_overrides(load_workload(find_workload("34-work-that-waits")), changes)
+    return solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
+
+
+def waiting(deadline_hours: float, rates: tuple[float, ...]) -> Problem:
+    """The base problem with a deadline: p0 takes 1 system per request/s, $100k each."""
+    problem = base()
+    service = problem.services[0].model_copy(
+        update={
+            "demand": Demand(rate_rps=rates),
+            "levels": ServiceLevels(deadline_hours=deadline_hours),
+            "acquisitions": ("buy",),
+        }
+    )
+    problem = change(problem, services=(service,))
+    return replace(problem, periods=make_periods(problem.workload, make_epochs(problem.workload)))
+
+
+def test_ten_systems_do_what_thirteen_would() -> None:
+    plan = plan_of()
+    assert plan.count("dgx-h100") == 10
+    assert plan_of("services.nightly.levels.deadline=1h").count("dgx-h100") == 13
+    nightly = [p["rate_rps"][1] for p in plan.periods]
+    assert sum(nightly) == pytest.approx(24 * 30)
+    assert max(nightly[10:16]) == 0  # the chat takes all systems then
+
+
+def test_one_busy_hour_is_spread_over_its_deadline() -> None:
+    """24 requests/s in one hour, deadline D: 24 / D systems, as many hours each."""
+    rates = (24.0, *([0.0] * 23))
+    for deadline, systems in ((1, 24), (2, 12), (3, 8), (3.9, 8), (24, 1), (500, 1)):
+        assert optimum(waiting(deadline, rates)) == pytest.approx(100.0 * systems), deadline
+
+
+def test_a_promise_of_latency_does_not_wait() -> None:
+    problem = waiting(12, (24.0, *([0.0] * 23)))
+    service = problem.services[0]
+    for levels in (
+        ServiceLevels(deadline_hours=12, ttft_ms=500),
+        ServiceLevels(deadline_hours=12, end_to_end_s=60),
+    ):
+        assert window_hours(problem.workload, service.model_copy(update={"levels": levels})) == 1
+    long = service.model_copy(update={"demand": Demand(rate_rps=(1.0,) * 8760)})
+    workload = problem.workload.model_copy(update={"services": (long,)})
+    assert window_hours(workload, long) == 1  # hours of a year are grouped and have no order
+
+
+def smallest_peak(rates: list[float], hours: int) -> float:
+    """Least capacity by the transport problem itself: work of hour h goes to hours h .. h + hours - 1."""
+    n = len(rates)
+    pairs = [(h, (h + w) % n) for h in range(n) for w in range(hours)]
+    equal = np.zeros((n, len(pairs) + 1))
+    upper = np.zeros((n, len(pairs) + 1))
+    for column, (come, go) in enumerate(pairs):
+        equal[come, column] = 1
+        upper[go, column] = 1
+    upper[:, -1] = -1
+    money = np.zeros(len(pairs) + 1)
+    money[-1] = 1
+    return float(linprog(money, upper, np.zeros(n), equal, rates).fun)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=24, max_size=24).filter(any), st.integers(1, 24))
+def test_the_queue_is_as_good_as_any_assignment(rates: list[int], hours: int) -> None:
+    """Backlog rows against arrival-by-service variables: the same number of systems."""
+    systems = optimum(waiting(hours, tuple(map(float, rates)))) / 100.0
+    assert systems == pytest.approx(math.ceil(smallest_peak(list(map(float, rates)), hours) - 1e-7))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=24, max_size=24).filter(any), st.integers(1, 23), st.data())
+def test_first_come_first_served(arrivals: list[int], most: int, data: st.DataObject) -> None:
+    """Any queue within the rows gives waits within the deadline, and all is served."""
+    recent = [sum(arrivals[h - b] for b in range(most)) for h in range(24)]
+    left: list[float] = []
+    for h in range(24):
+        low = max(0, left[-1] + arrivals[h] - 30) if left else 0
+        high = min(recent[h], left[-1] + arrivals[h]) if left else recent[h]
+        left.append(float(data.draw(st.integers(int(min(low, high)), int(high)))))
+    if left[-1] + arrivals[0] < left[0]:
+        left[0] = float(min(left[-1] + arrivals[0], recent[0]))
+    if any(left[h - 1] + arrivals[h] < left[h] for h in range(24)):
+        return  # no such queue
+    waits = first_come([float(a) for a in arrivals], left)
+    for came, shares in zip(arrivals, waits, strict=True):
+        assert sum(shares.values()) == pytest.approx(1.0 if came else 0.0)
+        assert all(0 <= wait <= most for wait, share in shares.items() if share > 1e-9)
+
+
+def test_the_plan_says_when_the_work_runs() -> None:
+    plan = plan_of()
+    tables = records(plan)
+    assert {d["service"] for d in tables["deferrals"]} == {"nightly"}
+    per_hour: dict[int, Fraction] = {}
+    for entry in plan.deferrals:
+        per_hour[entry.hour] = per_hour.get(entry.hour, Fraction(0)) + Fraction(entry.share)
+        assert 0 <= entry.wait_hours <= 11
+    assert per_hour == dict.fromkeys(range(24), Fraction(1))
+
+
+def tampered(change: int, **fields: object) -> set[str]:
+    plan = plan_of()
+    entries = list(plan.deferrals)
+    entries[change] = entries[change].model_copy(update=fields)
+    verdict = verify_plan(plan.model_copy(update={"deferrals": tuple(entries)}))
+    return {f.check for f in verdict.failures}
+
+
+def test_the_check_finds_what_is_late_early_or_forgotten() -> None:
+    assert verify_plan(plan_of()).passed
+    assert "deadline" in tampered(0, wait_hours=12)
+    assert "deadline" in tampered(0, share="1/3")
+    assert tampered(0, wait_hours=-1) == {"shape"}
+    assert tampered(0, service="nobody") == {"shape"}
+    without = plan_of().model_copy(update={"deferrals": plan_of().deferrals[1:]})
+    assert "deadline" in {f.check for f in verify_plan(without).failures}
+
+
+def test_hourly_pools_stand_on_what_is_there() -> None:
+    """One system less and the chat or the batch has nothing to run on in some hour."""
+    plan = plan_of()
+    fewer = tuple(s.model_copy(update={"count": s.count - 1}) for s in plan.systems)
+    assert "rented" in {f.check for f in verify_plan(plan.model_copy(update={"systems": fewer})).failures}
