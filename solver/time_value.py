@@ -6,6 +6,9 @@ the end of each month. Source: any finance text; the closed forms are tested in 
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import lru_cache
+
 MONTHS = 12
 
 
@@ -14,6 +17,7 @@ def present_value_factor(rate: float, years: float) -> float:
     return float((1.0 + rate) ** -years)
 
 
+@lru_cache(maxsize=4096)
 def running_factor(rate: float, start_years: float, end_years: float) -> float:
     """Value today of one dollar a year paid at each month's end from ``start_years`` to ``end_years``.
 
@@ -25,3 +29,19 @@ def running_factor(rate: float, start_years: float, end_years: float) -> float:
         total += (end - begin) * present_value_factor(rate, end)
         begin = end
     return total
+
+
+@lru_cache(maxsize=64)
+def depreciation_shares(schedule: str, years: int) -> tuple[Fraction, ...]:
+    """Share of the price written off at the end of each year of service.
+
+    straight-line: 1/years each. declining: twice that of what is left, or the rest in equal parts over the
+    remaining years where that is more (200 % declining balance; source: IRS Publication 946, 2024).
+    """
+    if schedule == "straight-line":
+        return (Fraction(1, years),) * years
+    left, shares = Fraction(1), []
+    for year in range(years):
+        shares.append(min(left, max(left * Fraction(2, years), left / (years - year))))
+        left -= shares[-1]
+    return tuple(shares)

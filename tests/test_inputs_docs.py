@@ -17,6 +17,7 @@ from solver.domain.workload import (
     Service,
     ServiceLevels,
     Site,
+    Staff,
     TokenPrice,
     Workload,
     WorkloadOffer,
@@ -37,7 +38,7 @@ def test_every_key_is_explained() -> None:
     words = set(re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"`[^`\n]+`", text))))
     sections: dict[str, type[BaseModel]] = {
         "workload": Workload, "service": Service, "demand": Demand, "lengths": LengthBucket,
-        "levels": ServiceLevels, "site": Site, "money": Money, "hardware": HardwarePolicy,
+        "levels": ServiceLevels, "site": Site, "money": Money, "staff": Staff, "hardware": HardwarePolicy,
         "horizon": Horizon, "offer": WorkloadOffer, "profile": WorkloadProfile,
         "token_price": TokenPrice, "region": Region, "residency": Residency,
     }  # fmt: skip

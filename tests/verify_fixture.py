@@ -143,7 +143,8 @@ class Asked:
             line.model_copy(update={"cost_usd": float(sum(terms.values()))})
             for line, terms in zip(self.plan.systems, ledger.lines, strict=True)
         )
-        costs = tuple(CostLine(term=c.term, usd=float(ledger.term(c.term))) for c in self.plan.costs)
+        terms = ("purchase", "rental", "energy", "space", "staff", "migration", "api", "tax")
+        costs = tuple(CostLine(term=t, usd=float(ledger.term(t))) for t in terms if ledger.term(t))
         total = float(ledger.total)
         return self.with_plan(systems=lines, costs=costs, objective_usd=total, bound_usd=total)
 

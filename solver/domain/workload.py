@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from solver.domain.calendar import INSTANT, Month, factor_in_force, years_until
+from solver.domain.money import Money as Money
+from solver.domain.money import Staff as Staff
+from solver.domain.money import WorkloadOffer as WorkloadOffer
 from solver.domain.places import Region as Region
 from solver.domain.places import Residency as Residency
 from solver.domain.places import Site as Site
@@ -13,8 +18,6 @@ from solver.domain.quantity import Frozen
 from solver.errors import Place
 
 Precision = Literal["fp16", "fp8", "fp4"]
-#: A month, written as 2027-07.
-Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 Acquisition = Literal["buy", "lease", "reserve", "rent", "spot", "api"]
 
 HOURS_PER_YEAR = 8766.0  # 365.25 days
@@ -44,10 +47,12 @@ class Demand(Frozen):
     second in that hour, in the first year. ``growth_per_year`` multiplies it yearly (0.3 = +30 %).
     ``cv2`` is the squared coefficient of variation of the times between arrivals within an hour
     (1 = Poisson). ``regions`` are the shares of every hour's requests that come from each region.
+    (1 = Poisson). ``steps`` multiplies it too: from a month on by its factor, until the next step.
     """
 
     rate_rps: tuple[float, ...]
     growth_per_year: float = Field(default=0.0, gt=-1)
+    steps: dict[Month, float] = {}
     cv2: float = Field(default=1.0, ge=0)
     regions: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
 
@@ -60,6 +65,8 @@ class Demand(Frozen):
         total = sum(self.regions.values())
         if self.regions and abs(total - 1) > 1e-6:
             raise ValueError(f"the shares of the regions add up to {total:g}; make them add up to 1")
+        if any(factor < 0 for factor in self.steps.values()):
+            raise ValueError("a factor of steps is negative; write 0 or more")
         return self
 
 
@@ -89,6 +96,25 @@ class Service(Frozen):
     model_updates_per_day: float = Field(default=0.0, ge=0)  # weight images written per day
     acquisitions: tuple[Acquisition, ...] = ("buy", "rent", "api")
     residency: Residency | None = None  # where its data may be served (None: anywhere)
+    starts: Month | None = None  # first month with requests; None: from the start of the horizon
+    ends: Month | None = None  # first month without; None: never
+
+    def factor_at(self, years: float, start: str) -> float:
+        """What the rates of the first year are multiplied by at ``years`` from the month ``start``.
+
+        Growth (at each full year) x the step in force; 0 before the service starts and after it ends.
+        """
+        if self.starts and years < years_until(self.starts, start) - INSTANT:
+            return 0.0
+        if self.ends and years >= years_until(self.ends, start) - INSTANT:
+            return 0.0
+        growth = (1 + self.demand.growth_per_year) ** math.floor(years + INSTANT)
+        return growth * factor_in_force(self.demand.steps, years, start)
+
+    def changes(self, start: str) -> tuple[float, ...]:
+        """Years from ``start`` at which a step, the start or the end of the service changes the demand."""
+        months = (*self.demand.steps, *(m for m in (self.starts, self.ends) if m))
+        return tuple(sorted({years_until(month, start) for month in months} - {0.0}))
 
     @model_validator(mode="after")
     def _shares(self) -> Service:
@@ -96,19 +122,6 @@ class Service(Frozen):
         if abs(total - 1) > 1e-6:
             raise ValueError(f"the shares of the length histogram add up to {total:g}; make them add up to 1")
         return self
-
-
-class Money(Frozen):
-    """How costs at different times and of different kinds are added up."""
-
-    discount_rate: float = Field(default=0.08, ge=0)
-    support_share_per_year: float = Field(
-        default=0.0, ge=0
-    )  # of the purchase price, where an offer is silent
-    residual_share: float = Field(default=0.0, ge=0, lt=1)  # of the purchase price, at the end of the horizon
-    budget_capex_usd: float | None = Field(default=None, gt=0)
-    budget_total_usd: float | None = Field(default=None, gt=0)
-    budget_capex_by_year_usd: tuple[float, ...] = ()  # purchases of each year of the horizon
 
 
 class HardwarePolicy(Frozen):
@@ -131,28 +144,6 @@ class HardwarePolicy(Frozen):
     owned: dict[str, int] = {}  # system id -> systems already there: no purchase price
     available_from: dict[str, Month] = {}  # system id -> "2027-07": none serves before that month
     vendor_share: dict[str, float] = {}  # vendor -> largest share of the purchase money
-
-
-class WorkloadOffer(Frozen):
-    """A way to get a system that the catalogs do not hold.
-
-    ``price_usd`` is per system for buy, and per system and hour for lease, reserve, rent and spot. Lease
-    and reserve commit to pay for ``term_months``; leased systems stand at the user's site.
-    """
-
-    id: str
-    system: str
-    kind: Literal["buy", "lease", "reserve", "rent", "spot"]
-    price_usd: float = Field(ge=0)
-    term_months: int = Field(default=12, gt=0)
-    supplier: str = ""  # empty: the system's vendor
-    minimum_lot: int = Field(default=1, ge=1)  # none, or at least so many at a time
-    supply_per_year: float | None = Field(default=None, ge=0)
-    available_from: Month | None = None
-    interruption_share: float = Field(default=0.0, ge=0, lt=1)  # spot: share of time it is taken away
-    residual_share: float | None = Field(default=None, ge=0, lt=1)
-    support_share_per_year: float | None = Field(default=None, ge=0)
-    life_years: float | None = Field(default=None, gt=0)
 
 
 class WorkloadProfile(Frozen):

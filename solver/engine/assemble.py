@@ -19,6 +19,7 @@ from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Period, Problem
 from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
+from solver.plan.over_time import moves, people
 from solver.plan.plan import Binding, CostLine, Plan, Pool, Route, ServiceLevel
 from solver.plan.routing import Routing
 from solver.plan.serialise import api_to_dict, point_to_dict
@@ -57,6 +58,8 @@ def assemble(
         periods=tuple(_period(p) for p in served.periods),
         systems=bought,
         pools=standing,
+        people=people(problem, bought),
+        moves=moves(problem, program, standing),
         routes=paths,
         deferrals=moved,
         service_levels=with_waits(served, paths, standing, service_levels(served, paths)),

@@ -12,9 +12,11 @@ from types import MappingProxyType
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
+from solver.formulation.costs import owned_columns
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
+from solver.formulation.taxes import price_weight
 from solver.plan.plan import Alternative, BreakEven, Plan
 
 #: Relative gaps (fleets of one system, break-evens) and time for each comparison; the plan itself is solved
@@ -199,13 +201,11 @@ def _break_even(
 
 
 def price_weights(problem: Problem, program: Program, system: str) -> dict[int, float]:
-    """k$ of objective per dollar of purchase price, for each purchase column of a system."""
+    """k$ of objective per dollar of purchase price, for each column of a system that is bought (or sold)."""
     return {
-        column: problem.purchase_factor(problem.offers[int(str(key[1]))], int(str(key[3]))) / 1e3
-        for key, column in program.family("buy")
-        if (offer := problem.offers[int(str(key[1]))]).system == system
-        and offer.kind == "buy"
-        and offer.price_usd > 0
+        column: price_weight(problem, offer, e, f)
+        for column, offer, _o, _i, e, f in owned_columns(problem, program)
+        if offer.system == system and offer.kind == "buy" and offer.price_usd > 0
     }
 
 

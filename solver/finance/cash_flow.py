@@ -1,33 +1,37 @@
 """Cash flow of a plan, month by month; its present value is the plan's objective to the cent.
 
-Purchases are paid at the start of their epoch; everything that runs (energy, space, support, rent,
-tokens) at the end of each month; the residual value comes back at the end of the horizon. Leases and
-reservations are paid for their whole term, also past the horizon.
+Prices of systems are paid at the start of their epoch, or with the order; everything that runs (energy,
+space, support, rent, people, tokens) at the end of each month; what a system brings, when it is sold or at
+the end of the horizon. Leases and reservations are paid for their whole term, also past the horizon. Taxes
+are saved when the costs arise, on prices at the end of each year of service.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.domain.workload import Workload
+from solver.finance.payments import Payment, payments
 from solver.time_value import MONTHS, present_value_factor
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from solver.plan.plan import Plan, SystemPurchase
+    from solver.plan.plan import Plan
+
+Period = Literal["year", "quarter", "month"]
 
 
 @dataclass(frozen=True)
 class Flow:
     """One payment: ``years`` from the start, dollars then, and what they are worth at the start.
 
-    ``year`` is the year of the horizon (1, 2, ...) it belongs to: a purchase at 1.0 years is the first of
-    year 2, a rent paid at 1.0 years the last of year 1.
+    ``year`` is the fiscal year (1, 2, ...; the horizon's own years unless the workload states another start)
+    it belongs to: a purchase at 1.0 years is the first of year 2, a rent paid at 1.0 years the last of
+    year 1. ``begins`` tells these two apart.
     """
 
     years: float
@@ -36,83 +40,44 @@ class Flow:
     usd: float
     present_usd: float
     year: int
+    begins: bool = False
 
 
 def cash_flow(plan: Plan) -> tuple[Flow, ...]:
     """All payments of a plan in order of time."""
     workload = Workload.model_validate(plan.inputs["workload"])
-    rate = workload.money.discount_rate
+    rate, tax, short = workload.money.discount_rate, workload.money.tax_rate, first_year(workload)
     flows: list[Flow] = []
-
-    def pay(years: float, term: str, item: str, usd: float, begins: bool = False) -> None:
-        if usd:
-            year = math.floor(years + 1e-9) + 1 if begins else max(1, math.ceil(years - 1e-9))
-            flows.append(Flow(years, term, item, usd, usd * present_value_factor(rate, years), year))
-
-    def run(begin: float, end: float, term: str, item: str, usd_per_year: float) -> None:
-        for start, stop in months(begin, end):
-            pay(stop, term, item, usd_per_year * (stop - start))
-
-    for line in plan.systems:
-        begin, end = plan.epochs[line.epoch]
-        per_hour = line.count * line.unit_price_usd
-        if line.acquisition != "buy":
-            run(begin, end, "rental", line.system, per_hour * line.hours / (end - begin))
-            continue
-        offer = plan.inputs["offers"][line.offer]
-        if offer["kind"] == "buy":
-            _bought(plan, line, pay, run)
-        else:
-            term_end = begin + offer["life_years"]
-            run(begin, term_end, "rental", line.system, per_hour * HOURS_PER_YEAR)
-        if offer["kind"] in ("buy", "lease"):
-            _running(plan, workload, line, run)
-    for epoch, (begin, end) in enumerate(plan.epochs):
-        for item, usd in _tokens(plan, workload, epoch).items():
-            run(begin, end, "api", item, usd / (end - begin))
-    return tuple(sorted(flows, key=lambda f: (f.years, f.term, f.item)))
+    for payment in payments(plan):
+        for years, usd in _moments(payment):
+            entries = [] if payment.kind == "off" else [(payment.term, payment.item, usd)]
+            if tax and payment.kind != "capital":
+                entries.append(("tax", payment.item, -tax * usd))
+            for term, item, amount in entries:
+                year = _count(years + 1 - short, payment.begins)
+                present = amount * present_value_factor(rate, years)
+                flows.append(Flow(years, term, item, amount, present, year, payment.begins))
+    return tuple(sorted((f for f in flows if f.usd), key=lambda f: (f.years, f.term, f.item)))
 
 
-def _bought(plan: Plan, line: SystemPurchase, pay: Callable[..., None], run: Callable[..., None]) -> None:
-    """Price, residual value and support of bought systems."""
-    offer = plan.inputs["offers"][line.offer]
-    begin, horizon = plan.epochs[line.epoch][0], plan.epochs[-1][1]
-    price = line.count * line.unit_price_usd
-    dies = begin + offer["life_years"]
-    pay(begin, "purchase", line.system, price, begins=True)
-    if dies >= horizon - 1e-9:
-        pay(horizon, "purchase", f"{line.system} residual", -price * offer["residual_share"])
-    support = price * offer["support_share_per_year"]
-    run(begin, min(horizon, dies), "purchase", f"{line.system} support", support)
+def first_year(workload: Workload) -> float:
+    """Length of the first fiscal year within the horizon, in years (1 where it starts with the horizon)."""
+    first = int(workload.horizon.start[-2:])
+    return (((workload.money.fiscal_year_start or first) - first - 1) % MONTHS + 1) / MONTHS
 
 
-def _running(plan: Plan, workload: Workload, line: SystemPurchase, run: Callable[..., None]) -> None:
-    """Energy and space of systems at the user's site, in the epochs they live through."""
-    offer, facts = plan.inputs["offers"][line.offer], plan.inputs["systems"][line.system]
-    site = next(s for s in workload.sites if s.name == line.site)
-    energy = facts["power_typ_kw"] * site.pue * site.energy_usd_kwh * HOURS_PER_YEAR
-    space = facts["rack_units"] * site.space_usd_per_rack_unit_month * 12
-    dies = plan.epochs[line.epoch][0] + offer["life_years"]
-    for start, end in plan.epochs[line.epoch :]:
-        if dies >= end - 1e-9:
-            run(start, end, "energy", line.system, line.count * energy)
-            run(start, end, "space", line.system, line.count * space)
+def _moments(payment: Payment) -> Iterator[tuple[float, float]]:
+    """(years, dollars) of a payment: at once, or at the end of each month."""
+    if payment.end <= payment.start:
+        yield payment.start, payment.usd
+        return
+    for start, stop in months(payment.start, payment.end):
+        yield stop, payment.usd / (payment.end - payment.start) * (stop - start)
 
 
-def _tokens(plan: Plan, workload: Workload, epoch: int) -> dict[str, float]:
-    """Dollars paid to each API in an epoch, undiscounted."""
-    services = {s.name: (k, s) for k, s in enumerate(workload.services)}
-    usd: dict[str, float] = {}
-    for route in plan.routes:
-        period = plan.periods[route.period]
-        if route.mode != "api" or period["epoch"] != epoch:
-            continue
-        k, service = services[route.service]
-        requests = period["rate_rps"][k] * service.lengths[route.bucket].share * 3600 * period["hours"]
-        api = plan.inputs["apis"][route.target]
-        price = api["usd_per_request"][route.bucket]
-        usd[api["provider"]] = usd.get(api["provider"], 0.0) + float(Fraction(route.share)) * requests * price
-    return usd
+def _count(time: float, begins: bool) -> int:
+    """The number (1, 2, ...) of the unit of time that begins or ends with a moment."""
+    return math.floor(time + 1e-9) + 1 if begins else max(1, math.ceil(time - 1e-9))
 
 
 def months(begin: float, end: float) -> list[tuple[float, float]]:
@@ -126,7 +91,7 @@ def months(begin: float, end: float) -> list[tuple[float, float]]:
 
 
 def yearly(plan: Plan) -> list[dict[str, Any]]:
-    """Cash flow by cost term and year of the horizon: dollars as paid, and their present value."""
+    """Cash flow by cost term and fiscal year: dollars as paid, and their present value."""
     sums: dict[tuple[str, int], list[float]] = {}
     for flow in cash_flow(plan):
         paid = sums.setdefault((flow.term, flow.year), [0.0, 0.0])
@@ -138,13 +103,20 @@ def yearly(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def statement(plan: Plan) -> pd.DataFrame:
-    """Yearly statement: rows terms, columns years, dollars as paid; the last column is the present value."""
+def statement(plan: Plan, by: Period = "year") -> pd.DataFrame:
+    """Statement by fiscal year, quarter or month of the horizon: rows terms, dollars as paid; the last column
+    is the present value, whose total is the plan's objective."""
     import pandas as pd
 
-    frame = pd.DataFrame(yearly(plan), columns=["term", "year", "usd", "present_usd"])
-    table = frame.pivot_table(index="term", columns="year", values="usd", aggfunc="sum", fill_value=0.0)
-    table.columns = [f"year {y}" for y in table.columns]
+    def number(flow: Flow) -> int:
+        if by == "year":
+            return flow.year
+        return _count(flow.years * {"quarter": 4, "month": MONTHS}[by], flow.begins)
+
+    rows = [(f.term, number(f), f.usd, f.present_usd) for f in cash_flow(plan)]
+    frame = pd.DataFrame(rows, columns=["term", "number", "usd", "present_usd"])
+    table = frame.pivot_table(index="term", columns="number", values="usd", aggfunc="sum", fill_value=0.0)
+    table.columns = [f"{by} {n}" for n in table.columns]
     table["present value"] = frame.groupby("term")["present_usd"].sum()
     table.loc["total"] = table.sum()
     return table

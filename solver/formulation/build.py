@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from solver.formulation import costs, families
+from solver.formulation import costs, families, people, taxes
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import COSTS, FAMILIES
 from solver.formulation.variables import add_variables
 
-__all__ = ["build_program", "costs", "families"]
+__all__ = ["build_program", "costs", "families", "people", "taxes"]
 
 
 def build_program(problem: Problem, without: frozenset[str] = frozenset()) -> Program:

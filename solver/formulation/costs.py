@@ -1,37 +1,89 @@
-"""Cost terms of the objective, all in thousand dollars of net present value."""
+"""Cost terms of the objective, all in thousand dollars of net present value.
+
+Each says which payments a unit of a column makes (solver.formulation.payments), undiscounted and when.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
-from solver.formulation.problem import Problem
+from solver.formulation.payments import (
+    Payment,
+    living,
+    over_epochs,
+    pay,
+    purchase_payments,
+    rental_payments,
+    sale_payments,
+)
+from solver.formulation.problem import Problem, SystemOffer
 from solver.formulation.registry import cost_term
 
 
-@cost_term("purchase", "sum price_o purchase_factor[o,e] buy[o,i,e]")
+class Owned(NamedTuple):
+    """A column by which systems come to be (or, sold in an epoch, cease to be) the user's for a while."""
+
+    column: int
+    offer: SystemOffer
+    o: int
+    site: int
+    epoch: int
+    sold: int | None
+
+
+def owned_columns(problem: Problem, program: Program) -> Iterator[Owned]:
+    """Each purchase, lease, reservation and sale."""
+    for prefix in ("buy", "sell"):
+        for key, column in program.family(prefix):
+            o, i, e, *sold = (int(str(part)) for part in key[1:])
+            yield Owned(column, problem.offers[o], o, i, e, sold[0] if sold else None)
+
+
+def on_site(problem: Problem, program: Program, term: str, usd_per_year: Callable[[str, int], float]) -> None:
+    """Add what a system (id) at a site (position) costs a year while it lives; a sale ends it."""
+    for column, offer, _o, i, e, f in owned_columns(problem, program):
+        amount = usd_per_year(offer.system, i) if offer.on_site else 0.0
+        if amount:
+            sign = 1.0 if f is None else -1.0
+            pay(
+                problem,
+                program,
+                term,
+                column,
+                over_epochs(problem, living(problem, offer, e, f), sign * amount),
+            )
+
+
+@cost_term("purchase", "sum price_o (v^order - value_o(T-e) v^T + support annuity) buy[o,i,e] + sales")
 def purchase(problem: Problem, program: Program) -> None:
-    """Purchase, support and residual value: price_o (v^e - residual v^T + support annuity) buy[o,i,e]."""
-    for (_, o, _i, e), column in program.family("buy"):
-        offer = problem.offers[int(str(o))]
-        if offer.kind != "buy":
-            continue
-        factor = problem.purchase_factor(offer, int(str(e)))
-        program.cost("purchase", column, offer.price_usd * factor / 1e3)
+    """Purchase, support, what comes back: price_o (v^order - value_o(T-e) v^T + support annuity) buy[o,i,e].
+
+    order: e, or e - lead time where the price is due with the order. value_o(age): the share of the price
+    that a system of that age brings, at the end of the horizon T or where it is sold before (sell[o,i,e,f]):
+    price_o (value_o(T - e) v^T - value_o(f - e) v^f - support annuity from f on).
+    """
+    for column, offer, _o, _i, e, f in owned_columns(problem, program):
+        if offer.kind == "buy" and f is None:
+            pay(problem, program, "purchase", column, purchase_payments(problem, offer, e, offer.price_usd))
+        elif offer.kind == "buy" and f is not None:
+            pay(problem, program, "purchase", column, sale_payments(problem, offer, e, f, offer.price_usd))
 
 
 @cost_term("rental", "sum hours price_o (hold[o,i,e] + rent[o,i,t])")
 def rental(problem: Problem, program: Program) -> None:
     """Paid by the hour: price_o x discounted hours of an epoch (hold), a period (rent), a term (lease)."""
-    for (_, o, _i, e), column in program.family("buy"):
-        offer = problem.offers[int(str(o))]
-        if offer.kind != "buy":
-            hours = problem.commitment_hours(offer, int(str(e)))
-            program.cost("rental", column, offer.price_usd * hours / 1e3)
-    for (_, o, _i, e), column in program.family("hold"):
-        hours = sum(problem.hours_factor(t) for t in problem.periods if t.epoch == e)
-        program.cost("rental", column, problem.offers[int(str(o))].price_usd * hours / 1e3)
+    for prefix in ("buy", "hold"):
+        for (_, o, _i, e), column in program.family(prefix):
+            offer = problem.offers[int(str(o))]
+            if offer.kind != "buy":
+                pay(problem, program, "rental", column, rental_payments(problem, offer, int(str(e))))
     for (_, o, _i, t), column in program.family("rent"):
-        hours = problem.hours_factor(problem.periods[int(str(t))])
-        program.cost("rental", column, problem.offers[int(str(o))].price_usd * hours / 1e3)
+        period = problem.periods[int(str(t))]
+        per_year = problem.offers[int(str(o))].price_usd * period.hours / problem.epochs[period.epoch].years
+        pay(problem, program, "rental", column, over_epochs(problem, [period.epoch], per_year))
 
 
 @cost_term("energy", "sum P_s PUE_i tariff_i hours installed[s,i,e]")
@@ -40,26 +92,22 @@ def energy(problem: Problem, program: Program) -> None:
 
     Systems draw their typical power all hours (the safe side: no credit for idle hours).
     """
-    from solver.domain.workload import HOURS_PER_YEAR
 
-    for (_, o, i, e), column in program.family("buy"):
-        offer, site = problem.offers[int(str(o))], problem.sites[int(str(i))]
-        if not offer.on_site:
-            continue
-        kw = problem.systems[offer.system].power_typ_kw
-        hours = HOURS_PER_YEAR * _living_years(problem, int(str(o)), int(str(e)))
-        program.cost("energy", column, kw * site.pue * site.energy_usd_kwh * hours / 1e3)
+    def usd_per_year(system: str, i: int) -> float:
+        site = problem.sites[i]
+        return problem.systems[system].power_typ_kw * site.pue * site.energy_usd_kwh * HOURS_PER_YEAR
+
+    on_site(problem, program, "energy", usd_per_year)
 
 
 @cost_term("space", "sum U_s rent_i months installed[s,i,e]")
 def space(problem: Problem, program: Program) -> None:
     """Rack space of bought systems: rack units x monthly rent x 12 x discounted years while they live."""
-    for (_, o, i, e), column in program.family("buy"):
-        offer, site = problem.offers[int(str(o))], problem.sites[int(str(i))]
-        if not offer.on_site:
-            continue
-        per_year = problem.systems[offer.system].rack_units * site.space_usd_per_rack_unit_month * 12
-        program.cost("space", column, per_year * _living_years(problem, int(str(o)), int(str(e))) / 1e3)
+
+    def usd_per_year(system: str, i: int) -> float:
+        return problem.systems[system].rack_units * problem.sites[i].space_usd_per_rack_unit_month * 12
+
+    on_site(problem, program, "space", usd_per_year)
 
 
 @cost_term("api", "sum price[j,b] lambda_k 3600 hours_t a[j,b,t]")
@@ -68,14 +116,7 @@ def api(problem: Problem, program: Program) -> None:
     for (_, j, b, t), column in program.family("a"):
         point, period = problem.apis[int(str(j))], problem.periods[int(str(t))]
         k = problem.service_index(point.service)
-        peak = problem.peak_rps(k)
-        requests = peak * 3600 * problem.hours_factor(period)
-        program.cost("api", column, problem.mean(k, int(str(b)), point.usd_per_request) * requests / 1e3)
-
-
-def _living_years(problem: Problem, o: int, e: int) -> float:
-    """Discounted years that a system bought in epoch e serves within the horizon."""
-    offer = problem.offers[o]
-    return sum(
-        problem.running(later) for later in range(e, len(problem.epochs)) if problem.alive(offer, e, later)
-    )
+        epoch = problem.epochs[period.epoch]
+        requests = problem.peak_rps(k) * 3600 * period.hours
+        usd = problem.mean(k, int(str(b)), point.usd_per_request) * requests
+        pay(problem, program, "api", column, [Payment(epoch.start_years, epoch.end_years, usd)])

@@ -36,7 +36,7 @@ def grouped(
     upper: list[Period] = []
     mean: list[Period] = []
     for epoch in epochs:
-        growth = [(1 + s.demand.growth_per_year) ** int(epoch.start_years + 1e-9) for s in workload.services]
+        growth = [s.factor_at(epoch.start_years, workload.horizon.start) for s in workload.services]
         for group in groups:
             columns = list(zip(*(vectors[h] for h in group), strict=True))
             largest = tuple(max(column) * g for column, g in zip(columns, growth, strict=True))

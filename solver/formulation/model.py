@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from solver.formulation.payments import Payment
 
 Sense = Literal["<=", ">=", "=="]
 
@@ -46,6 +49,7 @@ class Program:
     rows: list[Row] = field(default_factory=list)
     costs: dict[str, dict[int, float]] = field(default_factory=dict)  # term -> column -> k$ per unit
     index: dict[tuple[object, ...], int] = field(default_factory=dict)
+    payments: list[tuple[int, Payment]] = field(default_factory=list)  # column, what a unit of it pays when
 
     def add(
         self, key: tuple[object, ...], low: float = 0.0, high: float = math.inf, integer: bool = False

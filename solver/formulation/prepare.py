@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from solver.domain.calendar import years_until
 from solver.domain.catalog import Catalog, Offer, System
 from solver.domain.quantity import Quantity
-from solver.domain.workload import Workload, window_hours
+from solver.domain.workload import Money, Workload, WorkloadOffer, window_hours
 from solver.errors import UsageError
 from solver.formulation.hours import grouped, most_periods
 from solver.formulation.order import in_order
@@ -187,39 +188,17 @@ def priced(workload: Workload, system: System, kind: str, price_usd: float) -> S
         None,
         1,
         system.vendor,
+        resale_by_age=money.resale_by_age if kind == "buy" else (),
     )
 
 
 def own_offers(workload: Workload, system: System) -> list[SystemOffer]:
     """Offers that the workload itself states, and the systems that are already owned."""
-    money, found = workload.money, []
+    found: list[SystemOffer] = []
     for offer in workload.offers:
         if offer.system != system.id:
             continue
-        term = offer.life_years or (4.0 if offer.kind == "buy" else offer.term_months / 12)
-        residual = money.residual_share if offer.residual_share is None else offer.residual_share
-        support = (
-            money.support_share_per_year
-            if offer.support_share_per_year is None
-            else (offer.support_share_per_year)
-        )
-        found.append(
-            SystemOffer(
-                offer.id,
-                system.id,
-                offer.kind,
-                offer.price_usd,
-                support,
-                residual,
-                term,
-                offer.supply_per_year,
-                offer.minimum_lot,
-                offer.supplier or system.vendor,
-                None,
-                years_until(offer.available_from, workload),
-                offer.interruption_share,
-            )
-        )
+        found += stated_offers(workload, system, offer)
     rents = {p.usd_per_hour for p in workload.profiles if p.system == system.id} - {None}
     found += [
         replace(priced(workload, system, "rent", price), id=f"{system.id}/hourly")
@@ -237,21 +216,50 @@ def own_offers(workload: Workload, system: System) -> list[SystemOffer]:
     return found
 
 
+def stated_offers(workload: Workload, system: System, offer: WorkloadOffer) -> list[SystemOffer]:
+    """An offer of the workload, and one more for each tier: the price of larger lots."""
+    money, given = workload.money, offer.lead_months / 12
+    made = replace(
+        priced(workload, system, offer.kind, offer.price_usd),
+        id=offer.id,
+        life_years=offer.life_years or (4.0 if offer.kind == "buy" else offer.term_months / 12),
+        supply_per_year=offer.supply_per_year,
+        minimum_lot=offer.minimum_lot,
+        supplier=offer.supplier or system.vendor,
+        available_years=max(given, years_until(offer.available_from, workload.horizon.start)),
+        interruption_share=offer.interruption_share,
+        resale_by_age=resale_of(money, offer),
+        lead_years=given,
+        paid=offer.paid,
+    )
+    if offer.residual_share is not None:
+        made = replace(made, residual_share=offer.residual_share)
+    if offer.support_share_per_year is not None:
+        made = replace(made, support_share_per_year=offer.support_share_per_year)
+    tiers = [
+        replace(made, id=f"{offer.id}@{lot}", price_usd=price, minimum_lot=lot, tier_of=offer.id)
+        for lot, price in sorted(offer.tiers.items())
+    ]
+    return [made, *tiers]
+
+
+def resale_of(money: Money, offer: WorkloadOffer) -> tuple[float, ...]:
+    """The resale curve of an offer: its own, or that of the workload if it states no residual value."""
+    if offer.kind != "buy":
+        return ()
+    if offer.resale_by_age is not None:
+        return offer.resale_by_age
+    return () if offer.residual_share is not None else money.resale_by_age
+
+
 def with_date(offer: SystemOffer, workload: Workload) -> SystemOffer:
     """The offer not before the workload's date for its system (late delivery, announced systems)."""
     date = workload.hardware.available_from.get(offer.system, "")
     if offer.supply_total is not None or not date:
         return offer
-    return replace(offer, available_years=max(offer.available_years, years_until(date, workload)))
-
-
-def years_until(date: str | None, workload: Workload) -> float:
-    """Years from the start of the horizon to a month written as "2027-07" (0 if empty or earlier)."""
-    if not date:
-        return 0.0
-    months = [int(part) for part in (*date.split("-"), "1")[:2]]
-    start = [int(part) for part in (*workload.horizon.start.split("-"), "1")[:2]]
-    return max(0.0, (months[0] - start[0]) + (months[1] - start[1]) / 12)
+    return replace(
+        offer, available_years=max(offer.available_years, years_until(date, workload.horizon.start))
+    )
 
 
 def system_offer(offer: Offer, system: System, workload: Workload) -> SystemOffer | None:
@@ -279,7 +287,8 @@ def system_offer(offer: Offer, system: System, workload: Workload) -> SystemOffe
         supply_per_year=changed.get("supply_per_year", supply),
         minimum_lot=offer.minimum_lot,
         supplier=offer.supplier,
-        available_years=years_until(offer.available_from, workload),
+        available_years=years_until(offer.available_from, workload.horizon.start),
+        resale_by_age=money.resale_by_age if offer.kind == "buy" and not offer.residual_share else (),
     )
 
 

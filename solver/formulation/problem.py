@@ -21,7 +21,7 @@ from solver.domain.workload import (
 )
 from solver.errors import UsageError
 from solver.operating_points.point import ApiPoint, OperatingPoint
-from solver.time_value import present_value_factor, running_factor
+from solver.time_value import running_factor
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,19 @@ class SystemOffer:
     supply_total: int | None = None  # owned systems: how many there are
     available_years: float = 0.0  # from when it can serve, years after the start
     interruption_share: float = 0.0  # spot: share of the time it is not there
+    resale_by_age: tuple[float, ...] = ()  # buy: share of the price after 1, 2, ... years
+    lead_years: float = 0.0  # from order to delivery
+    paid: str = "delivery"  # buy: when the price is due (order | delivery)
+    tier_of: str = ""  # a price for larger lots of this offer: they share its supply
+
+    def value_at(self, years: float) -> float:
+        """Share of the price that a system of this age brings; between full years on a straight line."""
+        if not self.resale_by_age:
+            return self.residual_share
+        shares = (1.0, *self.resale_by_age, 0.0)
+        year = min(math.floor(years + 1e-9), len(shares) - 1)
+        later = shares[min(year + 1, len(shares) - 1)]
+        return shares[year] + (later - shares[year]) * max(0.0, years - year)
 
     @property
     def committed(self) -> bool:
@@ -193,26 +206,6 @@ class Problem:
         e = self.epochs[epoch]
         return running_factor(self.workload.money.discount_rate, e.start_years, e.end_years)
 
-    def commitment_hours(self, offer: SystemOffer, epoch: int) -> float:
-        """Discounted hours paid under a lease or reservation that begins with the epoch: its whole term."""
-        rate, begin = self.workload.money.discount_rate, self.epochs[epoch].start_years
-        return HOURS_PER_YEAR * running_factor(rate, begin, begin + offer.life_years)
-
-    def purchase_factor(self, offer: SystemOffer, epoch: int) -> float:
-        """Net present cost of one dollar of purchase price paid at the epoch's start.
-
-        1 now, less the residual value at the horizon's end (only if the system still lives then), plus
-        yearly support while it lives.
-        """
-        rate = self.workload.money.discount_rate
-        begin = self.epochs[epoch].start_years
-        horizon = self.epochs[-1].end_years
-        end = min(horizon, begin + offer.life_years)
-        factor = present_value_factor(rate, begin)
-        if begin + offer.life_years >= horizon - 1e-9:
-            factor -= offer.residual_share * present_value_factor(rate, horizon)
-        return factor + offer.support_share_per_year * running_factor(rate, begin, end)
-
     def alive(self, offer: SystemOffer, bought: int, epoch: int) -> bool:
         """Whether a system bought at the start of one epoch still serves through another."""
         begin = self.epochs[bought].start_years
@@ -247,17 +240,28 @@ def _classes_of(service: Service, region: str, apart: bool) -> tuple[tuple[int, 
 
 
 def make_epochs(workload: Workload, shortest_life_years: float = math.inf) -> tuple[Epoch, ...]:
-    """One epoch, one a year where demand grows or a system dies within the horizon, or as stated."""
-    years, step = workload.horizon.years, workload.horizon.epoch_years
+    """One epoch, one a year where demand grows or a system dies within the horizon, or as stated.
+
+    Where services start, end or step, an epoch ends there too; a stated epoch must end there anyway.
+    """
+    years, step, first = workload.horizon.years, workload.horizon.epoch_years, workload.horizon.start
     grows = any(s.demand.growth_per_year for s in workload.services)
+    dates = sorted({t for s in workload.services for t in s.changes(first) if t < years - 1e-9})
     if step is None:
         step = 1.0 if grows or shortest_life_years < years else years
     elif grows and abs(round(1 / step) * step - 1) > 1e-9:
         raise UsageError(
             f"horizon.epoch_years {step:g}: demand grows from year to year; write 1 or a whole part of a year"
         )
+    elif late := [t for t in dates if abs(round(t / step) * step - t) > 1e-9]:
+        raise UsageError(
+            f"horizon.epoch_years {step:g}: the demand changes {12 * late[0]:.0f} months after the start, "
+            "within an epoch; write an epoch that ends there, or none"
+        )
     count = math.ceil(years / step - 1e-9)
-    return tuple(Epoch(e, e * step, min((e + 1) * step, years)) for e in range(count))
+    ends = [min((e + 1) * step, years) for e in range(count)]
+    ends = sorted({*ends, *(t for t in dates if all(abs(t - end) > 1e-9 for end in ends))})
+    return tuple(Epoch(e, ends[e - 1] if e else 0.0, end) for e, end in enumerate(ends))
 
 
 def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period, ...]:
@@ -278,7 +282,7 @@ def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period,
     for epoch in epochs:
         for base, hours in groups.items():
             rates = tuple(
-                rate * (1 + s.demand.growth_per_year) ** math.floor(epoch.start_years + 1e-9)
+                rate * s.factor_at(epoch.start_years, workload.horizon.start)
                 for rate, s in zip(base[: len(curves)], workload.services, strict=True)
             )
             duration = HOURS_PER_YEAR * epoch.years * len(hours) / length

@@ -10,6 +10,9 @@ buy[o,i,e]     systems bought, leased or reserved under offer o for site i in ep
     hold[o,i,e]    systems rented under offer o through all hours of epoch e               (integer)
 rent[o,i,t]    systems rented under offer o for the hours of period t                  (integer)
 q[k,t]         work of service k that waits at the end of hour t, where it has a deadline
+sell[o,i,e,f]  systems bought in epoch e that are sold at the start of epoch f         (integer)
+open[i,e]      1 if any system stands at the site, where people are stated per site    (binary)
+moved[m,s,i,e] systems s that model m leaves at the start of epoch e, where that costs
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import math
 
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
+from solver.formulation.payments import living
 from solver.formulation.problem import Problem, SystemOffer
 from solver.operating_points.point import OperatingPoint
 from solver.performance.queueing import Line
@@ -53,6 +57,29 @@ def add_variables(problem: Problem, program: Program) -> None:
             if not offer.committed and len(problem.periods) > len(problem.epochs):
                 for t in range(len(problem.periods)):
                     program.add(("rent", o, i, t), 0, high, integer=True)
+
+    _over_time(problem, program)
+
+
+def _over_time(problem: Problem, program: Program) -> None:
+    """Sales before the end of the horizon, open sites, moves: each only where the workload prices it."""
+    money, sites, epochs = problem.workload.money, range(len(problem.sites)), range(len(problem.epochs))
+    for o, offer in enumerate(problem.offers):
+        if offer.kind == "buy" and offer.resale_by_age:
+            for i in sites:
+                for e in epochs:
+                    high = program.columns[program.index[("buy", o, i, e)]].high
+                    for f in living(problem, offer, e)[1:]:
+                        program.add(("sell", o, i, e, f), 0, high, integer=True)
+    if money.staff is not None and money.staff.per_site:
+        for i in sites:
+            for e in epochs:
+                program.add(("open", i, e), 0, 1, integer=True)
+    if money.migration_usd_per_system:
+        for model, system in sorted({(p.model, p.system) for p in problem.points}):
+            for i in sites:
+                for e in epochs[1:]:
+                    program.add(("moved", model, system, i, e))
 
 
 def _most_systems(offer: SystemOffer, needed: int) -> int:

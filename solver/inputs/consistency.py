@@ -12,6 +12,10 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
     _check_names(draft, workload)
     for index, service in enumerate(workload.services):
         _check_service(draft, f"services.{index}", service.precisions, service.acquisitions)
+        if service.starts and service.ends and service.ends <= service.starts:
+            draft.complain(
+                f"services.{index}.ends", f"ends {service.ends} before it starts", "write a later month"
+            )
     _check_hardware(draft, workload.hardware)
     _check_profiles(draft, workload)
     _check_regions(draft, workload)

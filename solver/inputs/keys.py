@@ -52,6 +52,7 @@ KEYS: dict[str, dict[str, Key]] = {
     },
     "demand": {
         **_share("growth_per_year", "growth"),
+        "steps": Key("steps", "count", kind="table"),
         "cv2": Key("cv2", "count"),
         "burstiness": Key("cv2", "count"),
         "regions": Key("regions", "share", kind="table"),
@@ -83,12 +84,25 @@ KEYS: dict[str, dict[str, Key]] = {
         **_share("discount_rate"),
         **_share("support_share_per_year", "support"),
         **_share("residual_share", "residual"),
+        **{name: Key("resale_by_age", "share", kind="numbers") for name in ("resale_by_age", "resale")},
+        **_share("tax_rate"),
+        **{
+            name: Key("migration_usd_per_system", "USD") for name in ("migration_usd_per_system", "migration")
+        },
         **{name: Key("budget_capex_usd", "USD") for name in ("budget_capex_usd", "budget_capex")},
         **{
             name: Key("budget_capex_by_year_usd", "USD", kind="numbers")
             for name in ("budget_capex_by_year_usd", "budget_capex_by_year")
         },
+        **{
+            name: Key("budget_opex_by_year_usd", "USD", kind="numbers")
+            for name in ("budget_opex_by_year_usd", "budget_opex_by_year")
+        },
         **{name: Key("budget_total_usd", "USD") for name in ("budget_total_usd", "budget_total")},
+    },
+    "staff": {
+        **{name: Key("usd_per_year", "USD") for name in ("usd_per_year", "salary")},
+        **{name: Key(name, "count") for name in ("per_system", "per_rack", "per_site")},
     },
     "hardware": {
         **_list("include"),
@@ -105,6 +119,9 @@ KEYS: dict[str, dict[str, Key]] = {
         **_share("residual_share", "residual"),
         **_share("support_share_per_year", "support"),
         **_number("life_years", "years", "life"),
+        **{name: Key("resale_by_age", "share", kind="numbers") for name in ("resale_by_age", "resale")},
+        "tiers": Key("tiers", "USD", kind="table"),
+        "lead_months": Key("lead_months", "count"),
     },
     "token_price": {
         **_number("input_usd_per_m", "USD/Mtok", "input"),
@@ -146,6 +163,7 @@ _SECTION_OF = (
     ("offer", re.compile(r"offers\.\d+")),
     ("profile", re.compile(r"profiles\.\d+")),
     ("token_price", re.compile(r"token_prices\..+")),
+    ("staff", re.compile(r"money\.staff")),
     ("money", re.compile("money")),
     ("hardware", re.compile("hardware")),
 )

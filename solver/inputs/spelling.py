@@ -44,6 +44,8 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
     for section in ("horizon", "money", "hardware"):
         if section in result:
             result[section] = rewrite(draft, section, result[section], section)
+    if isinstance(result.get("money"), dict) and "staff" in result["money"]:
+        result["money"]["staff"] = rewrite(draft, "staff", result["money"]["staff"], "money.staff")
     _overrides(draft, result.get("hardware"))
     _objective(draft, result)
     return result

@@ -53,7 +53,10 @@ class Setting:
     def peak_rps(self) -> float:
         """Largest request rate of the service over the horizon."""
         demand = self.service.demand
-        return float(max(demand.rate_rps) * (1 + max(demand.growth_per_year, 0.0)) ** self.horizon.years)
+        step = max(1.0, *demand.steps.values()) if demand.steps else 1.0
+        return float(
+            max(demand.rate_rps) * (1 + max(demand.growth_per_year, 0.0)) ** self.horizon.years * step
+        )
 
 
 def kv_table(model: Model, table: StepTable, contexts: Floats) -> Floats:

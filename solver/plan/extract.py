@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem, SystemOffer
 from solver.formulation.variables import lines_of, selects
+from solver.plan.over_time import sales, sold_lines
 from solver.plan.plan import Pool, Route, SystemPurchase
 from solver.plan.routing import Routing
 
@@ -19,9 +20,12 @@ def purchases(problem: Problem, program: Program, values: NDArray[np.float64]) -
     """Systems bought, rented for an epoch, rented by the hour."""
     found: list[SystemPurchase] = []
     costs = program.objective()
+    sold = sales(program, values)
     for prefix, word in (("buy", "buy"), ("hold", "rent"), ("rent", "rent-hourly")):
         for key, column in program.family(prefix):
-            count = round(values[column])
+            gone = sold.get(key[1:], {}) if prefix == "buy" else {}
+            count = round(values[column]) - sum(gone.values())
+            found += sold_lines(problem, program, key, gone)
             if count <= 0:
                 continue
             o, i, n = int(str(key[1])), int(str(key[2])), int(str(key[3]))

@@ -25,6 +25,25 @@ class SystemPurchase(Frozen):
     cost_usd: float  # net present, this line, including support, energy and space
     hours: float = 0.0  # rent: hours paid per system over the horizon
     period: int | None = None  # rent-hourly: the period
+    sold_epoch: int | None = None  # bought systems: the epoch at whose start they are sold, if before the end
+
+
+class People(Frozen):
+    """People at a site during an epoch, as the workload's money.staff asks for."""
+
+    site: str
+    epoch: int
+    people: float
+
+
+class Move(Frozen):
+    """Systems that a model leaves at the start of an epoch (rational; half a system counts half)."""
+
+    model: str
+    system: str
+    site: str
+    epoch: int
+    systems: str
 
 
 class Pool(Frozen):
@@ -167,6 +186,8 @@ class Plan(Frozen):
     pools: tuple[Pool, ...]
     routes: tuple[Route, ...]
     deferrals: tuple[Deferral, ...] = ()
+    people: tuple[People, ...] = ()
+    moves: tuple[Move, ...] = ()
     service_levels: tuple[ServiceLevel, ...]
     costs: tuple[CostLine, ...]
     usd_per_m_output_tokens: float

@@ -21,11 +21,13 @@ DENOMINATOR, SIMPLE = 10**12, 10**4
 #: Fullest use of a resource that is tried first: the rest carries the rounding of the shares.
 ROOM = 1 - 1e-8
 #: Families whose rows leave that room too (capacity does through the fullest use).
-ROOMY = ("promise", "api_limits", "endurance")
+ROOMY = ("promise", "api_limits", "endurance", "budget")
 #: Tie-break of the repair: of equal plans the one whose deferred work waits least.
 PATIENCE = 1e-8
 #: Work of an hour below this part of the service's peak is none.
 NOTHING = 1e-9
+#: Families whose rows define a column (its coefficient, -1, comes first): max(0, the rest of the row).
+DERIVED = ("moved",)
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,23 @@ class RepairFailed(Exception):
 def repair(program: Program, values: NDArray[np.float64]) -> Routing:
     """Exact routing for the whole numbers in ``values`` (column order)."""
     whole = {n: float(round(values[n])) for n, c in enumerate(program.columns) if c.integer}
-    rows = [r for r in program.rows if any(c not in whole for c, _ in r.terms)]
+    derived = {_derived(r): r for r in program.rows if r.family in DERIVED}
+    rows = [r for r in program.rows if any(c not in whole and c not in derived for c, _ in r.terms)]
     traffic: dict[int, Fraction] = {}
     fullest = 0.0
     for block in _blocks(program, rows):
         shares, used = _solve_block(program, block, whole)
         traffic.update(shares)
         fullest = max(fullest, used)
+    for column, row in derived.items():
+        parts = (Fraction(a) * traffic.get(c, Fraction(whole.get(c, 0))) for c, a in row.terms if c != column)
+        traffic[column] = max(Fraction(0), sum(parts, Fraction(0)))
     return Routing(traffic, fullest)
+
+
+def _derived(row: Row) -> int:
+    """The column that a row sum a x - column <= 0 defines as the larger of 0 and the sum."""
+    return row.terms[0][0]
 
 
 def _blocks(program: Program, rows: list[Row]) -> list[list[Row]]:

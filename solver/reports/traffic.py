@@ -72,7 +72,7 @@ class Traffic:
         exact = {(epoch, rates): index for index, epoch, rates, _ in periods}
         found = []
         for epoch, (start, end) in enumerate(self.plan.epochs):
-            curves = _curves(self.workload, epoch)
+            curves = _curves(self.workload, start)
             share = HOURS_PER_YEAR * (end - start) / len(curves)
             for hour, rates in enumerate(curves):
                 index = exact.get((epoch, rates))
@@ -233,12 +233,12 @@ def _target(pool: Pool) -> Target:
     return Target(pool.point, pool.site, pool.mode)
 
 
-def _curves(workload: Workload, epoch: int) -> list[tuple[float, ...]]:
-    """Rates of all services for each hour of the longest curve, grown to the epoch's year."""
+def _curves(workload: Workload, start_years: float) -> list[tuple[float, ...]]:
+    """Rates of all services for each hour of the longest curve, at the start of an epoch."""
     length = max(len(s.demand.rate_rps) for s in workload.services)
     columns = []
     for service in workload.services:
-        rates, growth = service.demand.rate_rps, (1 + service.demand.growth_per_year) ** epoch
+        rates, growth = service.demand.rate_rps, service.factor_at(start_years, workload.horizon.start)
         if length == 8760 and len(rates) == 168:
             rates = tuple(rates[h % 168] for h in range(8760))
         columns.append([rates[h % len(rates)] * growth for h in range(length)])

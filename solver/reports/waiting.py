@@ -29,13 +29,12 @@ def waiting(plan: Plan, traffic: Traffic) -> list[Waiting]:
     for name in sorted({d.service for d in plan.deferrals}):
         k = traffic.services.index(name)
         curve = traffic.workload.services[k].demand.rate_rps if traffic.workload else (1.0,)
-        growth = 1 + (traffic.workload.services[k].demand.growth_per_year if traffic.workload else 0.0)
         total = moved = waited = 0.0
         longest = 0
         for entry in plan.deferrals:
             if entry.service == name:
                 start, end = plan.epochs[entry.epoch]
-                came = curve[entry.hour % len(curve)] * growth ** int(start + 1e-9) * (end - start)
+                came = curve[entry.hour % len(curve)] * _factor(traffic, k, start) * (end - start)
                 requests = came * share_value(entry.share)
                 total, waited = total + requests, waited + requests * entry.wait_hours
                 moved += requests if entry.wait_hours else 0.0
@@ -47,6 +46,13 @@ def waiting(plan: Plan, traffic: Traffic) -> list[Waiting]:
         scale = total or 1.0
         found.append(Waiting(name, moved / scale, waited / scale, longest, words, busiest))
     return found
+
+
+def _factor(traffic: Traffic, k: int, start_years: float) -> float:
+    """What a service's rates of the first year are multiplied by in an epoch."""
+    if traffic.workload is None:
+        return 1.0
+    return traffic.workload.services[k].factor_at(start_years, traffic.workload.horizon.start)
 
 
 def waiting_section(plan: Plan, traffic: Traffic) -> Section:

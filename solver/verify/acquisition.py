@@ -11,18 +11,23 @@ from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
 from solver.verify.exact import INSTANT, show, written
 from solver.verify.facts import PlaceFacts
+from solver.verify.hours import years_between
 from solver.verify.registry import Broken, check
 
 
 @check("available", "nothing is got before it can be had")
 def available(case: Case) -> Iterator[Broken]:
-    """A system is got in an epoch that starts when the offer, and the workload's date for it, permit it."""
+    """A system is got in an epoch that starts when the offer (its date; its lead time after the start of
+    the horizon, when the first order is placed) and the workload's date for the system permit it.
+    """
     dates = case.workload.hardware.available_from
-    own = {offer.id: offer.available_from for offer in case.workload.offers}
+    own = {offer.id: offer for offer in case.workload.offers}
     for line in case.plan.systems:
         offer, start = case.offers[line.offer], case.epochs[line.epoch].start
         owned = offer.supply_total is not None
-        moments = [written(offer.available_years), _years_until(case, own.get(line.offer))]
+        moments = [written(offer.available_years)]
+        if (stated := own.get(offer.tier_of or line.offer)) is not None:
+            moments += [_years_until(case, stated.available_from), written(stated.lead_months) / 12]
         moments.append(Fraction(0) if owned else _years_until(case, dates.get(line.system)))
         if line.count > 0 and max(moments) > start + INSTANT:
             message = f"{line.offer} in year {show(start)}, to be had from year {show(max(moments))}"
@@ -33,10 +38,7 @@ def _years_until(case: Case, month: str | None) -> Fraction:
     """Years from the start of the horizon to a month written as 2027-07."""
     if not month:
         return Fraction(0)
-    (year, number), (year_0, number_0) = (
-        (int(text[:4]), int(text[5:7])) for text in (month, case.workload.horizon.start)
-    )
-    return Fraction(12 * (year - year_0) + number - number_0, 12)
+    return years_between(case.workload.horizon.start, month)
 
 
 @check("lots", "none, or at least the minimum lot, per offer, site and epoch")
@@ -102,7 +104,7 @@ def _site_limit(
                 (
                     line.count * written(need_of(case.systems[line.system]))
                     for line in here
-                    if case.alive(case.offers[line.offer], line.epoch, e)
+                    if case.serves(line, e)
                 ),
                 Fraction(0),
             )

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 
 from solver.domain.workload import LengthBucket, Service, Site, Workload
 from solver.operating_points.point import ApiPoint, OperatingPoint
-from solver.plan.plan import Plan, Pool
+from solver.plan.plan import Plan, Pool, SystemPurchase
 from solver.verify.exact import INSTANT, annuity, share_of, written
 from solver.verify.facts import OfferFacts, PlaceFacts
-from solver.verify.hours import Hours, Schedule, schedule
+from solver.verify.hours import Hours, Schedule, demand_factor, schedule
 from solver.verify.waiting import patience, served
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class Case:
     def schedule(self) -> Schedule:
         """The plan's periods against the hours of the workload."""
         spans = tuple((span.start, span.end) for span in self.epochs)
-        return schedule(self.services, spans, self.plan.periods, self.served)
+        return schedule(self.services, spans, self.plan.periods, self.workload.horizon.start, self.served)
 
     @cached_property
     def served(self) -> dict[tuple[int, int, int], Fraction]:
@@ -123,8 +122,8 @@ class Case:
 
     def growth(self, service: int, epoch: int) -> Fraction:
         """Factor on a service's rates of the first year in an epoch."""
-        yearly = 1 + written(self.services[service].demand.growth_per_year)
-        return Fraction(yearly ** floor(self.epochs[epoch].start + INSTANT))
+        start = self.workload.horizon.start
+        return demand_factor(self.services[service], self.epochs[epoch].start, start)
 
     @cached_property
     def shares_systems(self) -> bool:
@@ -175,15 +174,14 @@ class Case:
         """Whether a system bought at the start of one epoch serves through the whole of another."""
         return bought <= epoch and self.outlives(offer, self.epochs[bought].start, self.epochs[epoch].end)
 
+    def serves(self, line: SystemPurchase, epoch: int) -> bool:
+        """Whether the committed systems of a line serve through a whole epoch: alive and not sold."""
+        alive = self.alive(self.offers[line.offer], line.epoch, epoch)
+        return alive and (line.sold_epoch is None or epoch < line.sold_epoch)
+
     def outlives(self, offer: OfferFacts, start: Fraction, end: Fraction) -> bool:
         """Whether a system bought at ``start`` still works at ``end`` (years)."""
         return offer.life_years == float("inf") or start + written(offer.life_years) >= end - INSTANT
-
-    def discounted_hours(self, period: int) -> Fraction:
-        """Hours of a period over the horizon, each weighted with the value of a dollar paid in its epoch."""
-        hours = self.periods[period]
-        span = self.epochs[hours.epoch]
-        return hours.hours / span.years * span.running
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -27,6 +27,10 @@ class OfferFacts:
     supply_total: int | None = None  # owned systems: how many there are
     available_years: float = 0.0  # from when it can be had, years after the start
     interruption_share: float = 0.0  # spot: share of the time that it is taken away
+    resale_by_age: tuple[float, ...] = ()  # share of the price after 1, 2, ... years; replaces residual_share
+    lead_years: float = 0.0  # from order to delivery
+    paid: str = "delivery"  # when the price is due: order | delivery
+    tier_of: str = ""  # the offer whose supply this price for larger lots shares
 
     @property
     def on_site(self) -> bool:

@@ -116,7 +116,7 @@ def _standing(case: Case, system: str, site: str, epoch: int) -> Need:
         if (line.system, line.site) != (system, site):
             continue
         offer = case.offers[line.offer]
-        if line.acquisition == "buy" and case.alive(offer, line.epoch, epoch):
+        if line.acquisition == "buy" and case.serves(line, epoch):
             found[frozenset({offer.kind})] += line.count
         elif line.acquisition == "rent" and line.epoch == epoch:
             found[frozenset({offer.kind})] += line.count * (1 - written(offer.interruption_share))

@@ -1,8 +1,8 @@
 """The hours of the horizon and their demand, from the workload; and which period of a plan serves each.
 
 A representative day, week or year of the workload repeats through the horizon; the rate of a service
-grows by (1 + growth) at each full year, and an epoch has the rates of its start. A plan lists periods:
-hours of one epoch with one demand vector.
+grows by (1 + growth) at each full year and by its steps, and an epoch has the rates of its start. A plan
+lists periods: hours of one epoch with one demand vector.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from solver.domain.workload import HOURS_PER_YEAR, Service
 from solver.verify.exact import INSTANT, ROUNDING, written
 
+FULL = 10**40  # more than any rate: what is enough for a service without demand
 NEAR = float(ROUNDING)  # a float in a plan stands for the exact rate or duration this near
 
 
@@ -58,10 +59,38 @@ def distinct_hours(services: Sequence[Service]) -> tuple[list[Hour], int]:
     return hours, length
 
 
+def years_between(start: str, month: str) -> Fraction:
+    """Years from a month to another one (negative if it is earlier)."""
+    (year, number), (year_0, number_0) = ((int(text[:4]), int(text[5:7])) for text in (month, start))
+    return Fraction(12 * (year - year_0) + number - number_0, 12)
+
+
+def demand_factor(service: Service, years: Fraction, start: str) -> Fraction:
+    """What the rates of the first year are multiplied by: growth at full years x the latest step; 0 before
+    the service starts and from its end on."""
+    if service.starts and years_between(start, service.starts) > years + INSTANT:
+        return Fraction(0)
+    if service.ends and years_between(start, service.ends) <= years + INSTANT:
+        return Fraction(0)
+    factor = (1 + written(service.demand.growth_per_year)) ** floor(years + INSTANT)
+    steps = {years_between(start, month): value for month, value in service.demand.steps.items()}
+    passed = [when for when in steps if when <= years + INSTANT]
+    return factor * written(steps[max(passed)]) if passed else factor
+
+
+def changes_within(service: Service, begin: Fraction, end: Fraction, start: str) -> bool:
+    """Whether the demand of a service changes (but for its hourly curve) inside an epoch."""
+    dates = [years_between(start, m) for m in (*service.demand.steps, service.starts, service.ends) if m]
+    if service.demand.growth_per_year:
+        dates += [Fraction(year) for year in range(1, int(end) + 1)]
+    return any(begin + INSTANT < date < end - INSTANT for date in dates)
+
+
 def schedule(
     services: Sequence[Service],
     spans: Sequence[tuple[Fraction, Fraction]],
     listed: Sequence[Mapping[str, Any]],
+    first_month: str,
     served: Mapping[tuple[int, int, int], Fraction] | None = None,
 ) -> Schedule:
     """Match the listed periods with the hours of the workload; exact numbers replace the plan's floats.
@@ -74,7 +103,7 @@ def schedule(
     uncovered: list[str] = []
     complete = True
     for e, (start, end) in enumerate(spans):
-        growth = [(1 + written(s.demand.growth_per_year)) ** floor(start + INSTANT) for s in services]
+        growth = [demand_factor(s, start, first_month) for s in services]
         mine = [n for n, entry in enumerate(listed) if entry["epoch"] == e]
         if mine and all("covers" in listed[n] for n in mine):
             groups = [listed[n] for n in mine]
@@ -89,7 +118,7 @@ def schedule(
                     uncovered.append(f"epoch {e + 1}: work waits, but {entry['label']} is no single hour")
                 periods[n] = Hours(e, written(entry["hours"]), rates, str(entry["label"]))
             continue
-        matched = _match(hours, growth, [listed[n]["rate_rps"] for n in mine])
+        matched = _match(hours, growth, [listed[n] for n in mine], (end - start) / length)
         used: set[int] = set()
         for n, hour in zip(mine, matched, strict=True):
             entry = listed[n]
@@ -155,17 +184,25 @@ def _not_partitioned(
 
 
 def _match(
-    hours: Sequence[Hour], growth: Sequence[Fraction], rates: Sequence[Sequence[float]]
+    hours: Sequence[Hour], growth: Sequence[Fraction], listed: Sequence[Mapping[str, Any]], part: Fraction
 ) -> list[int | None]:
-    """For each vector of rates the hour whose exact demand it stands for, if any."""
+    """For each listed period the hour whose exact demand it stands for, if any.
+
+    Hours may have equal demand where a service has none: then one that is left, of the period's duration.
+    ``part``: years of the epoch per hour of the curve.
+    """
     vectors = [tuple(float(b * g) for b, g in zip(hour.base, growth, strict=True)) for hour in hours]
     order = sorted(range(len(hours)), key=lambda n: sum(vectors[n]))
     sums = [sum(vectors[n]) for n in order]
     found: list[int | None] = []
-    for vector in rates:
+    taken: set[int] = set()
+    for entry in listed:
+        vector, wanted = entry["rate_rps"], entry["hours"] / (HOURS_PER_YEAR * float(part))
         total = sum(vector)
         low, high = bisect_left(sums, total * (1 - 2 * NEAR)), bisect_right(sums, total * (1 + 2 * NEAR))
-        found.append(next((n for n in order[low:high] if _near(vectors[n], vector)), None))
+        near = [n for n in order[low:high] if _near(vectors[n], vector)]
+        found.append(min(near, key=lambda n: (n in taken, abs(hours[n].times - wanted)), default=None))
+        taken.update(n for n in found[-1:] if n is not None)
     return found
 
 
@@ -178,7 +215,9 @@ def _not_covered(hours: list[Hour], growth: Sequence[Fraction], periods: list[Ho
     scale = [lcm(*(hour.base[k].denominator for hour in hours)) for k in range(len(growth))]
     limits = sorted(
         {
-            tuple(floor(r / g * d) for r, g, d in zip(period.rates, growth, scale, strict=True))
+            tuple(
+                floor(r / g * d) if g else FULL for r, g, d in zip(period.rates, growth, scale, strict=True)
+            )
             for period in periods
         },
         key=lambda limit: -sum(limit),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
-from math import floor, lcm
+from math import lcm
 
 from solver.domain.workload import Service
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.performance.queueing import Line
 from solver.plan.plan import Pool
 from solver.verify.case import Case, Target
-from solver.verify.exact import INSTANT, ROUNDING, show, written
+from solver.verify.exact import ROUNDING, show, written
 from solver.verify.form import COMMITTED, HOURLY
+from solver.verify.hours import changes_within
 from solver.verify.registry import Broken, check
 
 
@@ -23,18 +24,20 @@ from solver.verify.registry import Broken, check
 def hours(case: Case) -> Iterator[Broken]:
     """Every hour of the horizon is served.
 
-    Epochs follow one another from 0 to the horizon's end, and where demand grows none reaches beyond a
-    full year. An hour that is not listed is served with the routes of a listed one of the same epoch
-    whose rates are all as large; this is refused where a dollar or a written byte depends on the hour:
-    then each hour is listed with its duration, and these add up to 8766 h a year.
+    Epochs follow one another from 0 to the horizon's end, and the demand changes in none: neither grows at
+    a full year, nor steps, starts or ends. An hour that is not listed is served with the routes of a listed
+    one of the same epoch whose rates are all as large; this is refused where a dollar or a written byte
+    depends on the hour: then each hour is listed with its duration, and these add up to 8766 h a year.
     """
     at = Fraction(0)
-    grows = any(s.demand.growth_per_year != 0 for s in case.services)
+    first = case.workload.horizon.start
     for n, span in enumerate(case.epochs):
         if span.start != at:
             yield Broken(f"epoch {n + 1} starts at {show(span.start)} years, not {show(at)}")
-        if grows and span.end > floor(span.start + INSTANT) + 1 + INSTANT:
-            yield Broken(f"epoch {n + 1} spans more than one year of growing demand")
+        if any(changes_within(s, span.start, span.end, first) for s in case.services):
+            yield Broken(
+                f"the demand changes within epoch {n + 1}: a year of growth, a step, a start or an end"
+            )
         at = span.end
     for what, years in (("the epochs end", at), ("the plan ends", written(case.plan.horizon_years))):
         if years != case.horizon:

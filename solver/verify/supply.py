@@ -21,8 +21,8 @@ def supply(case: Case) -> Iterator[Broken]:
     """No more is got than can be had.
 
     Per offer, and per supplier over all its offers, s systems a year: in each year of the horizon at most
-    ceil(s), up to each year at most floor(s x years passed). Per system over the horizon: the workload's
-    supply for what is bought, its number of owned ones for those.
+    ceil(s) (tiers of an offer count as one), up to each year at most floor(s x years passed). Per system
+    over the horizon: the workload's supply for what is bought, its number of owned ones for those.
     """
     offers: dict[str, Years] = defaultdict(lambda: defaultdict(int))
     suppliers: dict[str, Years] = defaultdict(lambda: defaultdict(int))
@@ -30,7 +30,7 @@ def supply(case: Case) -> Iterator[Broken]:
     owned: dict[str, int] = defaultdict(int)
     for line in committed(case):
         offer, year = case.offers[line.offer], floor(case.epochs[line.epoch].start + INSTANT)
-        offers[line.offer][year] += line.count
+        offers[offer.tier_of or line.offer][year] += line.count
         if offer.supply_total is not None:
             owned[line.system] += line.count
             continue

@@ -1,5 +1,15 @@
 """Constraint families; importing this package registers them all."""
 
-from solver.formulation.families import acquisition, hourly, money, places, residency, serving, supply, wear
+from solver.formulation.families import (
+    acquisition,
+    hourly,
+    money,
+    places,
+    residency,
+    running,
+    serving,
+    supply,
+    wear,
+)
 
-__all__ = ["acquisition", "hourly", "money", "places", "residency", "serving", "supply", "wear"]
+__all__ = ["acquisition", "hourly", "money", "places", "residency", "running", "serving", "supply", "wear"]

@@ -189,7 +189,7 @@ def replicas_terms(problem: Problem, program: Program, p: int, i: int, e: int) -
 def installed_terms(
     problem: Problem, program: Program, system: str, i: int, e: int, kinds: frozenset[str] | None = None
 ) -> dict[int, float]:
-    """Systems at site i in epoch e (of some kinds of offers): bought and alive, or rented for the epoch."""
+    """Systems at site i in epoch e (of some kinds of offers): bought, alive and not sold, or rented."""
     terms: dict[int, float] = {}
     for o, offer in enumerate(problem.offers):
         if offer.system != system or (kinds is not None and offer.kind not in kinds):
@@ -198,6 +198,8 @@ def installed_terms(
             for bought in range(e + 1):
                 if problem.alive(offer, bought, e):
                     terms[program.index[("buy", o, i, bought)]] = 1.0
+                    sold = (program.find("sell", o, i, bought, f) for f in range(bought + 1, e + 1))
+                    terms |= {c: -1.0 for c in sold if c is not None}
         else:
             terms[program.index[("hold", o, i, e)]] = 1.0 - offer.interruption_share
     return terms

@@ -51,7 +51,8 @@ def _site_limit(
     limits: list[float | None],
     field: str,
 ) -> None:
-    standing = {c for key, c in program.family("buy") if problem.offers[int(str(key[1]))].on_site}
+    owned = (*program.family("buy"), *program.family("sell"))
+    standing = {c for key, c in owned if problem.offers[int(str(key[1]))].on_site}
     for i, limit in enumerate(limits):
         if limit is None:
             continue

@@ -22,7 +22,8 @@ def supply(problem: Problem, program: Program) -> None:
         sum_{o, i, e starts in years 0..y} buy[o,i,e] <= floor(s (y + 1))      (where s is not whole)
     Per system over the horizon: sum_{o of s, i, e} buy[o,i,e] <= supply_s; owned: as many as there are.
     What was not bought in a year is not waiting at the factory in the next; half a system a year is one
-    every other year. Bought, leased and reserved systems count; rented and owned ones do not.
+    every other year. Prices for larger lots (tiers) share their offer's supply. Bought, leased and reserved
+    systems count; rented and owned ones do not.
     """
     policy, offers = problem.workload.hardware, list(enumerate(problem.offers))
     for o, offer in offers:
@@ -30,9 +31,10 @@ def supply(problem: Problem, program: Program) -> None:
             words = f"{offer.supply_total} {offer.system} are owned"
             row = Limit(offer.id, (o,), f"hardware.owned.{offer.system}", words)
             _in_all(problem, program, row, offer.supply_total)
-        elif offer.supply_per_year is not None and offer.committed:
+        elif offer.supply_per_year is not None and offer.committed and not offer.tier_of:
             words = f"{offer.supplier or offer.id} delivers at most {{}} {offer.system}"
-            row = Limit(offer.id, (o,), _stated_at(problem, offer), words)
+            tiers = (o, *(n for n, other in offers if other.tier_of == offer.id))
+            row = Limit(offer.id, tiers, _stated_at(problem, offer), words)
             _yearly(problem, program, row, offer.supply_per_year)
     for supplier, per_year in policy.supplier_supply.items():
         mine = tuple(o for o, x in offers if x.supplier == supplier and x.supply_total is None)

@@ -1,0 +1,29 @@
+"""Months, and years between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+#: A month, written as 2027-07.
+Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+
+INSTANT = 1e-9  # years; multiples of months and of an epoch's length are floats
+
+
+def years_until(month: str | None, start: str) -> float:
+    """Years from ``start`` to ``month``; 0 if there is none or it is earlier. A bare year is its January."""
+    if not month:
+        return 0.0
+    (year, number), (year_0, number_0) = (
+        tuple(int(part) for part in (*text.split("-"), "1")[:2]) for text in (month, start)
+    )
+    return max(0.0, (12 * (year - year_0) + number - number_0) / 12)
+
+
+def factor_in_force(steps: Mapping[str, float], years: float, start: str) -> float:
+    """The factor of the last step at or before ``years`` from ``start`` (1 before the first)."""
+    passed = [month for month in sorted(steps) if years_until(month, start) <= years + INSTANT]
+    return steps[passed[-1]] if passed else 1.0

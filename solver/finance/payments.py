@@ -1,0 +1,136 @@
+"""What a plan pays and when, as stated by its lines: the entries that the cash flow lists month by month."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.time_value import depreciation_shares
+
+if TYPE_CHECKING:
+    from solver.plan.plan import Plan, SystemPurchase
+
+RACK_UNITS = 42
+
+
+@dataclass(frozen=True)
+class Payment:
+    """Dollars paid at once (start = end, in years) or evenly over [start, end].
+
+    Kinds: capital, running, resale (negative), off (a price written off: only taxes see it). ``begins``: what
+    is paid at once belongs to the time that begins with it, not to the one that ends.
+    """
+
+    term: str
+    item: str
+    start: float
+    end: float
+    usd: float
+    kind: str = "running"
+    begins: bool = False
+
+
+def payments(plan: Plan) -> Iterator[Payment]:
+    """All payments of a plan, before taxes."""
+    workload = Workload.model_validate(plan.inputs["workload"])
+    for line in plan.systems:
+        offer, (begin, end) = plan.inputs["offers"][line.offer], plan.epochs[line.epoch]
+        if offer["kind"] == "buy":
+            yield from _bought(plan, line, offer, workload)
+        else:
+            usd = line.count * line.unit_price_usd * line.hours
+            if line.acquisition == "buy":
+                end = begin + offer["life_years"]
+                usd = line.count * line.unit_price_usd * HOURS_PER_YEAR * (end - begin)
+            yield Payment("rental", line.system, begin, end, usd)
+        if offer["kind"] in ("buy", "lease"):
+            yield from _standing(plan, line, workload)
+    yield from _people_and_moves(plan, workload)
+    for epoch, (begin, end) in enumerate(plan.epochs):
+        for item, usd in _tokens(plan, workload, epoch).items():
+            yield Payment("api", item, begin, end, usd)
+
+
+def served_epochs(plan: Plan, line: SystemPurchase) -> list[int]:
+    """Epochs that a bought or leased system serves through: until it dies or is sold."""
+    dies = plan.epochs[line.epoch][0] + plan.inputs["offers"][line.offer]["life_years"]
+    last = len(plan.epochs) if line.sold_epoch is None else line.sold_epoch
+    return [e for e in range(line.epoch, last) if dies >= plan.epochs[e][1] - 1e-9]
+
+
+def _bought(plan: Plan, line: SystemPurchase, offer: dict[str, Any], workload: Workload) -> Iterator[Payment]:
+    """Price, support, what the systems bring when they are sold or at the end; write-offs."""
+    begin, horizon = plan.epochs[line.epoch][0], plan.epochs[-1][1]
+    price, dies = line.count * line.unit_price_usd, begin + offer["life_years"]
+    ordered = begin - offer.get("lead_years", 0.0) if offer.get("paid") == "order" else begin
+    gone, sold = min(horizon, dies), line.sold_epoch is not None
+    if line.sold_epoch is not None:
+        gone = plan.epochs[line.sold_epoch][0]
+    yield Payment("purchase", line.system, ordered, ordered, price, "capital", True)
+    if sold or dies >= horizon - 1e-9:
+        value = -price * resale_share(offer, gone - begin)
+        yield Payment("purchase", f"{line.system} resale", gone, gone, value, "resale", sold)
+    support = price * offer["support_share_per_year"] * (gone - begin)
+    yield Payment("purchase", f"{line.system} support", begin, gone, support)
+    left, money = 1.0, workload.money
+    for year, share in enumerate(depreciation_shares(money.depreciation, money.depreciation_years), start=1):
+        if begin + year > gone + 1e-9:
+            break
+        left -= float(share)
+        yield Payment("off", line.system, begin + year, begin + year, price * float(share), "off")
+    yield Payment("off", line.system, gone, gone, price * left, "off", sold)
+
+
+def resale_share(offer: dict[str, Any], years: float) -> float:
+    """Share of its price that a system of this age brings; between full years on a straight line."""
+    curve = offer.get("resale_by_age") or ()
+    if not curve:
+        return float(offer["residual_share"])
+    shares = (1.0, *(float(share) for share in curve), 0.0, 0.0)
+    year = min(int(years + 1e-9), len(shares) - 2)
+    part = min(max(years - year, 0.0), 1.0)
+    return shares[year] * (1 - part) + shares[year + 1] * part
+
+
+def _standing(plan: Plan, line: SystemPurchase, workload: Workload) -> Iterator[Payment]:
+    """Energy and space of systems at the user's site."""
+    facts = plan.inputs["systems"][line.system]
+    site = next(s for s in workload.sites if s.name == line.site)
+    yearly = {
+        "energy": facts["power_typ_kw"] * site.pue * site.energy_usd_kwh * HOURS_PER_YEAR,
+        "space": facts["rack_units"] * site.space_usd_per_rack_unit_month * 12,
+    }
+    for e in served_epochs(plan, line):
+        start, end = plan.epochs[e]
+        for term, usd in yearly.items():
+            yield Payment(term, line.system, start, end, line.count * usd * (end - start))
+
+
+def _people_and_moves(plan: Plan, workload: Workload) -> Iterator[Payment]:
+    if (staff := workload.money.staff) is not None:
+        for entry in plan.people:
+            start, end = plan.epochs[entry.epoch]
+            yield Payment("staff", entry.site, start, end, entry.people * staff.usd_per_year * (end - start))
+    for move in plan.moves:
+        start = plan.epochs[move.epoch][0]
+        usd = float(Fraction(move.systems)) * workload.money.migration_usd_per_system
+        yield Payment("migration", f"{move.model} from {move.system}", start, start, usd, begins=True)
+
+
+def _tokens(plan: Plan, workload: Workload, epoch: int) -> dict[str, float]:
+    """Dollars paid to each API in an epoch, undiscounted."""
+    services = {s.name: (k, s) for k, s in enumerate(workload.services)}
+    usd: dict[str, float] = {}
+    for route in plan.routes:
+        period = plan.periods[route.period]
+        if route.mode != "api" or period["epoch"] != epoch:
+            continue
+        k, service = services[route.service]
+        requests = period["rate_rps"][k] * service.lengths[route.bucket].share * 3600 * period["hours"]
+        api = plan.inputs["apis"][route.target]
+        price = api["usd_per_request"][route.bucket]
+        usd[api["provider"]] = usd.get(api["provider"], 0.0) + float(Fraction(route.share)) * requests * price
+    return usd

@@ -1,0 +1,94 @@
+"""What a plan says of changes over time: systems sold, people at the sites, models that move."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.formulation.model import Program
+from solver.formulation.people import RACK_UNITS
+from solver.formulation.problem import Problem
+from solver.plan.plan import Move, People, Pool, SystemPurchase
+
+
+def sales(program: Program, values: NDArray[np.float64]) -> dict[tuple[object, ...], dict[int, int]]:
+    """(offer, site, epoch bought) -> epoch sold -> systems."""
+    found: dict[tuple[object, ...], dict[int, int]] = {}
+    for key, column in program.family("sell"):
+        if (count := round(values[column])) > 0:
+            found.setdefault(key[1:4], {})[int(str(key[4]))] = count
+    return found
+
+
+def sold_lines(
+    problem: Problem, program: Program, key: tuple[object, ...], gone: dict[int, int]
+) -> list[SystemPurchase]:
+    """A line for each epoch in which systems of a purchase are sold."""
+    costs = program.objective()
+    o, i, e = (int(str(part)) for part in key[1:])
+    offer = problem.offers[o]
+    return [
+        SystemPurchase(
+            system=offer.system,
+            name=problem.systems[offer.system].name,
+            site=problem.sites[i].name,
+            acquisition="buy",
+            offer=offer.id,
+            epoch=e,
+            count=count,
+            unit_price_usd=offer.price_usd,
+            cost_usd=sum(costs.get(program.index[k], 0.0) for k in (key, ("sell", o, i, e, f))) * 1e3 * count,
+            sold_epoch=f,
+        )
+        for f, count in sorted(gone.items())
+    ]
+
+
+def people(problem: Problem, bought: tuple[SystemPurchase, ...]) -> tuple[People, ...]:
+    """People at each site in each epoch."""
+    staff, offers = problem.workload.money.staff, {o.id: o for o in problem.offers}
+    if staff is None:
+        return ()
+    found = []
+    for site in problem.sites:
+        for epoch in problem.epochs:
+            here = [
+                line
+                for line in bought
+                if line.site == site.name
+                and offers[line.offer].on_site
+                and problem.alive(offers[line.offer], line.epoch, epoch.index)
+                and (line.sold_epoch is None or epoch.index < line.sold_epoch)
+            ]
+            number = staff.per_site if here else 0.0
+            for line in here:
+                racks = problem.systems[line.system].rack_units / RACK_UNITS
+                number += line.count * (staff.per_system + staff.per_rack * racks)
+            if number:
+                found.append(People(site=site.name, epoch=epoch.index, people=number))
+    return tuple(found)
+
+
+def moves(problem: Problem, program: Program, standing: tuple[Pool, ...]) -> tuple[Move, ...]:
+    """Systems that each model leaves between epochs, where that has a price."""
+    found, standing = [], tuple(p for p in standing if p.mode == "standing")
+    for _, model, system, i, e in sorted((k for k, _ in program.family("moved")), key=str):
+        site = problem.sites[int(str(i))].name
+        here = [p for p in standing if (p.model, p.system, p.site) == (model, system, site)]
+        there = [
+            sum((p.replicas * Fraction(p.systems_per_replica) for p in here if p.epoch == epoch), Fraction(0))
+            for epoch in (int(str(e)) - 1, int(str(e)))
+        ]
+        if there[0] > there[1]:
+            found.append(
+                Move(
+                    model=str(model),
+                    system=str(system),
+                    site=site,
+                    epoch=int(str(e)),
+                    systems=str(there[0] - there[1]),
+                )
+            )
+    return tuple(found)

@@ -1,0 +1,188 @@
+"""Every dollar of a plan and when it is paid, in rationals, from the offers and the workload.
+
+A payment is made at once (start = end) or evenly over [start, end] years, month by month. Kinds: capital
+(prices of systems), running, resale (negative), off (a price written off: no payment, but it saves taxes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from solver.domain.workload import HOURS_PER_YEAR
+from solver.plan.plan import SystemPurchase
+from solver.verify.case import Case
+from solver.verify.exact import INSTANT, annuity, worth, written
+from solver.verify.facts import OfferFacts
+
+RACK_UNITS = 42
+YEAR_HOURS = Fraction(HOURS_PER_YEAR)
+
+
+class Payment(NamedTuple):
+    """Dollars as paid; ``line`` is the position of the line of systems they belong to, if any."""
+
+    term: str
+    start: Fraction
+    end: Fraction
+    usd: Fraction
+    kind: str = "running"
+    line: int | None = None
+
+
+def present(case: Case, payment: Payment) -> Fraction:
+    """Value at the start of the horizon."""
+    if payment.end == payment.start:
+        return payment.usd * worth(case.rate, payment.start)
+    years = payment.end - payment.start
+    return payment.usd / years * annuity(case.rate, payment.start, payment.end)
+
+
+def payments(case: Case) -> Iterator[Payment]:
+    """All payments of the plan, and write-offs where profits are taxed."""
+    for n, line in enumerate(case.plan.systems):
+        offer = case.offers[line.offer]
+        if offer.kind == "buy":
+            yield from _bought(case, line, offer, n)
+        else:
+            yield _rented(case, line, offer, n)
+        if offer.on_site:
+            yield from _standing(case, line, n)
+    yield from _people(case)
+    yield from _moves(case)
+    yield from _api(case)
+
+
+def _bought(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Iterator[Payment]:
+    """Price at order or delivery; support until sold, dead or the end; resale value; write-offs."""
+    price, begin = line.count * written(offer.price_usd), case.epochs[line.epoch].start
+    order = begin - written(offer.lead_years) if offer.paid == "order" else begin
+    gone = case.horizon if case.outlives(offer, begin, case.horizon) else begin + written(offer.life_years)
+    worth_something = case.outlives(offer, begin, case.horizon)
+    if line.sold_epoch is not None:
+        gone, worth_something = case.epochs[line.sold_epoch].start, True
+    yield Payment("purchase", order, order, price, "capital", n)
+    if worth_something:
+        yield Payment("purchase", gone, gone, -price * value_at(offer, gone - begin), "resale", n)
+    support = price * written(offer.support_share_per_year) * (gone - begin)
+    yield Payment("purchase", begin, gone, support, "running", n)
+    for years, share in written_off(case, gone - begin):
+        yield Payment("off", begin + years, begin + years, price * share, "off", n)
+
+
+def value_at(offer: OfferFacts, years: Fraction) -> Fraction:
+    """Share of its price that a system of this age brings; between full years on a straight line."""
+    if not offer.resale_by_age:
+        return written(offer.residual_share)
+    shares = [Fraction(1), *map(written, offer.resale_by_age), Fraction(0), Fraction(0)]
+    year = min(int(years + INSTANT), len(shares) - 2)
+    part = min(max(years - year, Fraction(0)), Fraction(1))
+    return shares[year] * (1 - part) + shares[year + 1] * part
+
+
+def written_off(case: Case, years: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+    """(years of service, share of the price) of a system that is gone after ``years``, the rest then."""
+    money = case.workload.money
+    left, count = Fraction(1), money.depreciation_years
+    for year in range(1, count + 1):
+        if year > years + INSTANT:
+            break
+        share = Fraction(1, count)
+        if money.depreciation == "declining":
+            share = min(left, max(left * 2 / count, left / (count - year + 1)))
+        left -= share
+        yield Fraction(year), share
+    yield years, left
+
+
+def _rented(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Payment:
+    """The hours of the term (lease, reserve), of the epoch, or of the period."""
+    span, price = case.epochs[line.epoch], line.count * written(offer.price_usd)
+    if line.acquisition == "buy":
+        term = written(offer.life_years)
+        usd = price * YEAR_HOURS * term
+        return Payment("rental", span.start, span.start + term, usd, "running", n)
+    hours = YEAR_HOURS * span.years if line.period is None else case.periods[line.period].hours
+    return Payment("rental", span.start, span.end, price * hours, "running", n)
+
+
+def _standing(case: Case, line: SystemPurchase, n: int) -> Iterator[Payment]:
+    """Energy, space and people of systems at the user's site, in the epochs they serve."""
+    site, facts, staff = case.sites[line.site], case.systems[line.system], case.workload.money.staff
+    kw = written(facts.power_typ_kw) * written(site.pue)
+    units = written(facts.rack_units)
+    yearly = {
+        "energy": kw * written(site.energy_usd_kwh) * YEAR_HOURS,
+        "space": units * written(site.space_usd_per_rack_unit_month) * 12,
+    }
+    if staff is not None:
+        people = written(staff.per_system) + written(staff.per_rack) * units / RACK_UNITS
+        yearly["staff"] = people * written(staff.usd_per_year)
+    for e, span in enumerate(case.epochs):
+        if case.serves(line, e):
+            for term, usd in yearly.items():
+                yield Payment(term, span.start, span.end, line.count * usd * span.years, "running", n)
+
+
+def open_sites(case: Case) -> set[tuple[str, int]]:
+    """(site, epoch) with any system of the user's."""
+    return {
+        (line.site, e)
+        for line in case.plan.systems
+        if case.offers[line.offer].on_site and line.count > 0
+        for e in range(len(case.epochs))
+        if case.serves(line, e)
+    }
+
+
+def _people(case: Case) -> Iterator[Payment]:
+    staff = case.workload.money.staff
+    if staff is None or not staff.per_site:
+        return
+    for _, e in sorted(open_sites(case)):
+        span = case.epochs[e]
+        usd = written(staff.usd_per_year) * written(staff.per_site) * span.years
+        yield Payment("staff", span.start, span.end, usd)
+
+
+def left_systems(case: Case) -> dict[tuple[str, str, str, int], Fraction]:
+    """(model, system, site, epoch) -> systems that a model leaves at the epoch's start."""
+    there: dict[tuple[str, str, str, int], Fraction] = {}
+    for pool in case.plan.pools:
+        if pool.mode == "standing":
+            key = (pool.model, pool.system, pool.site, pool.epoch or 0)
+            amount = case.points[pool.point].systems_per_replica * pool.replicas
+            there[key] = there.get(key, Fraction(0)) + amount
+    found = {}
+    for (model, system, site, e), amount in there.items():
+        gone = amount - there.get((model, system, site, e + 1), Fraction(0))
+        if gone > 0 and e + 1 < len(case.epochs):
+            found[model, system, site, e + 1] = gone
+    return found
+
+
+def _moves(case: Case) -> Iterator[Payment]:
+    price = written(case.workload.money.migration_usd_per_system)
+    if price:
+        for (_model, _system, _site, e), amount in left_systems(case).items():
+            start = case.epochs[e].start
+            yield Payment("migration", start, start, amount * price)
+
+
+def _api(case: Case) -> Iterator[Payment]:
+    """USD per request x requests of each period."""
+    totals: dict[int, Fraction] = {}
+    for target, stream in case.streams.items():
+        if target.mode != "api":
+            continue
+        api = case.apis[target.id]
+        k = case.order[api.service]
+        usd = [Fraction(u) * w for u, w in zip(api.usd_per_request, case.weights[k], strict=True)]
+        for t, buckets in stream.items():
+            period = case.periods[t]
+            per_request = sum((usd[b] * share for b, share in buckets.items()), Fraction(0))
+            paid = per_request * period.rates[k] * 3600 * period.hours
+            totals[period.epoch] = totals.get(period.epoch, Fraction(0)) + paid
+    for e, paid in totals.items():
+        yield Payment("api", case.epochs[e].start, case.epochs[e].end, paid)
