@@ -333,6 +333,27 @@ def test_a_start_is_never_made_worse() -> None:
     assert model.solve().objective == 8
 
 
+def test_a_cost_that_is_not_that_of_the_plan_is_solved_again_or_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """HiGHS 1.16 called a known plan optimal at a cost of 0 where presolve had left nothing to solve."""
+    model, real, calls = HighsModel(cover()), HighsModel._outcome, [0]
+
+    def claims(wrong: int):  # type: ignore[no-untyped-def]
+        def outcome(self: HighsModel, *arguments: object) -> Outcome:
+            calls[0] += 1
+            found = real(self, *arguments)  # type: ignore[arg-type]
+            return replace(found, objective=0.0, bound=0.0) if calls[0] <= wrong else found
+
+        return outcome
+
+    monkeypatch.setattr(HighsModel, "_outcome", claims(1))
+    assert model.solve().objective == 8 and calls == [2]
+    calls[0] = 0
+    monkeypatch.setattr(HighsModel, "_outcome", claims(2))
+    assert model.solve().ending is Ending.REFUSED
+
+
 # --- limits and Ctrl-C ------------------------------------------------------------------------------
 
 

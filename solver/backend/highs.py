@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import highspy
 import numpy as np
@@ -169,7 +170,21 @@ class HighsModel:
         self._option("time_limit", float("inf") if time_limit_s is None else float(time_limit_s))
         started = time.perf_counter()
         interrupted = self._run()
-        return self._outcome(time.perf_counter() - started, interrupted, linear)
+        outcome = self._outcome(time.perf_counter() - started, interrupted, linear)
+        if self._adds_up(outcome) or interrupted:
+            return outcome
+        # HiGHS 1.16 can return the known plan as optimal at a cost of 0 when presolve leaves nothing to solve
+        self._highs.clearSolver()
+        interrupted = self._run()
+        outcome = self._outcome(time.perf_counter() - started, interrupted, linear)
+        return outcome if self._adds_up(outcome) else replace(outcome, ending=Ending.REFUSED)
+
+    def _adds_up(self, outcome: Outcome) -> bool:
+        """Whether the cost that HiGHS reports is that of the plan it returns."""
+        if outcome.values is None:
+            return True
+        cost = sum(kusd * float(outcome.values[c]) for c, kusd in self._costs.items())
+        return abs(cost - outcome.objective) <= 1e-6 * max(1.0, abs(cost))
 
     def solve_lp(self, fixed: Mapping[int, float]) -> Outcome:
         """The linear program with integer columns fixed at ``fixed``; bounds are restored afterwards."""

@@ -17,7 +17,7 @@ _MARKS = "●■▲◆▼○□△◇▽"
 
 def text_of(kind: Kind) -> Callable[[float], str]:
     """How numbers of a kind are written."""
-    if kind == "usd":
+    if kind in ("usd", "price"):
         return usd
     return percent if kind == "share" else number
 

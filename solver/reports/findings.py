@@ -6,28 +6,31 @@ import csv
 import io
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from solver.reports.curves import draw, text_of
 from solver.reports.escape import csv_cell, json_text, markdown, xlsx_text
 from solver.reports.files import write_atomically
 from solver.reports.units import dollars
-from solver.sensitivity.findings import Column, Findings, Table
+from solver.sensitivity.findings import Column, Findings, Table, share
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as RichTable
 
 
 def cell(column: Column, value: Any) -> str:
     """A value as text, not yet escaped."""
     if value is None:
         return ""
-    if column.kind == "usd":
+    if column.kind in ("usd", "price"):
         return dollars(float(value))
     if column.kind == "count":
         return f"{value:,}"
     if column.kind in ("share", "number"):
-        return "not proven" if value == float("inf") else text_of(column.kind)(float(value))
+        if value == float("inf"):
+            return "not proven"
+        return share(value) if column.kind == "share" else text_of(column.kind)(float(value))
     return str(value)
 
 
@@ -42,6 +45,7 @@ def render_html(found: Findings) -> str:
         .get_template("findings.html.j2")
         .render(
             found=found,
+            tables=_readable(found),
             cell=cell,
             figures=[(f.title, f.caption, Markup(draw(f))) for f in found.figures],  # noqa: S704 (escaped in svg)
         )
@@ -65,7 +69,7 @@ def render_markdown(found: Findings) -> str:
 
 
 def _readable(found: Findings) -> list[Table]:
-    return [table for table in found.tables if table.rows and not table.data_only]
+    return [table.for_reading for table in found.tables if table.rows and not table.data_only]
 
 
 def _finite(value: Any) -> Any:
@@ -114,7 +118,7 @@ def write_findings(found: Findings, folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-_FORMATS = {"usd": "$#,##0", "share": "0.0%", "number": "General", "count": "#,##0"}
+_FORMATS = {"usd": "$#,##0", "price": "$#,##0.00", "share": "0.0%", "number": "General", "count": "#,##0"}
 
 
 def _workbook(found: Findings) -> bytes:
@@ -154,24 +158,50 @@ def _workbook(found: Findings) -> bytes:
 
 def print_findings(found: Findings, console: Console) -> None:
     """Answer, facts and tables on the terminal."""
-    from rich.table import Table as RichTable
-
     from solver.reports.escape import plain
 
     console.print(" ".join(plain(s) for s in found.answer), markup=False, highlight=False)
     for name, value in found.facts:
         console.print(f"  {plain(name)}: {plain(value)}", markup=False, highlight=False)
-    for table in found.tables:
-        if table.key == "assumptions" or table.data_only or not table.rows:
-            continue
-        shown = RichTable(title=plain(table.title), caption=plain(table.caption), title_justify="left")
-        for n, column in enumerate(table.columns):
-            widest = max(len(cell(column, row[n])) for row in table.rows[:60])
-            text = column.kind == "text"
-            shown.add_column(
-                plain(column.label), justify="left" if text else "right", min_width=1 if text else widest
-            )
-        for row in table.rows[:60]:
-            shown.add_row(*(plain(cell(c, v)) for c, v in zip(table.columns, row, strict=True)))
-        console.print()
-        console.print(shown, markup=False)
+    for table in _readable(found):
+        if table.key != "assumptions":
+            console.print()
+            console.print(_terminal_table(table, console.width), markup=False)
+
+
+#: Characters that a column of text takes at least on a terminal, and lines shown of a table.
+TEXT_WIDTH, TERMINAL_ROWS = 16, 60
+
+
+def _terminal_table(table: Table, width: int) -> RichTable:
+    """The table as wide as the terminal; columns on the right that do not fit are left to the files."""
+    from rich.table import Table as RichTable
+
+    from solver.reports.escape import plain
+
+    rows, least, used = table.rows[:TERMINAL_ROWS], [], 1
+    for n, column in enumerate(table.columns):
+        widest = max((len(cell(column, row[n])) for row in rows), default=1)
+        heading = max((len(word) for word in column.label.split()), default=1)
+        least.append(min(widest, TEXT_WIDTH) if column.kind == "text" else max(widest, heading))
+        used += least[-1] + 3
+        if used > width and n > 1:
+            break
+    shown = len(least) - (used > width and len(least) > 2)
+    hidden = len(table.columns) - shown
+    more = f" ({hidden} more column{'s' if hidden > 1 else ''} with --out or --json.)" if hidden else ""
+    more += f" (The first {TERMINAL_ROWS} of {len(table.rows)} lines.)" if len(table.rows) > len(rows) else ""
+    made = RichTable(
+        title=plain(table.title),
+        caption=plain(table.caption) + more,
+        title_justify="left",
+        caption_justify="left",
+    )
+    for column, minimum in zip(table.columns[:shown], least, strict=False):
+        text = column.kind == "text"
+        most = None if text else minimum  # headings of numbers wrap
+        side: Literal["left", "right"] = "left" if text else "right"
+        made.add_column(plain(column.label), justify=side, min_width=minimum, max_width=most)
+    for row in rows:
+        made.add_row(*(plain(cell(c, v)) for c, v in zip(table.columns[:shown], row, strict=False)))
+    return made

@@ -27,6 +27,7 @@ class Line:
     base: float
     weights: tuple[float, ...]
     plan: object
+    key: object = None  # equal for plans that differ by the solver's arithmetic alone (None: never)
 
     def at(self, point: Point) -> float:
         """Cost of the plan at these prices, k$."""
@@ -105,13 +106,13 @@ class Envelope:
         )
 
 
-def refine(
-    oracle: Oracle, box: tuple[tuple[float, float], ...], tolerance: float = 1e-6, most: int = 400
-) -> Envelope:
-    """Ask the oracle at the corners of the pieces until no corner shows a new plan (or ``most`` solves).
+#: Relative saving below which a plan at a corner counts as one of those known: any plan, and one with the
+#: whole numbers of a known plan (its traffic comes out of the solver with an error of this size).
+SAME_COST, SAME_PLAN = 1e-9, 1e-7
 
-    ``tolerance``: relative saving below which a plan at a corner counts as one of those already known.
-    """
+
+def refine(oracle: Oracle, box: tuple[tuple[float, float], ...], most: int = 400) -> Envelope:
+    """Ask the oracle at the corners of the pieces until no corner shows a new plan (or ``most`` solves)."""
     envelope = Envelope(box)
     while len(envelope.bounds) < most:
         corner = _unasked(envelope)
@@ -120,6 +121,8 @@ def refine(
         known = envelope.cost(corner)
         solved = oracle(corner, envelope.best(corner))
         envelope.bounds[envelope.key(corner)] = solved.bound
+        again = solved.line.key is not None and any(x.key == solved.line.key for x in envelope.lines)
+        tolerance = SAME_PLAN if again else SAME_COST
         if not envelope.lines or solved.line.at(corner) < known - tolerance * max(abs(known), 1e-9):
             envelope.lines.append(solved.line)
     return envelope

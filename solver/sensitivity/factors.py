@@ -9,7 +9,8 @@ import numpy as np
 from solver.errors import Complaint, InputError, Place
 from solver.formulation.problem import Problem
 from solver.sensitivity.indices import Floats
-from solver.sensitivity.parameters import _number, price_now
+from solver.sensitivity.parameters import _number
+from solver.sensitivity.price_names import price_now
 from solver.sensitivity.session import Session
 
 #: Demand is uncertain even where the workload states one figure; replace with --factor demand=...

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Kind = Literal["text", "usd", "share", "number", "count"]
+#: "usd" is written in whole dollars where it is large, "price" to the cent.
+Kind = Literal["text", "usd", "price", "share", "number", "count"]
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Column:
     key: str
     label: str
     kind: Kind = "text"
+    data_only: bool = False  # for files, not for reading
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,13 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
     data_only: bool = False  # for files, not for reading
+
+    @property
+    def for_reading(self) -> Table:
+        """The table without the columns that are for files only."""
+        kept = [n for n, c in enumerate(self.columns) if not c.data_only]
+        rows = tuple(tuple(row[n] for n in kept) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[n] for n in kept), rows=rows)
 
     def records(self) -> list[dict[str, Any]]:
         """One dictionary per row, by column key."""
@@ -101,16 +110,16 @@ class Findings:
         return next(t for t in self.tables if t.key == key)
 
 
-def usd(value: float) -> str:
+def usd(value: float, digits: int = 3) -> str:
     """Dollars in a sentence, three significant digits: $1.21M, $480k, $12.3."""
     for scale, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= scale * 0.9995:
+        if abs(value) >= scale * (1 - 0.5 * 10.0**-digits):
             return (
-                f"${value / scale:.3g}{letter}"
+                f"${value / scale:.{digits}g}{letter}"
                 if abs(value) < 999.5 * scale
                 else f"${value / scale:.0f}{letter}"
             )
-    return f"${value:.3g}"
+    return f"${value:.{digits}g}"
 
 
 def share(value: float) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from solver.domain.workload import Demand, LoadedWorkload, Workload
 from solver.errors import Complaint, InputError, Place
-from solver.formulation.problem import Problem, SystemOffer
 
-_NUMBER = re.compile(r"\$?([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([kKMB]?)")
-_SCALE = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}
+_DIGITS = r"(?:[0-9]{1,3}(?:[,_][0-9]{3})+|[0-9]+)?"
+_NUMBER = re.compile(
+    rf"(?:\$|USD)?\s*({_DIGITS}\.?(?:[0-9]+(?:[eE][-+]?[0-9]+)?)?)\s*(k|K|M|bn|B|%)?\s*(?:\$|USD)?"
+)
+_SCALE = {None: 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "bn": 1e9, "%": 1e-2}
 _EXAMPLE = "write NAME=LOW..HIGH such as cerebras-cs3=0.3M..3M"
 
 
@@ -24,80 +26,24 @@ class Range:
 
 
 def parse_range(text: str, option: str = "--price") -> Range:
-    """The range that ``name=low..high`` states; numbers may end in k, M or B."""
+    """The range that ``name=low..high`` states: 0.3M..3M, $300k..$3M, 300,000..3,000,000, 5%..12%."""
     place = Place(f"{option} {text[:60]!r}")
     name, equals, ends = text.partition("=")
     parts = ends.split("..")
     if not equals or not name.strip() or len(parts) != 2:
         raise InputError(Complaint(place, "not a range", _EXAMPLE))
     low, high = (_number(part, place) for part in parts)
-    if not 0 <= low < high:
+    if not 0 <= low < high or high > 1e12:
         raise InputError(Complaint(place, f"{low:g} to {high:g} is no range", "write the lower end first"))
     return Range(name.strip(), low, high)
 
 
 def _number(text: str, place: Place) -> float:
     found = _NUMBER.fullmatch(text.strip())
-    if not found:
+    if not found or not any(c.isdigit() for c in found[1]):
         raise InputError(Complaint(place, f"{text.strip()[:30]!r} is not a number", _EXAMPLE))
-    return float(found[1]) * _SCALE[found[2]]
+    return float(found[1].replace(",", "").replace("_", "")) * _SCALE[found[2]]
 
-
-# ---- prices: the objective is linear in them ----
-
-
-def price_kinds(problem: Problem) -> dict[str, str]:
-    """Everything whose price can be varied: name -> unit."""
-    names = {o.system: "USD" for o in problem.buy_offers()}
-    names |= {o.id: "USD" if o.kind == "buy" else "USD/h" for o in problem.offers if o.price_usd > 0}
-    names |= {api.api: "times today's price" for api in problem.apis}
-    if problem.apis:
-        names["api"] = "times today's price"
-    return names | {"electricity": "USD/kWh"}
-
-
-def price_now(problem: Problem, name: str) -> float:
-    """The present value of a price (the largest, where several offers or sites share the name)."""
-    if name == "electricity":
-        return max(site.energy_usd_kwh for site in problem.sites)
-    if name == "api" or any(api.api == name for api in problem.apis):
-        return 1.0
-    found = [o.price_usd for o in problem.offers if _priced_by(o, name)]
-    if not found:
-        import difflib
-
-        names = sorted(price_kinds(problem))
-        close = difflib.get_close_matches(name, names, 3)
-        raise InputError(
-            Complaint(
-                Place(f"--price {name[:60]}"),
-                "nothing that can serve this workload has a price of that name",
-                f"did you mean {' or '.join(close)}?" if close else f"write one of {', '.join(names)}",
-            )
-        )
-    return max(found)
-
-
-def _priced_by(offer: SystemOffer, name: str) -> bool:
-    return offer.price_usd > 0 and (offer.id == name or (offer.system == name and offer.kind == "buy"))
-
-
-def with_price(problem: Problem, name: str, value: float) -> Problem:
-    """The problem with one price replaced."""
-    if name == "electricity":
-        sites = tuple(s.model_copy(update={"energy_usd_kwh": value}) for s in problem.sites)
-        return replace(problem, workload=problem.workload.model_copy(update={"sites": sites}))
-    apis = tuple(
-        replace(a, usd_per_request=tuple(u * value for u in a.usd_per_request))
-        if name in ("api", a.api)
-        else a
-        for a in problem.apis
-    )
-    offers = tuple(replace(o, price_usd=value) if _priced_by(o, name) else o for o in problem.offers)
-    return replace(problem, apis=apis, offers=offers)
-
-
-# ---- everything else: a changed workload, prepared anew ----
 
 #: Names of changes that act on several statements at once: name -> unit.
 CHANGES = {

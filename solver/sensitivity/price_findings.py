@@ -7,14 +7,14 @@ from solver.sensitivity.findings import (
     Column,
     Curves,
     Findings,
-    Kind,
     Regions,
     Table,
     amount,
     share,
     usd,
 )
-from solver.sensitivity.prices import PricePiece, PriceResult, thresholds
+from solver.sensitivity.price_tables import NONE, fleet_words, price_tables
+from solver.sensitivity.prices import ALL, HALF, SERVES, PriceResult, spans
 from solver.sensitivity.session import Session
 
 
@@ -26,15 +26,14 @@ def price_findings(session: Session, result: PriceResult) -> Findings:
         kicker=f"Price sensitivity: {' and '.join(_title(session, r.name) for r in result.ranges)}",
         answer=tuple(_answer(session, result)),
         facts=(
-            ("plans that are best somewhere", str(len({p.plan.words for p in result.pieces}))),
+            ("plans that are best somewhere", str(len({p.plan.words for p in result.pieces if p.plan}))),
             ("solves", str(result.solves)),
             ("a plan not found could save at most", _certified(result)),
             ("exact check of every plan", "passed" if _all_passed(result) else "NOT passed"),
         ),
         figures=(_map(session, result) if two else _curve(session, result),),
         tables=(
-            *([] if two else [_thresholds(session, result)]),
-            _areas(session, result) if two else _intervals(session, result),
+            *([_areas(session, result)] if two else price_tables(session, result)),
             session.prices_table(),
         ),
         notes=_notes(result),
@@ -47,7 +46,7 @@ def _title(session: Session, name: str) -> str:
 
 
 def _all_passed(result: PriceResult) -> bool:
-    return all(p.verified == "passed" for p in result.pieces)
+    return all(p.verified == "passed" for p in result.pieces if p.plan)
 
 
 def _certified(result: PriceResult) -> str:
@@ -55,15 +54,11 @@ def _certified(result: PriceResult) -> str:
     return "not proven" if worst == float("inf") else f"{share(worst)} of the cost"
 
 
-def _fleet(session: Session, piece: PricePiece) -> str:
-    return session.words(piece.plan.fleet, piece.plan.shares.get("API", 0.0))
-
-
 def _answer(session: Session, result: PriceResult) -> list[str]:
     sentences = []
     if len(result.ranges) == 1:
         sentences.append(_entry_words(session, result))
-    fleets = list(dict.fromkeys(_fleet(session, p) for p in result.pieces))
+    fleets = list(dict.fromkeys(fleet_words(session, p) for p in result.pieces))
     where = " and ".join(
         f"{r.name} from {amount(r.low, u)} to {amount(r.high, u)}"
         for r, u in zip(result.ranges, result.units, strict=True)
@@ -78,6 +73,9 @@ def _answer(session: Session, result: PriceResult) -> list[str]:
             f"No plan was skipped: nowhere in the range could one that is not listed save more than "
             f"{share(worst)} of the cost."
         )
+    if any(p.plan is None for p in result.pieces):
+        low = min(p.low for p in result.pieces if p.plan is None)
+        sentences.append(f"From {_at(low, result.units[0])} up {NONE}.")
     return sentences
 
 
@@ -88,88 +86,52 @@ def _system(session: Session, result: PriceResult) -> str:
 
 
 def _entry_words(session: Session, result: PriceResult) -> str:
-    found, unit = thresholds(result.pieces, _system(session, result)), result.units[0]
-    name, top = session.name_of(found.system), result.ranges[0].high
-    now = f"now {amount(result.now[0], unit)}"
+    """At which price the system enters, serves half and all of the tokens, as its price falls."""
+    system, unit = _system(session, result), result.units[0]
+    name, top, now = session.name_of(system), result.ranges[0].high, _now(result)
     if result.ranges[0].name == "electricity":
         several = len(result.pieces) > 1
         effect = f"decides between {len(result.pieces)} plans" if several else "does not change the plan"
         return f"The price of electricity ({now}) {effect}."
-    if found.enters is None:
+    enters, half, everything = (
+        max((end for _, end in spans(result.pieces, system, least)), default=None)
+        for least in (SERVES, HALF, ALL)
+    )
+    if enters is None:
         return f"{name} ({now}) is in no fleet in this range."
-    first = (
-        "is in every fleet of the range" if found.enters >= top else f"enters at {amount(found.enters, unit)}"
-    )
-    parts = [f"{name} ({now}) {first}"]
-    for word, price in (("serves half the tokens", found.half), ("serves all", found.all)):
+    parts = [
+        "is in the fleet up to the top of the range" if enters >= top else f"enters at {_at(enters, unit)}"
+    ]
+    for word, price, before in (("half the tokens", half, enters), ("all the tokens", everything, half)):
         if price is None:
-            parts.append(f"never {word}")
-        elif price < top:
-            parts.append(f"{word} from {amount(price, unit)} down")
-    return ", ".join(dict.fromkeys(parts)) + "."
+            parts.append(f"never takes {word}")
+        elif price == before:
+            parts.append(f"takes {word} there")
+        else:
+            parts.append(f"takes {word} at {_at(price, unit)}")
+    if half == everything:
+        del parts[1]
+    return f"{name} ({now}) {', '.join(parts)}."
 
 
-def _thresholds(session: Session, result: PriceResult) -> Table:
-    systems = sorted({s for p in result.pieces for s, v in p.plan.shares.items() if v > 1e-6})
-    rows = []
-    for system in systems:
-        inside = [p for p in result.pieces if p.plan.shares.get(system, 0.0) > 1e-6]
-        most = max(p.plan.shares[system] for p in inside)
-        rows.append((session.name_of(system), min(p.low for p in inside), max(p.high for p in inside), most))
-    kind: Kind = "usd" if result.units[0].startswith("USD") else "number"
-    name = result.ranges[0].name
-    columns = (
-        Column("system", "system"),
-        Column("in_fleet_from", "in the fleet from", kind),
-        Column("in_fleet_to", "to", kind),
-        Column("largest_share", "largest share of tokens", "share"),
-    )
-    caption = f"Lowest and highest price of {name} ({result.units[0]}) at which each system is in the fleet."
-    return Table("thresholds", "Who is in the fleet, and when", caption, columns, tuple(rows))
+def _at(price: float, unit: str) -> str:
+    return usd(price, 4) if unit == "USD" else amount(price, unit)
 
 
-def _intervals(session: Session, result: PriceResult) -> Table:
-    rows = []
-    for p in result.pieces:
-        main = sorted(((v, s) for s, v in p.plan.shares.items() if v > 1e-6), reverse=True)
-        shares = ", ".join(f"{session.name_of(s)} {share(v)}" for v, s in main)
-        rows.append(
-            (
-                p.low,
-                p.high,
-                _fleet(session, p),
-                shares,
-                p.costs_usd[0],
-                p.costs_usd[-1],
-                p.slack_share,
-                p.verified,
-            )
-        )
-    unit = result.units[0]
-    kind: Kind = "usd" if unit.startswith("USD") else "number"
-    columns = (
-        Column("price_from", "price from", kind),
-        Column("price_to", "to", kind),
-        Column("fleet", "best fleet"),
-        Column("token_shares", "tokens served by"),
-        Column("cost_low_usd", "cost at the lower end", "usd"),
-        Column("cost_high_usd", "at the upper end", "usd"),
-        Column("unfound_saving_share", "most that a skipped plan could save", "share"),
-        Column("exact_check", "exact check"),
-    )
-    caption = f"Prices of {result.ranges[0].name} in {unit}; cost in net present US dollars over the horizon."
-    return Table("intervals", "The best fleet by price", caption, columns, tuple(rows))
+def _now(result: PriceResult) -> str:
+    now = result.now[0]
+    return "not sold today" if now is None else f"now {amount(now, result.units[0])}"
 
 
 def _areas(session: Session, result: PriceResult) -> Table:
     rows = tuple(
         (
-            _fleet(session, p),
+            fleet_words(session, p),
             "; ".join(
                 " / ".join(amount(x, u) for x, u in zip(c, result.units, strict=True)) for c in p.corners
             ),
-            min(p.costs_usd),
-            max(p.costs_usd),
+            min(p.costs_usd, default=None),
+            max(p.costs_usd, default=None),
             p.slack_share,
             p.verified,
         )
@@ -192,27 +154,35 @@ def _axis(name: str, unit: str) -> Axis:
 
 
 def _curve(session: Session, result: PriceResult) -> Curves:
-    points = [(p.low, p.costs_usd[0] if p.corners[0][0] == p.low else p.costs_usd[-1]) for p in result.pieces]
-    last = result.pieces[-1]
-    points.append((last.high, last.costs_usd[-1] if last.corners[-1][0] == last.high else last.costs_usd[0]))
-    lines = [("least cost", tuple(points))]
+    points = [
+        (price, cost)
+        for p in result.pieces
+        for price, cost in zip((p.low, p.high), p.costs_usd, strict=False)
+    ]
+    lines = [("least cost", tuple(dict.fromkeys(points)))]
     name, now = result.ranges[0].name, result.now[0]
-    inside = result.ranges[0].low <= now <= result.ranges[0].high
+    mark = (now, "price now") if now is not None and _inside(result, 0) else None
     return Curves(
         "cost", f"Least cost by the price of {name}",
         "Net present cost of the best fleet; it bends where the fleet changes.",
         _axis(name, result.units[0]), Axis("net present cost, USD", "usd"), tuple(lines),
-        (now, "price now") if inside else None,
+        mark,
     )  # fmt: skip
 
 
+def _inside(result: PriceResult, axis: int) -> bool:
+    now = result.now[axis]
+    return now is not None and result.ranges[axis].low <= now <= result.ranges[axis].high
+
+
 def _map(session: Session, result: PriceResult) -> Regions:
-    areas = tuple((_fleet(session, p), tuple((c[0], c[1]) for c in p.corners)) for p in result.pieces)
-    (a, b), (u, v) = result.ranges, result.units
+    areas = tuple((fleet_words(session, p), tuple((c[0], c[1]) for c in p.corners)) for p in result.pieces)
+    (a, b), (u, v), (x, y) = result.ranges, result.units, result.now
+    mark = (x, y) if x is not None and y is not None else None
     return Regions(
         "map", f"The best fleet by the prices of {a.name} and {b.name}",
         "Each area is where one fleet is cheapest; the mark is today's prices.",
-        _axis(a.name, u), _axis(b.name, v), areas, (result.now[0], result.now[1]),
+        _axis(a.name, u), _axis(b.name, v), areas, mark,
     )  # fmt: skip
 
 
@@ -222,9 +192,13 @@ def _notes(result: PriceResult) -> tuple[str, ...]:
         "of cost lines, found by solving there, not by a grid.",
         "Shares of tokens count prompt and output tokens.",
     ]
-    bad = [p for p in result.pieces if p.verified != "passed"]
+    if result.derated_solves:
+        notes.append(
+            f"At {result.derated_solves} of the prices solved a promise failed at the mix of lengths that a "
+            "pool got; the safe loads of that service were cut there, and the proof is for the cut loads."
+        )
+    if any(p.plan is None for p in result.pieces):
+        notes.append("A limit holds the price too; where it forbids every plan, no fleet is named.")
+    bad = [p for p in result.pieces if p.plan and p.verified != "passed"]
     notes += [f"A plan did not pass the exact check: {p.verified}." for p in bad]
     return tuple(notes)
-
-
-__all__ = ["price_findings", "usd"]

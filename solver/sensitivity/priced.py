@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from solver.backend.highs import HighsModel
-from solver.backend.outcome import Outcome
+from solver.backend.outcome import Ending, Outcome
 from solver.errors import InfeasibleError, LimitReached, UsageError
 from solver.formulation.build import build_program
 from solver.formulation.model import Program
@@ -16,10 +16,13 @@ from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 from solver.formulation.registry import FAMILIES
 from solver.sensitivity.envelope import Floats, Line, Point, Solved
-from solver.sensitivity.parameters import with_price
+from solver.sensitivity.price_names import with_price
 
-#: Relative gap of each solve; what it leaves open is in the certificate.
-GAP = 1e-5
+#: Relative gap of each solve: none, and what is tried after a solve that came to its time limit. What a
+#: solve leaves open is in the certificate.
+GAP, SLOW_GAP = 0.0, 1e-4
+#: Prices at which limits are written to see how they depend on a price (linearly).
+TWO_PRICES = (1.0, 2.0)
 
 
 def costs_of(problem: Problem) -> Floats:
@@ -47,9 +50,19 @@ class FoundPlan:
 
 
 class Priced:
-    """Solves at any prices of ``names`` in one kept model; every solve returns a plan and a bound."""
+    """Solves at any prices of ``names`` in one kept model; every solve returns a plan and a bound.
 
-    def __init__(self, prepared: Prepared, names: tuple[str, ...], time_limit_s: float | None = 20.0) -> None:
+    Prices may stand in limits too (a budget). Limits are written at ``limits_at`` (prices of ``names``);
+    `holds_until` tells how far a plan keeps them as the price rises.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        names: tuple[str, ...],
+        time_limit_s: float | None = 20.0,
+        limits_at: tuple[float, ...] | None = None,
+    ) -> None:
         self.prepared, self.names, self.time_limit_s = prepared, names, time_limit_s
         zero = self.problem_at((0.0,) * len(names))
         self.base = costs_of(zero)
@@ -57,10 +70,15 @@ class Priced:
             costs_of(self.problem_at(tuple(float(i == n) for i in range(len(names))))) - self.base
             for n in range(len(names))
         ]
-        self.program: Program = build_program(zero)
-        self._refuse_prices_in_rows()
+        self._low, self._high = (
+            build_program(self.problem_at((price,) * len(names))) for price in TWO_PRICES
+        )
+        self.priced_rows = self._rows_with_prices()
+        if self.priced_rows and limits_at is None:
+            raise self._refusal(self._low.rows[self.priced_rows[0]].sentence)
+        self.program: Program = build_program(zero if limits_at is None else self.problem_at(limits_at))
         self.model = HighsModel(self.program, self._objective(self.base))
-        self.solves = 0
+        self.gap, self.solves = GAP, 0
 
     def problem_at(self, point: Point) -> Problem:
         """The problem at these prices."""
@@ -69,14 +87,38 @@ class Priced:
             problem = with_price(problem, name, value)
         return problem
 
-    def _refuse_prices_in_rows(self) -> None:
-        other = build_program(self.problem_at((1.0,) * len(self.names)))
-        for row, changed in zip(self.program.rows, other.rows, strict=True):
-            if row.terms != changed.terms or row.rhs != changed.rhs:
-                raise UsageError(
-                    f"{row.sentence}: the price stands in this limit too, so the cost is not concave in it; "
-                    f"use --vary hardware.overrides.SYSTEM.price_usd=LOW..HIGH, or drop the limit"
-                )
+    def _rows_with_prices(self) -> list[int]:
+        """Numbers of the limits in which a price stands; each must tighten as the price rises."""
+        found = []
+        for n, (row, other) in enumerate(zip(self._low.rows, self._high.rows, strict=True)):
+            if row.terms == other.terms and row.rhs == other.rhs:
+                continue
+            before, after = dict(row.terms), dict(other.terms)
+            tightens = all(after.get(c, 0.0) >= before.get(c, 0.0) for c in before | after)
+            if len(self.names) > 1 or row.sense != "<=" or row.rhs != other.rhs or not tightens:
+                raise self._refusal(row.sentence)
+            found.append(n)
+        return found
+
+    @staticmethod
+    def _refusal(sentence: str) -> UsageError:
+        return UsageError(
+            f"{sentence}: the price stands in this limit too, so the cost is not concave in it; "
+            f"use --vary hardware.overrides.SYSTEM.price_usd=LOW..HIGH, or drop the limit"
+        )
+
+    def holds_until(self, plan: FoundPlan) -> float:
+        """Highest price at which a plan keeps every limit that holds the price (inf: all prices)."""
+        highest = float("inf")
+        for n in self.priced_rows:
+            used = [
+                sum(a * float(plan.values[c]) for c, a in program.rows[n].terms)
+                for program in (self._low, self._high)
+            ]
+            per_dollar = (used[1] - used[0]) / (TWO_PRICES[1] - TWO_PRICES[0])
+            if per_dollar > 0:
+                highest = min(highest, TWO_PRICES[0] + (self._low.rows[n].rhs - used[0]) / per_dollar)
+        return highest
 
     @cached_property
     def integer(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -98,16 +140,19 @@ class Priced:
             costs += value * weight
         return costs
 
-    def solve(self, point: Point, start: Line | None = None, gap: float = GAP) -> Solved:
+    def solve(self, point: Point, start: Line | None = None, gap: float | None = None) -> Solved:
         """The cheapest plan at these prices, with its cost line and a bound on all plans there."""
         self.model.set_costs(self._objective(self.objective_at(point)))
         if start is not None and isinstance(start.plan, FoundPlan):
             self.model.start_from(start.plan.values)
-        outcome = self.model.solve(gap, self.time_limit_s)
+        outcome = self.model.solve(self.gap if gap is None else gap, self.time_limit_s)
+        if outcome.ending is not Ending.OPTIMAL:
+            self.gap = SLOW_GAP
         self.solves += 1
         plan = self.found(outcome)
         weights = tuple(float(w @ plan.values) for w in self.weights)
-        return Solved(Line(float(self.base @ plan.values), weights, plan), outcome.bound)
+        line = Line(float(self.base @ plan.values), weights, plan, plan.values[self.integer].tobytes())
+        return Solved(line, outcome.bound)
 
     def found(self, outcome: Outcome) -> FoundPlan:
         """The plan of an outcome."""

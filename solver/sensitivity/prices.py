@@ -8,16 +8,22 @@ from dataclasses import dataclass, replace
 from solver.backend.outcome import Ending, Outcome
 from solver.engine.assemble import assemble
 from solver.engine.solve import DERATING, MOST_DERATINGS, derated, late_services
+from solver.errors import InfeasibleError
 from solver.formulation.build import build_program
 from solver.plan.routing import RepairFailed, repair
-from solver.sensitivity.envelope import Piece, Point, refine
-from solver.sensitivity.parameters import Range, price_kinds, price_now
+from solver.sensitivity.envelope import Line, Piece, Point, Solved, refine
+from solver.sensitivity.parameters import Range
+from solver.sensitivity.price_names import on_menu, price_kinds, price_now, sold
 from solver.sensitivity.priced import FoundPlan, Priced
 from solver.sensitivity.session import Session
 from solver.verify.from_plan import verify_plan
 
 #: Relative error left to the solver's own arithmetic (its feasibility tolerance), added to every proof.
 ARITHMETIC = 1e-7
+#: First step behind a price at which a plan breaks a limit, as a share of the range.
+SMALL = 1e-9
+#: Shares of the tokens from which a system is in the fleet, serves half of them, serves all.
+SERVES, HALF, ALL = 1e-6, 0.5 - 1e-9, 1 - 1e-6
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,15 @@ class PricePiece:
     """An interval or polygon of prices with one plan. Money in dollars."""
 
     corners: tuple[Point, ...]
-    plan: FoundPlan
+    plan: FoundPlan | None  # None: nothing keeps all limits
     costs_usd: tuple[float, ...]  # at the corners
     slack_share: float  # what a plan not found could save at most, as a share of the cost (inf: not proven)
     verified: str  # "passed", or what failed
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of all tokens by system; nothing where there is no plan."""
+        return {s: v for s, v in self.plan.shares.items() if v > SERVES} if self.plan else {}
 
     @property
     def low(self) -> float:
@@ -42,24 +53,16 @@ class PricePiece:
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """Highest prices (USD) at which a system is in the fleet, serves half and serves all tokens."""
-
-    system: str
-    enters: float | None
-    half: float | None
-    all: float | None
-
-
-@dataclass(frozen=True)
 class PriceResult:
     """All pieces over the ranges, in order of price."""
 
     ranges: tuple[Range, ...]
     units: tuple[str, ...]
-    now: tuple[float, ...]
+    now: tuple[float | None, ...]  # None: no price today
     pieces: tuple[PricePiece, ...]
     solves: int
+    limited: bool = False  # the price stands in a limit
+    derated_solves: int = 0  # at which safe loads were cut, because a promise failed at a pool's own mix
 
     @property
     def certified(self) -> float:
@@ -70,31 +73,151 @@ class PriceResult:
 def price_result(session: Session, ranges: tuple[Range, ...], most: int = 400) -> PriceResult:
     """Every plan that is best somewhere within the ranges of one or two prices."""
     session.need_cost_objective()
-    problem = session.prepared.problem
-    now = tuple(price_now(problem, r.name) for r in ranges)
-    kinds = price_kinds(problem)
-    prepared, factors = session.prepared, dict[str, float]()
-    for _ in range(MOST_DERATINGS):
-        priced = Priced(derated(prepared, factors), tuple(r.name for r in ranges))
-        envelope = refine(priced.solve, tuple((r.low, r.high) for r in ranges), most=most)
-        checked = [_piece(session, priced, piece) for piece in envelope.pieces()]
-        late = {name for _, names in checked for name in names}
-        if not late:
-            break
-        factors |= {name: factors.get(name, 1.0) * DERATING for name in late}
-    pieces = tuple(piece for piece, _ in checked)
-    return PriceResult(ranges, tuple(kinds[r.name] for r in ranges), now, pieces, priced.solves)
+    loaded = session.loaded
+    for wanted in ranges:
+        loaded = sold(loaded, session.catalog, wanted.name, wanted.high)
+    here = session if loaded is session.loaded else session.with_loaded(loaded)
+    kinds = price_kinds(here.prepared.problem)
+    units = tuple(kinds.get(r.name, "USD") for r in ranges)
+    now = tuple(_now(session, here, r.name) for r in ranges)
+    search = Search(here, tuple(r.name for r in ranges), most)
+    pieces = search.pieces(tuple((r.low, r.high) for r in ranges))
+    return PriceResult(
+        ranges, units, now, tuple(pieces), search.solves, search.limited, search.derated_solves
+    )
 
 
-def _piece(session: Session, priced: Priced, piece: Piece) -> tuple[PricePiece, set[str]]:
-    """A piece in dollars, checked, and the services whose promise its plan breaks at its own mix."""
-    plan = piece.line.plan
-    assert isinstance(plan, FoundPlan)
-    costs = tuple(piece.line.at(corner) * 1e3 for corner in piece.corners)
-    middle = tuple(sum(axis) / len(axis) for axis in zip(*piece.corners, strict=True))
-    slack = piece.slack / max(min(costs) / 1e3, 1e-9) + ARITHMETIC
-    words, late = exact_check(session, priced, middle, plan)
-    return PricePiece(piece.corners, plan, costs, slack, words), late
+def _now(session: Session, here: Session, name: str) -> float | None:
+    """The price of today; None for a system that nobody sells."""
+    system = session.catalog.systems.get(name)
+    if system is not None and (session is not here or not on_menu(here.prepared.problem, name)):
+        stated = session.loaded.workload.hardware.overrides.get(name, {}).get("price_usd")
+        return system.get("price_usd") if stated is None else stated
+    return price_now(here.prepared.problem, name)
+
+
+class Search:
+    """The search for all plans that are best at some price.
+
+    Each solve is that of `solver solve`: where a plan breaks a promise at the mix its pools get, the safe
+    loads of that service are cut and it is solved again. Where the price stands in a limit that tightens as
+    it rises, plans drop out one by one: up to the price at which a plan breaks the limit, the least cost
+    under the limits of the lower end is the least cost, so the search goes on from there with the limits
+    of that price.
+    """
+
+    def __init__(self, session: Session, names: tuple[str, ...], most: int = 400) -> None:
+        self.session, self.names, self.most = session, names, most
+        self.solves = self.derated_solves = 0
+        self.limited = False
+        self._level: dict[bytes, Priced] = {}  # plan -> the model (with its safe loads) that found it
+        self._late: dict[bytes, set[str]] = {}
+
+    def pieces(self, box: tuple[tuple[float, float], ...]) -> list[PricePiece]:
+        """Intervals or polygons that fill the box; without a plan where nothing keeps all limits."""
+        if len(box) == 2:
+            return [self._checked(piece) for piece in self._found(box, None)[0]]
+        (low, high), found = box[0], list[PricePiece]()
+        smallest = step = SMALL * (high - low)
+        while low < high:
+            try:
+                until, valid = self._from(low, high)
+            except InfeasibleError:
+                if not found:
+                    raise
+                found.append(PricePiece(((low,), (high,)), None, (), ARITHMETIC, "nothing to check"))
+                break
+            found += valid
+            step = smallest if valid else 2 * step
+            low = high if until >= high else until + step
+        return joined(found, box[0])
+
+    def _from(self, low: float, high: float) -> tuple[float, list[PricePiece]]:
+        """The first price from ``low`` at which a best plan breaks a limit, and the pieces up to it."""
+        valid: list[PricePiece] = []
+        pieces, priced = self._found(((low, high),), (low,))
+        self.limited = bool(priced.priced_rows)
+        for piece in pieces:
+            assert isinstance(piece.line.plan, FoundPlan)
+            until = priced.holds_until(piece.line.plan)
+            begin, end = piece.corners[0][0], piece.corners[-1][0]
+            if until >= end - SMALL * (high - low):
+                valid.append(self._checked(piece))
+                continue
+            if until > begin:
+                valid.append(self._checked(replace(piece, corners=((begin,), (until,)))))
+            return max(until, begin), valid
+        return high, valid
+
+    def _found(
+        self, box: tuple[tuple[float, float], ...], limits_at: tuple[float, ...] | None
+    ) -> tuple[list[Piece], Priced]:
+        """The pieces of a box under the limits of some prices, and the model without cut loads."""
+        levels: dict[tuple[tuple[str, float], ...], Priced] = {}
+
+        def at(factors: dict[str, float]) -> Priced:
+            key = tuple(sorted(factors.items()))
+            if key not in levels:
+                prepared = derated(self.session.prepared, factors)
+                levels[key] = Priced(prepared, self.names, limits_at=limits_at)
+            return levels[key]
+
+        def oracle(point: Point, start: Line | None) -> Solved:
+            factors: dict[str, float] = {}
+            for _ in range(MOST_DERATINGS):
+                solved = at(factors).solve(point, None if factors else start)
+                self.solves += 1
+                late = self._late_at(at(factors), point, solved)
+                if not late:
+                    break
+                self.derated_solves += not factors
+                factors |= {name: factors.get(name, 1.0) * DERATING for name in late}
+            return solved
+
+        pieces = refine(oracle, box, max(2, self.most - self.solves)).pieces()
+        return pieces, at({})
+
+    def _late_at(self, priced: Priced, point: Point, solved: Solved) -> set[str]:
+        """Services whose promise the plan breaks at its own mix (whatever the prices)."""
+        plan = solved.line.plan
+        assert isinstance(plan, FoundPlan)
+        key = plan.values.tobytes()
+        if key not in self._late:
+            self._level[key] = priced
+            self._late[key] = exact_check(self.session, priced, point, plan)[1]
+        return self._late[key]
+
+    def _checked(self, piece: Piece) -> PricePiece:
+        """A piece in dollars with the verdict of the exact check at its middle."""
+        plan = piece.line.plan
+        assert isinstance(plan, FoundPlan)
+        costs = tuple(piece.line.at(corner) * 1e3 for corner in piece.corners)
+        middle = tuple(sum(axis) / len(axis) for axis in zip(*piece.corners, strict=True))
+        slack = piece.slack / max(min(costs) / 1e3, 1e-9) + ARITHMETIC
+        words, _ = exact_check(self.session, self._level[plan.values.tobytes()], middle, plan)
+        return PricePiece(piece.corners, plan, costs, slack, words)
+
+
+def joined(pieces: list[PricePiece], box: tuple[float, float]) -> list[PricePiece]:
+    """Intervals that meet: the tiny steps behind a limit belong to the interval after them."""
+    found: list[PricePiece] = []
+    for piece in pieces:
+        low = found[-1].high if found else box[0]
+        last = found[-1] if found else None
+        if last is not None and last.plan is not None and piece.plan is not None and same(last, piece):
+            costs = (last.costs_usd[0], piece.costs_usd[-1])
+            slack = max(last.slack_share, piece.slack_share)
+            found[-1] = PricePiece(((last.low,), (piece.high,)), last.plan, costs, slack, piece.verified)
+            continue
+        found.append(replace(piece, corners=((low,), (piece.high,))))
+    return found
+
+
+def same(a: PricePiece, b: PricePiece) -> bool:
+    """Whether two neighbours are one fleet on one cost line."""
+    assert a.plan is not None and b.plan is not None
+    meets = abs(a.costs_usd[-1] - b.costs_usd[0]) <= 1e-6 * abs(b.costs_usd[0])
+    return meets and a.plan.fleet == b.plan.fleet
 
 
 def exact_check(session: Session, priced: Priced, point: Point, plan: FoundPlan) -> tuple[str, set[str]]:
@@ -114,11 +237,14 @@ def exact_check(session: Session, priced: Priced, point: Point, plan: FoundPlan)
     return words, late_services(verdict, prepared)
 
 
-def thresholds(pieces: Iterable[PricePiece], system: str) -> Thresholds:
-    """Where a system enters, takes half and takes all as its price falls (None: nowhere in the range)."""
-    ordered = list(pieces)
-
-    def highest(least: float) -> float | None:
-        return max((p.high for p in ordered if p.plan.shares.get(system, 0.0) >= least), default=None)
-
-    return Thresholds(system, highest(1e-6), highest(0.5), highest(1 - 1e-6))
+def spans(pieces: Iterable[PricePiece], system: str, least: float) -> list[tuple[float, float]]:
+    """Intervals of the price in which a system serves at least a share of all tokens."""
+    found: list[tuple[float, float]] = []
+    for piece in pieces:
+        if piece.shares.get(system, 0.0) < least:
+            continue
+        if found and piece.low <= found[-1][1]:
+            found[-1] = (found[-1][0], piece.high)
+        else:
+            found.append((piece.low, piece.high))
+    return found
