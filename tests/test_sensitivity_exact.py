@@ -57,9 +57,7 @@ def fleets(case: Case) -> list[Fleet]:
             continue
         own = next(c for c, o in zip(counts, problem.offers, strict=True) if o.system == "s1")
         rest = sum(
-            c * Fraction(o.price_usd)
-            for c, o in zip(counts, problem.offers, strict=True)
-            if o.system != "s1"
+            c * Fraction(o.price_usd) for c, o in zip(counts, problem.offers, strict=True) if o.system != "s1"
         )
         until = None
         if budget is not None:
@@ -88,11 +86,7 @@ def breakpoints(found: list[Fleet]) -> list[float]:
     lines = []
     for low, high in itertools.pairwise(ordered):
         middle = (low + high) / 2
-        at = [
-            (base + n * middle, n, base)
-            for base, n, until in found
-            if until is None or until >= high
-        ]
+        at = [(base + n * middle, n, base) for base, n, until in found if until is None or until >= high]
         lines.append((low, min(at)[1:] if at else None))
     return [float(low) for (_, before), (low, after) in itertools.pairwise(lines) if before != after]
 

@@ -16,6 +16,7 @@ from whatif_case import ENERGY_USD, PER_SYSTEM_RPS, TEXT, loaded, session
 
 from solver.errors import InputError, SolverError, UsageError
 from solver.inputs.workload import load_workload
+from solver.operating_points import build
 from solver.paths import find_workload
 from solver.plan.serialise import plan_json
 from solver.whatif.commands import as_json, deepen, execute
@@ -162,6 +163,29 @@ def test_a_change_that_is_refused_leaves_the_session(one: Session) -> None:
             one.change(bad)
     assert one.head == 0
     assert one.store.events() == []
+
+
+def test_remembered_operating_points_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each change the plan is the one found without any memory, byte for byte."""
+    made = Session.begin(None, load_workload(find_workload("05-small-8b")))
+    for change in (
+        "price.dgx-h100=-30 %",
+        "rental.dgx-h100=-60 %",
+        "budget.total=2M",
+        "tpot=20 ms",
+        "tokens=x3",
+        "discount=3 %",
+        "sites.0.round_trip=30 ms",
+        "prefix_hit=40 %",
+        "memory.dgx-h100=x2",
+        "exclude=wafers",
+        "demand=x3",
+    ):
+        made.change(change)
+        with_memory = made.planner.compute(made.loaded()).body
+        with monkeypatch.context() as patch:
+            patch.setattr(build, "RECENT", build.Recent())
+            assert made.planner.compute(made.loaded()).body == with_memory, change
 
 
 def test_undo_returns_the_very_plan(one: Session) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from solver import __version__
@@ -121,9 +121,7 @@ class Planner:
     def compute(self, loaded: LoadedWorkload, compare: bool = False) -> Result:
         """The result, solved afresh."""
         self.solved += 1
-        request = Request(
-            self.request.gap, self.request.time_limit_s, compare, self.request.prune, self.request.reduce
-        )
+        request = replace(self.request, compare=compare, certify=compare)
         try:
             body = plan_json(solve(loaded, self.catalog, self.calibration, request))
         except SolverError as error:
