@@ -165,6 +165,17 @@ def expensive_energy() -> Problem:
     return change(base(), sites=(Site(name="a", energy_usd_kwh=1.0),))
 
 
+def with_idle(share: float = 0.2) -> Problem:
+    """A day of 2 and 1 requests/s; idle systems draw a fifth; energy costs $0.1 a kWh."""
+    problem = base()
+    service = problem.services[0].model_copy(update={"demand": Demand(rate_rps=(2.0,) * 12 + (1.0,) * 12)})
+    policy = HardwarePolicy(idle_power_share=share)
+    problem = change(
+        problem, services=(service,), hardware=policy, sites=(Site(name="a", energy_usd_kwh=0.1),)
+    )
+    return replace(problem, periods=make_periods(problem.workload, problem.epochs))
+
+
 def with_residency() -> Problem:
     """The data may not be served at the site where energy costs nothing."""
     problem = base()
@@ -236,6 +247,7 @@ BINDING: dict[str, Callable[[], Problem]] = {
     "staffed": lambda: with_staff(per_site=2),
     "moved": lambda: growing_into_better(migration_usd_per_system=5000.0),
     "resale": with_resale,
+    "load": with_idle,
     "purchase": base,
     "staff": lambda: with_staff(per_system=0.5, per_rack=1.0),
     "migration": lambda: growing_into_better(migration_usd_per_system=5000.0),
@@ -257,6 +269,14 @@ def optimum(problem: Problem, without: frozenset[str] = frozenset()) -> float:
 def test_leaving_it_out_makes_the_plan_too_cheap(name: str) -> None:
     problem = BINDING[name]()
     assert optimum(problem, frozenset({name})) < optimum(problem) * (1 - 1e-6)
+
+
+def test_idle_systems_draw_less() -> None:
+    """Two systems, the use of 1.5 of them on average (2 and 1 requests/s, 1 replica each): 20 % + 80 % x 75 %
+    of the energy of always typical power."""
+    always, follows = optimum(with_idle(1.0)), optimum(with_idle(0.2))
+    energy = always - 200.0
+    assert follows - 200.0 == pytest.approx(energy * (0.2 + 0.8 * 0.75))
 
 
 def test_taxes_make_the_plan_cheaper() -> None:

@@ -12,7 +12,7 @@ from verify_fixture import API, GPU, NVM, Asked, asked, large, line
 from solver.domain.workload import Demand, LengthBucket, Money, Region, Residency, Staff, WorkloadOffer
 from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
-from solver.plan.plan import Deferral, Move, People
+from solver.plan.plan import Deferral, Load, Move, People
 from solver.verify import CHECKS
 
 Mutation = Callable[[Asked], Asked]
@@ -317,6 +317,14 @@ def sold(a: Asked) -> Asked:
     )
 
 
+def using(a: Asked) -> Asked:
+    """Idle systems draw half. Use in systems (half a system per replica), less what is rented: gpu 1 rented
+    for the year and, in period 3, one more; chat uses 0.75 replica in period 0, 1.25 in 1 and 2, and 2.3 in
+    period 3; code half a replica on nvm."""
+    loads = tuple(Load(system="nvm", site="east", period=t, systems=0.25) for t in range(4))
+    return priced(with_policy(a, idle_power_share=0.5)).with_plan(loads=loads).settled()
+
+
 MUTATIONS |= {
     "staffed": {"nobody is there": lambda a: staffed(a).with_plan(people=())},
     "staff": {"1 % less": lambda a: cheaper(staffed(a), "staff")},
@@ -325,6 +333,12 @@ MUTATIONS |= {
     "resale": {
         "an offer that tells no value": lambda a: sold(a).with_offer("nvm/buy", resale_by_age=()).settled(),
         "sold when it is dead": lambda a: sold(a).with_offer("nvm/buy", life_years=1.0).settled(),
+    },
+    "load": {
+        "use is not listed": lambda a: using(a).with_plan(loads=()).settled(),
+        "use divided by 1.01": lambda a: using(a).with_item(
+            "loads", lambda x: x.period == 3, systems=0.25 / SCALE
+        ).settled(),
     },
     "tax": {"1 % more": lambda a: cheaper(priced(a, tax_rate=0.3).settled(), "tax")},
 }  # fmt: skip

@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "solver.cli.solve:explain",
     "verify": "solver.cli.solve:verify",
     "alternatives": "solver.cli.alternatives:alternatives",
+    "cash-flow": "solver.cli.cash_flow:cash_flow",
     "simulate": "solver.cli.simulate:simulate",
     "calibrate": "solver.cli.calibrate:calibrate",
     "validate": "solver.cli.validate:validate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from solver.domain.quantity import Frozen
 
@@ -15,11 +15,31 @@ class Site(Frozen):
     rack_units: float | None = Field(default=None, gt=0)
     pue: float = Field(default=1.3, ge=1)
     energy_usd_kwh: float = Field(default=0.08, ge=0)
+    tariff_usd_kwh: tuple[float, ...] = ()  # by hour: 24, 168 or 8760 prices, in place of energy_usd_kwh
     space_usd_per_rack_unit_month: float = Field(default=0.0, ge=0)
     round_trip_ms: float = Field(default=0.0, ge=0)
     round_trip_by_region_ms: dict[str, float] = {}  # region -> round trip; others: round_trip_ms
     jurisdiction: str = ""  # whose law the data at the site is under, such as EU
     carbon_kg_kwh: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _tariff(self) -> Site:
+        if len(self.tariff_usd_kwh) not in (0, 24, 168, 8760):
+            raise ValueError(f"{len(self.tariff_usd_kwh)} prices of energy; write 24, 168 or 8760 of them")
+        if any(price < 0 for price in self.tariff_usd_kwh):
+            raise ValueError("a price of energy is negative; write 0 or more")
+        return self
+
+    @property
+    def mean_energy_usd_kwh(self) -> float:
+        """Price of energy that is drawn evenly in all hours."""
+        prices = self.tariff_usd_kwh or (self.energy_usd_kwh,)
+        return sum(prices) / len(prices)
+
+    def energy_at(self, hour: int) -> float:
+        """Price of energy in an hour of the representative curve, USD/kWh."""
+        prices = self.tariff_usd_kwh or (self.energy_usd_kwh,)
+        return prices[hour % len(prices)]
 
     def trip_ms(self, region: str) -> float:
         """Network round trip to the users of a region ("": of a service without regions), ms."""

@@ -128,6 +128,7 @@ class HardwarePolicy(Frozen):
     """Which systems may be used, how many, and changed catalog values."""
 
     include: tuple[str, ...] = ()  # empty: all priced systems
+    idle_power_share: float | None = Field(default=None, ge=0, le=1)  # of typical power; None: always typical
     exclude: tuple[str, ...] = ()
     hypothetical: bool = False  # allow systems that cannot be bought yet
     profiles: Literal["none", "measured", "all", "only"] = "measured"  # published operating points beside
@@ -199,6 +200,12 @@ class Workload(Frozen):
     objective: Literal["cost", "power", "carbon"] = "cost"
     redundancy: int = Field(default=0, ge=0)  # spare replicas per pool (N+k)
 
+    @property
+    def power_follows_load(self) -> bool:
+        """Whether systems draw less than their typical power while they are idle."""
+        share = self.hardware.idle_power_share
+        return share is not None and share < 1
+
     def residencies(self, service: Service, region: str) -> dict[str, Residency]:
         """Statements about where a service's requests from a region may be served, by path in the file."""
         found = {}
@@ -215,8 +222,13 @@ MOST_ORDERED_HOURS = 168
 
 
 def cycle_hours(workload: Workload) -> int:
-    """Hours of the representative curve: the longest of all services (1, 24, 168 or 8760)."""
-    return max(len(service.demand.rate_rps) for service in workload.services)
+    """Hours of the representative curve: the longest of all services (1, 24, 168 or 8760).
+
+    Where power depends on the load, tariffs of sites count too.
+    """
+    curves = [len(service.demand.rate_rps) for service in workload.services]
+    tariffs = [len(site.tariff_usd_kwh) for site in workload.sites] if workload.power_follows_load else []
+    return max(*curves, *tariffs, 1)
 
 
 def window_hours(workload: Workload, service: Service) -> int:

@@ -19,7 +19,7 @@ from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Period, Problem
 from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
-from solver.plan.over_time import moves, people
+from solver.plan.over_time import loads, moves, people
 from solver.plan.plan import Binding, CostLine, Plan, Pool, Route, ServiceLevel
 from solver.plan.routing import Routing
 from solver.plan.serialise import api_to_dict, point_to_dict
@@ -55,10 +55,11 @@ def assemble(
         verified=False,
         horizon_years=loaded.workload.horizon.years,
         epochs=tuple((e.start_years, e.end_years) for e in problem.epochs),
-        periods=tuple(_period(p) for p in served.periods),
+        periods=tuple(_period(problem, p) for p in served.periods),
         systems=bought,
         pools=standing,
         people=people(problem, bought),
+        loads=loads(problem, program, routing),
         moves=moves(problem, program, standing),
         routes=paths,
         deferrals=moved,
@@ -99,7 +100,7 @@ def _inputs(problem: Problem, loaded: LoadedWorkload, paths: tuple[Route, ...]) 
     }
 
 
-def _period(period: Period) -> dict[str, Any]:
+def _period(problem: Problem, period: Period) -> dict[str, Any]:
     return {
         "index": period.index,
         "epoch": period.epoch,
@@ -107,6 +108,11 @@ def _period(period: Period) -> dict[str, Any]:
         "rate_rps": list(period.rate_rps),
         "label": period.label,
         **({"covers": list(period.covers)} if period.covers else {}),
+        **(
+            {"energy_usd_kwh": [problem.tariff(i, period) for i in range(len(problem.sites))]}
+            if problem.workload.power_follows_load
+            else {}
+        ),
     }
 
 

@@ -48,6 +48,7 @@ def payments(plan: Plan) -> Iterator[Payment]:
             yield Payment("rental", line.system, begin, end, usd)
         if offer["kind"] in ("buy", "lease"):
             yield from _standing(plan, line, workload)
+    yield from _used(plan, workload)
     yield from _people_and_moves(plan, workload)
     for epoch, (begin, end) in enumerate(plan.epochs):
         for item, usd in _tokens(plan, workload, epoch).items():
@@ -100,13 +101,34 @@ def _standing(plan: Plan, line: SystemPurchase, workload: Workload) -> Iterator[
     facts = plan.inputs["systems"][line.system]
     site = next(s for s in workload.sites if s.name == line.site)
     yearly = {
-        "energy": facts["power_typ_kw"] * site.pue * site.energy_usd_kwh * HOURS_PER_YEAR,
+        "energy": facts["power_typ_kw"]
+        * site.pue
+        * site.mean_energy_usd_kwh
+        * idle_share(workload)
+        * HOURS_PER_YEAR,
         "space": facts["rack_units"] * site.space_usd_per_rack_unit_month * 12,
     }
     for e in served_epochs(plan, line):
         start, end = plan.epochs[e]
         for term, usd in yearly.items():
             yield Payment(term, line.system, start, end, line.count * usd * (end - start))
+
+
+def idle_share(workload: Workload) -> float:
+    """Share of its typical power that an idle system draws."""
+    share = workload.hardware.idle_power_share
+    return 1.0 if share is None else share
+
+
+def _used(plan: Plan, workload: Workload) -> Iterator[Payment]:
+    """Energy of the use of systems, at the tariff of each period (sites in order of their names)."""
+    sites = {site.name: (n, site) for n, site in enumerate(sorted(workload.sites, key=lambda s: s.name))}
+    for load in plan.loads:
+        period, (n, site) = plan.periods[load.period], sites[load.site]
+        kw = plan.inputs["systems"][load.system]["power_typ_kw"] * site.pue * (1 - idle_share(workload))
+        usd = load.systems * kw * period["energy_usd_kwh"][n] * period["hours"]
+        start, end = plan.epochs[period["epoch"]]
+        yield Payment("energy", load.system, start, end, usd)
 
 
 def _people_and_moves(plan: Plan, workload: Workload) -> Iterator[Payment]:

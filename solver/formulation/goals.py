@@ -1,6 +1,7 @@
 """Other goals from the same rows: least power or least carbon, and then the least cost at that.
 
     power    mean kW at the meter:  sum P_s PUE_i (hours in use / hours of the horizon) systems
+             (where idle systems draw less: idle share x systems + the rest x load)
     carbon   tonnes over the horizon: the same kWh times the site's carbon intensity
 
 Systems rented elsewhere count with the best site's PUE and carbon intensity. What a token API draws is not
@@ -12,6 +13,7 @@ from __future__ import annotations
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.errors import UsageError
 from solver.formulation.model import Program
+from solver.formulation.payments import living
 from solver.formulation.problem import Problem
 
 UNITS = {"power": "kW on average", "carbon": "t CO2e"}
@@ -32,7 +34,17 @@ def goal_terms(problem: Problem, program: Program) -> dict[int, float]:
             o, i, n = (int(str(part)) for part in key[1:])
             weight = _weight(problem, i if problem.offers[o].on_site else None)
             kw = problem.systems[problem.offers[o].system].power_typ_kw
-            terms[column] = kw * weight * _hours(problem, prefix, o, n) * per_kwh
+            idle = problem.idle_share if problem.offers[o].on_site else 1.0
+            terms[column] = kw * idle * weight * _hours(problem, prefix, o, n) * per_kwh
+    for key, column in program.family("sell"):
+        o, i, bought, sold = (int(str(part)) for part in key[1:])
+        rest = sum(problem.epochs[e].years for e in living(problem, problem.offers[o], bought, sold))
+        kw = problem.systems[problem.offers[o].system].power_typ_kw * problem.idle_share
+        terms[column] = -kw * _weight(problem, i) * HOURS_PER_YEAR * rest * per_kwh
+    for (_, system, site, t), column in program.family("load"):
+        i, period = int(str(site)), problem.periods[int(str(t))]
+        kw = problem.systems[str(system)].power_typ_kw * (1 - problem.idle_share)
+        terms[column] = kw * _weight(problem, i) * period.hours * per_kwh
     for _key, column in program.family("a"):
         program.columns[column] = program.columns[column].shut()
     return terms

@@ -6,15 +6,16 @@ group with the widest spread of demand is halved until there are enough). The pl
 largest demand of its hours, so it holds in every hour and its cost is an upper bound. A lower bound comes
 from the same program with each group at its mean demand and hourly purchases in fractions: for fixed
 standing systems the cost of an hour is convex in its demand, so the mean hour costs at most the mean of
-the hours (Jensen).
+the hours (Jensen). Where energy has a tariff and power follows the load, tariffs are axes too; a group pays
+its largest tariff, in the lower bound its least.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from solver.domain.workload import HOURS_PER_YEAR, Workload
-from solver.formulation.problem import Epoch, Period
+from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
+from solver.formulation.problem import Epoch, Period, tariff_sites
 
 #: Periods of an epoch that the program takes: fewer where there are many operating points.
 FEWEST_PERIODS, MOST_PERIODS, POINT_PERIODS = 36, 240, 5000
@@ -30,8 +31,11 @@ def grouped(
 ) -> tuple[tuple[Period, ...], tuple[Period, ...]]:
     """(periods at the largest demand of their group, the same periods at the mean demand)."""
     curves = [s.demand.rate_rps for s in workload.services]
-    length = max(len(c) for c in curves)
-    vectors = [tuple(c[h % len(c)] for c in curves) for h in range(length)]
+    length = cycle_hours(workload)
+    vectors = [
+        (*(c[h % len(c)] for c in curves), *(site.energy_at(h) for site in tariff_sites(workload)))
+        for h in range(length)
+    ]
     groups = median_cut(vectors, most)
     upper: list[Period] = []
     mean: list[Period] = []
@@ -39,14 +43,15 @@ def grouped(
         growth = [s.factor_at(epoch.start_years, workload.horizon.start) for s in workload.services]
         for group in groups:
             columns = list(zip(*(vectors[h] for h in group), strict=True))
-            largest = tuple(max(column) * g for column, g in zip(columns, growth, strict=True))
-            average = tuple(sum(column) / len(group) * g for column, g in zip(columns, growth, strict=True))
+            rates = list(zip(columns[: len(curves)], growth, strict=True))
+            largest = tuple(max(column) * g for column, g in rates)
+            average = tuple(sum(column) / len(group) * g for column, g in rates)
             hours = HOURS_PER_YEAR * epoch.years * len(group) / length
             label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""
             label += f"{len(group)} like hours of {length}"
             period = Period(len(upper), epoch.index, hours, largest, label, tuple(group))
             upper.append(period)
-            mean.append(replace(period, rate_rps=average))
+            mean.append(replace(period, rate_rps=average, cheapest=True))
     return tuple(upper), tuple(mean)
 
 

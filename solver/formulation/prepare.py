@@ -63,6 +63,7 @@ def prepare(
         menu.apis
         or any(not o.committed for o in chosen)
         or any(p.wear and p.wear.kv_bytes_budget > 0 for p in menu.points)
+        or workload.power_follows_load
     )
     periods = everything
     mean: tuple[Period, ...] = ()

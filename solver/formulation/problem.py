@@ -47,6 +47,7 @@ class Period:
     rate_rps: tuple[float, ...]  # per service
     label: str
     covers: tuple[int, ...] = ()  # hours of the representative curve, grouped or (work that waits) one by one
+    cheapest: bool = False  # of several tariffs the least counts (lower bounds), not the largest
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,19 @@ class Problem:
         return tuple(found)
 
     @property
+    def idle_share(self) -> float:
+        """Share of its typical power that an idle system draws."""
+        share = self.workload.hardware.idle_power_share
+        return 1.0 if share is None else share
+
+    def tariff(self, i: int, period: Period) -> float:
+        """Price of energy at site i in a period, USD/kWh: the largest of its hours (bounds: the least)."""
+        site = self.sites[i]
+        if not site.tariff_usd_kwh:
+            return site.energy_usd_kwh
+        return (min if period.cheapest else max)(site.energy_at(h) for h in period.covers)
+
+    @property
     def services(self) -> tuple[Service, ...]:
         return self.workload.services
 
@@ -267,16 +281,18 @@ def make_epochs(workload: Workload, shortest_life_years: float = math.inf) -> tu
 def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period, ...]:
     """Representative hours with their durations; hours of equal demand are one period.
 
-    Where work can wait, each hour is a period, in order.
+    Where work can wait, each hour is a period, in order; where power depends on the load, hours of
+    different tariffs are different periods.
     """
     curves = [s.demand.rate_rps for s in workload.services]
     length = cycle_hours(workload)
     ordered = any(window_hours(workload, s) > 1 for s in workload.services)
     if length == 8760 and any(len(c) == 168 for c in curves):
         curves = [tuple(c[h % 168] for h in range(8760)) if len(c) == 168 else c for c in curves]
+    priced = tariff_sites(workload)
     groups: dict[tuple[float, ...], list[int]] = {}
     for hour in range(length):
-        key = tuple(c[hour % len(c)] for c in curves)
+        key = (*(c[hour % len(c)] for c in curves), *(site.energy_at(hour) for site in priced))
         groups.setdefault((*key, hour) if ordered else key, []).append(hour)
     periods: list[Period] = []
     for epoch in epochs:
@@ -288,9 +304,14 @@ def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period,
             duration = HOURS_PER_YEAR * epoch.years * len(hours) / length
             label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""
             label += f"hour {hours[0]}" if len(hours) == 1 else f"{len(hours)} hours of {length}"
-            covers = tuple(hours) if ordered else ()
+            covers = tuple(hours) if ordered or priced else ()
             periods.append(Period(len(periods), epoch.index, duration, rates, label, covers))
     return tuple(periods)
+
+
+def tariff_sites(workload: Workload) -> list[Site]:
+    """Sites whose price of energy tells hours apart: those with a tariff, if power depends on the load."""
+    return [site for site in workload.sites if site.tariff_usd_kwh] if workload.power_follows_load else []
 
 
 def undominated(periods: tuple[Period, ...]) -> tuple[Period, ...]:

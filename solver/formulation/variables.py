@@ -12,6 +12,7 @@ rent[o,i,t]    systems rented under offer o for the hours of period t           
 q[k,t]         work of service k that waits at the end of hour t, where it has a deadline
 sell[o,i,e,f]  systems bought in epoch e that are sold at the start of epoch f         (integer)
 open[i,e]      1 if any system stands at the site, where people are stated per site    (binary)
+load[s,i,t]    systems' worth of use of the user's own systems, where idle ones draw less
 moved[m,s,i,e] systems s that model m leaves at the start of epoch e, where that costs
 """
 
@@ -75,6 +76,12 @@ def _over_time(problem: Problem, program: Program) -> None:
         for i in sites:
             for e in epochs:
                 program.add(("open", i, e), 0, 1, integer=True)
+    if problem.workload.power_follows_load:
+        here = sorted({o.system for o in problem.offers if o.on_site} & {p.system for p in problem.points})
+        for system in here:
+            for i in sites:
+                for t in range(len(problem.periods)):
+                    program.add(("load", system, i, t))
     if money.migration_usd_per_system:
         for model, system in sorted({(p.model, p.system) for p in problem.points}):
             for i in sites:

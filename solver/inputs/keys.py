@@ -72,6 +72,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "rack_units": Key("rack_units", "U"),
         "pue": Key("pue", "count"),
         **_number("energy_usd_kwh", "USD/kWh", "energy"),
+        **{name: Key("tariff_usd_kwh", "USD/kWh", kind="numbers") for name in ("tariff_usd_kwh", "tariff")},
         **_number("space_usd_per_rack_unit_month", "USD/U/month", "space"),
         **_number("round_trip_ms", "ms", "round_trip"),
         "round_trip_by_region_ms": Key("round_trip_by_region_ms", "ms", kind="table"),
@@ -105,6 +106,7 @@ KEYS: dict[str, dict[str, Key]] = {
         **{name: Key(name, "count") for name in ("per_system", "per_rack", "per_site")},
     },
     "hardware": {
+        **_share("idle_power_share"),
         **_list("include"),
         **_list("exclude"),
         **_list("exclude_profiles"),

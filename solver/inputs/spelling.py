@@ -10,6 +10,7 @@ from solver.domain.catalog import SYSTEM_QUANTITIES
 from solver.inputs.demand import demand_fields
 from solver.inputs.draft import Draft, rewrite
 from solver.inputs.lengths import Bucket, length_buckets
+from solver.inputs.sites import site_fields
 from solver.inputs.units import UNITS
 from solver.inputs.validation import shorten, unknown_key
 
@@ -30,7 +31,7 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
                 rewrite(draft, key, item, f"{key}s.{i}") for i, item in enumerate(data[f"{key}s"])
             ]
     if isinstance(data.get("sites"), list):
-        result["sites"] = [rewrite(draft, "site", item, f"sites.{i}") for i, item in enumerate(data["sites"])]
+        result["sites"] = [site_fields(draft, item, f"sites.{i}") for i, item in enumerate(data["sites"])]
     prices = data.get("token_prices")
     if isinstance(prices, dict):
         result["token_prices"] = {

@@ -37,8 +37,10 @@ def _service(service: Service) -> str:
     prompt = sum(bucket.share * bucket.prompt_tokens for bucket in service.lengths)
     output = sum(bucket.share * bucket.output_tokens for bucket in service.lengths)
     precisions = "/".join(service.precisions)
+    when = f", from {service.starts}" if service.starts else ""
+    when += f", until {service.ends}" if service.ends else ""
     return (
-        f"service {service.name}: {service.model} at {precisions}, {_demand(service.demand)}, "
+        f"service {service.name}: {service.model} at {precisions}, {_demand(service.demand)}{when}, "
         f"mean {prompt:.5g} prompt and {output:.5g} output tokens in {len(service.lengths)} length cells, "
         f"{_levels(service.levels)}; may {', '.join(service.acquisitions)}"
     )
@@ -50,7 +52,8 @@ def _demand(demand: Demand) -> str:
     if len(rates) > 1:
         mean, peak = sum(rates) / len(rates), max(rates)
         words = f"{mean:.5g} requests/s on average and {peak:.5g} at the peak of {len(rates)} hours"
-    growth = f", growing {demand.growth_per_year:.3g} per year" if demand.growth_per_year else ""
+    growth = "".join(f", {factor:g} times from {month}" for month, factor in sorted(demand.steps.items()))
+    growth += f", growing {demand.growth_per_year:.3g} per year" if demand.growth_per_year else ""
     regions = ", ".join(f"{share:.4g} from {name}" for name, share in demand.regions.items())
     return f"{words} (cv2 {demand.cv2:.3g}){growth}" + (f", {regions}" if regions else "")
 
@@ -73,6 +76,5 @@ def _site(site: Site) -> str:
     racks = "no space limit" if site.rack_units is None else f"{site.rack_units:g} rack units"
     law = f" under {site.jurisdiction}" if site.jurisdiction else ""
     trips = "".join(f", {trip:g} ms to {region}" for region, trip in site.round_trip_by_region_ms.items())
-    return (
-        f"site {site.name}{law}: {power}, {racks}, PUE {site.pue:g}, {site.energy_usd_kwh:g} USD/kWh{trips}"
-    )
+    energy = f"{site.mean_energy_usd_kwh:g}" + (" on average" if site.tariff_usd_kwh else "")
+    return f"site {site.name}{law}: {power}, {racks}, PUE {site.pue:g}, {energy} USD/kWh{trips}"

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from solver.formulation.model import Program
 from solver.formulation.people import RACK_UNITS
 from solver.formulation.problem import Problem
-from solver.plan.plan import Move, People, Pool, SystemPurchase
+from solver.plan.plan import Load, Move, People, Pool, SystemPurchase
+from solver.plan.routing import Routing
 
 
 def sales(program: Program, values: NDArray[np.float64]) -> dict[tuple[object, ...], dict[int, int]]:
@@ -91,4 +92,14 @@ def moves(problem: Problem, program: Program, standing: tuple[Pool, ...]) -> tup
                     systems=str(there[0] - there[1]),
                 )
             )
+    return tuple(found)
+
+
+def loads(problem: Problem, program: Program, routing: Routing) -> tuple[Load, ...]:
+    """Use of the user's own systems in each period, where power depends on it."""
+    found = []
+    for (_, system, i, t), column in program.family("load"):
+        if (amount := routing.traffic.get(column, Fraction(0))) > 0:
+            site = problem.sites[int(str(i))].name
+            found.append(Load(system=str(system), site=site, period=int(str(t)), systems=float(amount)))
     return tuple(found)

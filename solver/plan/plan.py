@@ -36,6 +36,15 @@ class People(Frozen):
     people: float
 
 
+class Load(Frozen):
+    """Systems' worth of use of the user's own systems in a period, where idle systems draw less."""
+
+    system: str
+    site: str
+    period: int
+    systems: float
+
+
 class Move(Frozen):
     """Systems that a model leaves at the start of an epoch (rational; half a system counts half)."""
 
@@ -187,6 +196,7 @@ class Plan(Frozen):
     routes: tuple[Route, ...]
     deferrals: tuple[Deferral, ...] = ()
     people: tuple[People, ...] = ()
+    loads: tuple[Load, ...] = ()
     moves: tuple[Move, ...] = ()
     service_levels: tuple[ServiceLevel, ...]
     costs: tuple[CostLine, ...]

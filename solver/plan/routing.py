@@ -27,7 +27,7 @@ PATIENCE = 1e-8
 #: Work of an hour below this part of the service's peak is none.
 NOTHING = 1e-9
 #: Families whose rows define a column (its coefficient, -1, comes first): max(0, the rest of the row).
-DERIVED = ("moved",)
+DERIVED = ("moved", "load")
 
 
 @dataclass(frozen=True)

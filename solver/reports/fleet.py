@@ -25,6 +25,7 @@ class FleetLine:
     unit_price_usd: float
     cost_usd: float
     system_hours: float
+    sold_epoch: int | None = None
 
     @property
     def way(self) -> str:
@@ -36,11 +37,11 @@ class FleetLine:
 
 def fleet(plan: Plan) -> list[FleetLine]:
     """Lines of the fleet, the dearest first."""
-    groups: dict[tuple[str, str, str, int, str], list[SystemPurchase]] = {}
+    groups: dict[tuple[object, ...], list[SystemPurchase]] = {}
     for line in plan.systems:
-        key = (line.system, line.site, plan.way(line), line.epoch, line.offer)
+        key = (line.system, line.site, plan.way(line), line.epoch, line.offer, line.sold_epoch)
         groups.setdefault(key, []).append(line)
-    found = [_line(group, key[2]) for key, group in groups.items()]
+    found = [_line(group, str(key[2])) for key, group in groups.items()]
     return sorted(found, key=lambda f: (-f.cost_usd, f.system, f.site, f.epoch))
 
 
@@ -57,6 +58,7 @@ def _line(group: list[SystemPurchase], way: str) -> FleetLine:
         unit_price_usd=first.unit_price_usd,
         cost_usd=sum(s.cost_usd for s in group),
         system_hours=sum(s.count * s.hours for s in group),
+        sold_epoch=first.sold_epoch,
     )
 
 
@@ -92,11 +94,12 @@ class Names:
         return re.sub(pattern, lambda m: (m[1] or "").replace(" x ", " × ") + self._systems[m[2]], text)
 
 
-def epoch_words(plan: Plan, epoch: int | None) -> str:
-    """From when on: "" for a fleet that stays, else "from year 2"."""
+def epoch_words(plan: Plan, epoch: int | None, sold_epoch: int | None = None) -> str:
+    """From when on, until when: "" for a fleet that stays, "from year 2", "from year 1, sold in year 2"."""
     if epoch is None or len(plan.epochs) < 2:
         return ""
-    return f"from year {plan.epochs[epoch][0] + 1:g}"
+    sold = "" if sold_epoch is None else f", sold in year {plan.epochs[sold_epoch][0] + 1:g}"
+    return f"from year {plan.epochs[epoch][0] + 1:g}{sold}"
 
 
 def configuration(pool: Pool) -> str:

@@ -52,7 +52,7 @@ def _systems(plan: Plan) -> Section:
     for line in fleet(plan):
         hourly = line.acquisition != "buy"
         unit = f"{dollars(line.unit_price_usd)}/h" if hourly else dollars(line.unit_price_usd)
-        way = " ".join(filter(None, (line.way, epoch_words(plan, line.epoch))))
+        way = " ".join(filter(None, (line.way, epoch_words(plan, line.epoch, line.sold_epoch))))
         if line.acquisition == "rent-hourly":
             way += f", {number(line.system_hours)} system hours"
         count = f"up to {line.count:,}" if line.acquisition == "rent-hourly" else f"{line.count:,}"

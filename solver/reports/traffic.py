@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
 from solver.plan.plan import Plan, Pool
 
 
@@ -70,12 +70,15 @@ class Traffic:
                 Hour(e, n, hours, rates, index) for n, (index, e, rates, hours) in enumerate(periods)
             )
         exact = {(epoch, rates): index for index, epoch, rates, _ in periods}
+        covering = {
+            (p["epoch"], hour): int(p["index"]) for p in self.plan.periods for hour in p.get("covers", ())
+        }
         found = []
         for epoch, (start, end) in enumerate(self.plan.epochs):
             curves = _curves(self.workload, start)
             share = HOURS_PER_YEAR * (end - start) / len(curves)
             for hour, rates in enumerate(curves):
-                index = exact.get((epoch, rates))
+                index = covering.get((epoch, hour), exact.get((epoch, rates)))
                 if index is None:
                     index = _larger(periods, epoch, rates)
                 if index is not None:
@@ -235,7 +238,7 @@ def _target(pool: Pool) -> Target:
 
 def _curves(workload: Workload, start_years: float) -> list[tuple[float, ...]]:
     """Rates of all services for each hour of the longest curve, at the start of an epoch."""
-    length = max(len(s.demand.rate_rps) for s in workload.services)
+    length = cycle_hours(workload)
     columns = []
     for service in workload.services:
         rates, growth = service.demand.rate_rps, service.factor_at(start_years, workload.horizon.start)

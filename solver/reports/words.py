@@ -55,7 +55,8 @@ def _fleet_sentence(plan: Plan) -> str:
 def _line_words(plan: Plan, line: FleetLine) -> str:
     sites = {s.site for s in plan.systems}
     where = f" for {line.site}" if len(sites) > 1 else ""
-    when = f" {epoch_words(plan, line.epoch)}" if line.epoch else ""
+    changes = line.epoch or line.sold_epoch is not None
+    when = f" {epoch_words(plan, line.epoch, line.sold_epoch)}" if changes else ""
     most = "up to " if line.acquisition == "rent-hourly" else ""
     return f"{most}{line.count:,} × {line.name}{where}{when}"
 

@@ -81,7 +81,9 @@ def _change(workload: Workload, name: str, value: float) -> Workload | None:
             raise InputError(Complaint(Place(f"--vary {name}"), problem, f"write one of {', '.join(known)}"))
         return scaled_demand(workload, {n: value for n in known if not only or n == only})
     if name == "electricity":
-        sites = tuple(s.model_copy(update={"energy_usd_kwh": value}) for s in workload.sites)
+        sites = tuple(
+            s.model_copy(update={"energy_usd_kwh": value, "tariff_usd_kwh": ()}) for s in workload.sites
+        )
         return workload.model_copy(update={"sites": sites})
     field = {
         "discount_rate": "discount_rate",

@@ -51,7 +51,7 @@ def on_menu(problem: Problem, system: str) -> bool:
 def price_now(problem: Problem, name: str) -> float:
     """The present value of a price (the largest, where several sites share the name)."""
     if name == "electricity":
-        return max(site.energy_usd_kwh for site in problem.sites)
+        return max(site.mean_energy_usd_kwh for site in problem.sites)
     if name == "api" or any(api.api == name for api in problem.apis):
         return 1.0
     ids = offers_named(problem, name)
@@ -68,7 +68,9 @@ def price_now(problem: Problem, name: str) -> float:
 def with_price(problem: Problem, name: str, value: float) -> Problem:
     """The problem with one price replaced."""
     if name == "electricity":
-        sites = tuple(s.model_copy(update={"energy_usd_kwh": value}) for s in problem.sites)
+        sites = tuple(
+            s.model_copy(update={"energy_usd_kwh": value, "tariff_usd_kwh": ()}) for s in problem.sites
+        )
         return replace(problem, workload=problem.workload.model_copy(update={"sites": sites}))
     apis = tuple(
         replace(a, usd_per_request=tuple(u * value for u in a.usd_per_request))

@@ -14,7 +14,7 @@ from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.plan import Plan, Pool, SystemPurchase
 from solver.verify.exact import INSTANT, annuity, share_of, written
 from solver.verify.facts import OfferFacts, PlaceFacts
-from solver.verify.hours import Hours, Schedule, demand_factor, schedule
+from solver.verify.hours import Hours, Schedule, cycle_of, demand_factor, schedule
 from solver.verify.waiting import patience, served
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ class Case:
     def schedule(self) -> Schedule:
         """The plan's periods against the hours of the workload."""
         spans = tuple((span.start, span.end) for span in self.epochs)
-        return schedule(self.services, spans, self.plan.periods, self.workload.horizon.start, self.served)
+        return schedule(
+            self.services, spans, self.plan.periods, self.workload.horizon.start, self.cycle, self.served
+        )
 
     @cached_property
     def served(self) -> dict[tuple[int, int, int], Fraction]:
@@ -173,6 +175,24 @@ class Case:
     def alive(self, offer: OfferFacts, bought: int, epoch: int) -> bool:
         """Whether a system bought at the start of one epoch serves through the whole of another."""
         return bought <= epoch and self.outlives(offer, self.epochs[bought].start, self.epochs[epoch].end)
+
+    @cached_property
+    def cycle(self) -> int:
+        """Hours of the representative curve; tariffs count where power depends on the load."""
+        return cycle_of(self.workload)
+
+    @cached_property
+    def idle(self) -> Fraction:
+        """Share of its typical power that an idle system draws."""
+        share = self.workload.hardware.idle_power_share
+        return Fraction(1) if share is None else written(share)
+
+    def tariff(self, site: Site, period: int) -> Fraction:
+        """USD/kWh at a site in a listed period: the largest of the hours it covers."""
+        prices = site.tariff_usd_kwh
+        if not prices:
+            return written(site.energy_usd_kwh)
+        return max(written(prices[h % len(prices)]) for h in self.plan.periods[period]["covers"])
 
     def serves(self, line: SystemPurchase, epoch: int) -> bool:
         """Whether the committed systems of a line serve through a whole epoch: alive and not sold."""

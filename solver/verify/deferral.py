@@ -31,7 +31,7 @@ def deadline(case: Case) -> Iterator[Broken]:
             yield Broken(message, Fraction(over))
     for k, e in sorted({(k, e) for k, e, _hour in totals}):
         curve = case.services[k].demand.rate_rps
-        for hour in range(max(len(s.demand.rate_rps) for s in case.services)):
+        for hour in range(case.cycle):
             total = totals.get((k, e, hour), Fraction(0))
             if total != 1 and curve[hour % len(curve)] > 0:
                 words = f"{case.services[k].name}, epoch {e + 1}, hour {hour}"

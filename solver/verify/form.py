@@ -207,7 +207,7 @@ def _route(case: Case, route: Route) -> str | None:
 
 
 def _deferral(case: Case, entry: Deferral) -> str | None:
-    cycle = max(len(s.demand.rate_rps) for s in case.services)
+    cycle = case.cycle
     if entry.service not in case.order:
         return "no such service"
     if not _index(entry.epoch, len(case.plan.epochs)) or not _index(entry.hour, cycle):

@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import floor, lcm
 from typing import Any, NamedTuple
 
-from solver.domain.workload import HOURS_PER_YEAR, Service
+from solver.domain.workload import HOURS_PER_YEAR, Service, Workload
 from solver.verify.exact import INSTANT, ROUNDING, written
 
 FULL = 10**40  # more than any rate: what is enough for a service without demand
@@ -47,16 +47,25 @@ class Hour(NamedTuple):
     first: int
 
 
-def distinct_hours(services: Sequence[Service]) -> tuple[list[Hour], int]:
-    """Hours of different demand, and how many hours the representative curve has."""
+def cycle_of(workload: Workload) -> int:
+    """Hours of the representative curve: the longest of the services and, where systems draw less while they
+    are idle, of the tariffs of the sites."""
+    lengths = [len(s.demand.rate_rps) for s in workload.services]
+    idle = workload.hardware.idle_power_share
+    if idle is not None and idle < 1:
+        lengths += [len(site.tariff_usd_kwh) for site in workload.sites]
+    return max(lengths)
+
+
+def distinct_hours(services: Sequence[Service], length: int) -> list[Hour]:
+    """Hours of different demand in a representative curve of ``length`` hours."""
     curves = [s.demand.rate_rps for s in services]
-    length = max(map(len, curves))
     counts: dict[tuple[float, ...], list[int]] = {}
     for h in range(length):
         entry = counts.setdefault(tuple(c[h % len(c)] for c in curves), [0, h])
         entry[0] += 1
     hours = [Hour(tuple(map(written, v)), count, first) for v, (count, first) in counts.items()]
-    return hours, length
+    return hours
 
 
 def years_between(start: str, month: str) -> Fraction:
@@ -91,6 +100,7 @@ def schedule(
     spans: Sequence[tuple[Fraction, Fraction]],
     listed: Sequence[Mapping[str, Any]],
     first_month: str,
+    length: int,
     served: Mapping[tuple[int, int, int], Fraction] | None = None,
 ) -> Schedule:
     """Match the listed periods with the hours of the workload; exact numbers replace the plan's floats.
@@ -98,7 +108,7 @@ def schedule(
     ``served``: rates of services whose work waits, by service, epoch and hour; they replace the demand.
     """
     served = served or {}
-    hours, length = distinct_hours(services)
+    hours = distinct_hours(services, length)
     periods: list[Hours | None] = [None] * len(listed)
     uncovered: list[str] = []
     complete = True

@@ -8,9 +8,8 @@ from fractions import Fraction
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
-from solver.verify.exact import HALF_CENT, INSTANT, ROUNDING, share_of, show, written
+from solver.verify.exact import HALF_CENT, INSTANT, ROUNDING, show, written
 from solver.verify.ledger import TERMS
-from solver.verify.payments import RACK_UNITS, left_systems, open_sites
 from solver.verify.registry import Broken, check
 
 CENT = 2 * HALF_CENT
@@ -19,14 +18,14 @@ CENT = 2 * HALF_CENT
 @check("purchase", "sum price (v^order - value(age) v^gone + support annuity) count")
 def purchase(case: Case) -> Iterator[Broken]:
     """Purchase, support and what systems bring when sold or at the end, at the prices of the offers."""
-    yield from _term(case, "purchase")
+    yield from term(case, "purchase")
     yield from _prices(case, [line for line in case.plan.systems if _bought(case, line)])
 
 
 @check("rental", "sum price x discounted hours (of the epoch, period or term) x count")
 def rental(case: Case) -> Iterator[Broken]:
     """Paid by the hour: for an epoch, a period or a term, at the prices of the offers."""
-    yield from _term(case, "rental")
+    yield from term(case, "rental")
     yield from _prices(case, [line for line in case.plan.systems if not _bought(case, line)])
     for line in case.plan.systems:
         if line.acquisition == "buy":
@@ -40,19 +39,19 @@ def rental(case: Case) -> Iterator[Broken]:
 @check("energy", "sum typical kW x PUE x USD/kWh x 8766 x discounted years of life")
 def energy(case: Case) -> Iterator[Broken]:
     """Energy of bought systems while they live."""
-    yield from _term(case, "energy")
+    yield from term(case, "energy")
 
 
 @check("space", "sum rack units x USD/(U month) x 12 x discounted years of life")
 def space(case: Case) -> Iterator[Broken]:
     """Rack space of bought systems while they live."""
-    yield from _term(case, "space")
+    yield from term(case, "space")
 
 
 @check("api", "sum USD per request x requests x discount")
 def api(case: Case) -> Iterator[Broken]:
     """Tokens bought from APIs."""
-    yield from _term(case, "api")
+    yield from term(case, "api")
 
 
 @check("objective", "objective = sum of the recomputed cost terms; each line of systems costs what it says")
@@ -117,74 +116,7 @@ def fiscal_years(case: Case) -> list[tuple[Fraction, Fraction]]:
     return list(zip([Fraction(0), *ends], ends, strict=False))
 
 
-@check("staffed", "people >= per_system systems + per_rack racks + per_site, at each site in each epoch")
-def staffed(case: Case) -> Iterator[Broken]:
-    """The plan has the people that its systems need (to the last digits of a float)."""
-    staff = case.workload.money.staff
-    if staff is None:
-        return
-    there = {(p.site, p.epoch): p.people for p in case.plan.people}
-    for site, e in sorted(open_sites(case)):
-        need = written(staff.per_site)
-        for line in case.plan.systems:
-            if line.site == site and case.offers[line.offer].on_site and case.serves(line, e):
-                racks = written(case.systems[line.system].rack_units) / RACK_UNITS
-                need += line.count * (written(staff.per_system) + written(staff.per_rack) * racks)
-        missing = need - Fraction(there.get((site, e), 0.0))
-        if missing > need * ROUNDING:
-            yield Broken(f"{site}, epoch {e + 1}: {show(need)} people are needed", missing)
-
-
-@check("staff", "sum salary x people x discounted years")
-def staff(case: Case) -> Iterator[Broken]:
-    """People at the sites while systems stand there."""
-    yield from _term(case, "staff")
-
-
-@check("moved", "systems that a model leaves >= n_p (R before - R now) of its pools on them, per site")
-def moved(case: Case) -> Iterator[Broken]:
-    """Where moves have a price, the plan lists each: at least the systems that a model's pools give up."""
-    if not case.workload.money.migration_usd_per_system:
-        return
-    listed: dict[tuple[str, str, str, int], Fraction] = {}
-    for move in case.plan.moves:
-        key = (move.model, move.system, move.site, move.epoch)
-        listed[key] = listed.get(key, Fraction(0)) + share_of(move.systems)
-    for key, amount in left_systems(case).items():
-        missing = amount - listed.get(key, Fraction(0))
-        if missing > 0:
-            model, system, site, e = key
-            message = f"{model} leaves {show(amount)} {system} at {site} in epoch {e + 1}"
-            yield Broken(message, missing)
-
-
-@check("migration", "sum price x systems that a model leaves x v^e")
-def migration(case: Case) -> Iterator[Broken]:
-    """Moves of models between systems, paid at the start of the epoch."""
-    yield from _term(case, "migration")
-
-
-@check("resale", "what is sold was bought before, still lives, and its offer states a resale value")
-def resale(case: Case) -> Iterator[Broken]:
-    """Systems are sold at the start of a later epoch that they would live through, under such an offer."""
-    for line in case.plan.systems:
-        if line.sold_epoch is None or line.count == 0:
-            continue
-        offer = case.offers[line.offer]
-        alive = case.alive(offer, line.epoch, line.sold_epoch)
-        if offer.kind != "buy" or not offer.resale_by_age or line.sold_epoch <= line.epoch or not alive:
-            yield Broken(
-                f"{line.count} {line.system} of {line.offer} cannot be sold in epoch {line.sold_epoch + 1}"
-            )
-
-
-@check("tax", "-tax rate x (running costs + resale values + write-offs), net present")
-def tax(case: Case) -> Iterator[Broken]:
-    """Taxes saved."""
-    yield from _term(case, "tax")
-
-
-def _term(case: Case, name: str) -> Iterator[Broken]:
+def term(case: Case, name: str) -> Iterator[Broken]:
     reported = sum((Fraction(entry.usd) for entry in case.plan.costs if entry.term == name), Fraction(0))
     recomputed = case.ledger.term(name)
     if abs(reported - recomputed) > HALF_CENT:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from solver.domain.workload import HOURS_PER_YEAR
+from solver.domain.workload import HOURS_PER_YEAR, Site
 from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
 from solver.verify.exact import INSTANT, annuity, worth, written
@@ -49,6 +49,7 @@ def payments(case: Case) -> Iterator[Payment]:
             yield _rented(case, line, offer, n)
         if offer.on_site:
             yield from _standing(case, line, n)
+    yield from _used(case)
     yield from _people(case)
     yield from _moves(case)
     yield from _api(case)
@@ -113,7 +114,7 @@ def _standing(case: Case, line: SystemPurchase, n: int) -> Iterator[Payment]:
     kw = written(facts.power_typ_kw) * written(site.pue)
     units = written(facts.rack_units)
     yearly = {
-        "energy": kw * written(site.energy_usd_kwh) * YEAR_HOURS,
+        "energy": kw * case.idle * _mean_price(site) * YEAR_HOURS,
         "space": units * written(site.space_usd_per_rack_unit_month) * 12,
     }
     if staff is not None:
@@ -123,6 +124,56 @@ def _standing(case: Case, line: SystemPurchase, n: int) -> Iterator[Payment]:
         if case.serves(line, e):
             for term, usd in yearly.items():
                 yield Payment(term, span.start, span.end, line.count * usd * span.years, "running", n)
+
+
+def _mean_price(site: Site) -> Fraction:
+    """USD/kWh of energy drawn evenly in all hours."""
+    prices = site.tariff_usd_kwh or (site.energy_usd_kwh,)
+    return sum(map(written, prices), Fraction(0)) / len(prices)
+
+
+def _used(case: Case) -> Iterator[Payment]:
+    """Energy of the listed use of systems, beyond what they draw when idle."""
+    for load in case.plan.loads:
+        site, period = case.sites[load.site], case.periods[load.period]
+        kw = written(case.systems[load.system].power_typ_kw) * written(site.pue) * (1 - case.idle)
+        usd = Fraction(load.systems) * kw * case.tariff(site, load.period) * period.hours
+        span = case.epochs[period.epoch]
+        yield Payment("energy", span.start, span.end, usd)
+
+
+def needed_loads(case: Case) -> dict[tuple[str, str, int], Fraction]:
+    """(system, site, period) -> systems' worth of use that rented and reserved systems do not take."""
+    used: dict[tuple[str, str, int], Fraction] = {}
+    for target, stream in case.streams.items():
+        if target.mode == "api":
+            continue
+        point = case.points[target.id]
+        k = case.order[point.service]
+        for t, buckets in stream.items():
+            per_request = sum(
+                (Fraction(point.use[0][b]) * case.weights[k][b] * share for b, share in buckets.items()),
+                Fraction(0),
+            )
+            amount = point.systems_per_replica * per_request * case.periods[t].rates[k]
+            key = (point.system, target.site, t)
+            used[key] = used.get(key, Fraction(0)) + amount
+    return {key: amount - _elsewhere(case, *key) for key, amount in used.items()}
+
+
+def _elsewhere(case: Case, system: str, site: str, period: int) -> Fraction:
+    """Systems rented or reserved for a site, there in a period."""
+    epoch, total = case.periods[period].epoch, Fraction(0)
+    for line in case.plan.systems:
+        offer = case.offers[line.offer]
+        if (line.system, line.site) != (system, site) or offer.on_site:
+            continue
+        if line.acquisition == "buy":
+            there = case.serves(line, epoch)
+        else:
+            there = line.period == period or (line.period is None and line.epoch == epoch)
+        total += line.count * (1 - written(offer.interruption_share)) if there else 0
+    return total
 
 
 def open_sites(case: Case) -> set[tuple[str, int]]:

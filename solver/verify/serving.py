@@ -51,7 +51,8 @@ def hours(case: Case) -> Iterator[Broken]:
 def _depends_on_hours(case: Case) -> bool:
     wears = any(p.wear is not None and p.wear.kv_bytes_budget > 0 for p in _used_points(case))
     hourly = any(line.acquisition == "rent-hourly" and line.count > 0 for line in case.plan.systems)
-    return wears or hourly or any(target.mode != "standing" for target in case.streams)
+    follows = case.idle < 1 and any(case.offers[line.offer].on_site for line in case.plan.systems)
+    return wears or hourly or follows or any(target.mode != "standing" for target in case.streams)
 
 
 def _used_points(case: Case) -> list[OperatingPoint]:

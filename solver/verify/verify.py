@@ -8,7 +8,18 @@ from fractions import Fraction
 from solver.domain.workload import Workload
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.plan import Plan
-from solver.verify import acquisition, deferral, fleet, form, money, promise, residency, serving, supply
+from solver.verify import (
+    acquisition,
+    deferral,
+    fleet,
+    form,
+    money,
+    promise,
+    residency,
+    running,
+    serving,
+    supply,
+)
 from solver.verify.case import Case
 from solver.verify.facts import Failure, OfferFacts, PlaceFacts, Verdict
 from solver.verify.ledger import TERMS
@@ -23,6 +34,7 @@ __all__ = [
     "money",
     "promise",
     "residency",
+    "running",
     "serving",
     "supply",
     "verify",

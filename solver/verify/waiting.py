@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from solver.domain.workload import Service, Workload
 from solver.verify.exact import INSTANT, share_of, written
+from solver.verify.hours import cycle_of
 
 if TYPE_CHECKING:
     from solver.verify.case import Case
@@ -19,7 +20,7 @@ Hour = tuple[int, int, int]  # service, epoch, hour of the representative curve
 
 def patience(workload: Workload, service: Service) -> int:
     """Hours that work may wait: those that begin after it came and end within its deadline."""
-    cycle = max(len(s.demand.rate_rps) for s in workload.services)
+    cycle = cycle_of(workload)
     levels = service.levels
     prompt = levels.ttft_ms is not None or levels.end_to_end_s is not None
     if levels.deadline_hours is None or prompt or cycle > LONGEST_CYCLE:
@@ -33,9 +34,8 @@ def served(case: Case) -> dict[Hour, Fraction]:
     for entry in case.plan.deferrals:
         k = case.order[entry.service]
         curve = case.services[k].demand.rate_rps
-        cycle = max(len(s.demand.rate_rps) for s in case.services)
-        for hour in range(cycle):
+        for hour in range(case.cycle):
             found.setdefault((k, entry.epoch, hour), Fraction(0))
         came = written(curve[entry.hour % len(curve)]) * case.growth(k, entry.epoch)
-        found[k, entry.epoch, (entry.hour + entry.wait_hours) % cycle] += came * share_of(entry.share)
+        found[k, entry.epoch, (entry.hour + entry.wait_hours) % case.cycle] += came * share_of(entry.share)
     return found

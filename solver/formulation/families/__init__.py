@@ -2,6 +2,7 @@
 
 from solver.formulation.families import (
     acquisition,
+    energy,
     hourly,
     money,
     places,
@@ -12,4 +13,15 @@ from solver.formulation.families import (
     wear,
 )
 
-__all__ = ["acquisition", "hourly", "money", "places", "residency", "running", "serving", "supply", "wear"]
+__all__ = [
+    "acquisition",
+    "energy",
+    "hourly",
+    "money",
+    "places",
+    "residency",
+    "running",
+    "serving",
+    "supply",
+    "wear",
+]

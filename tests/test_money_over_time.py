@@ -1,0 +1,180 @@
+"""The lessons on time and money: in each, one statement changes the plan, for the reason its file states."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from test_procurement import H100, HOURS, cost, lines, plan_of, price
+
+from solver.finance.cash_flow import cash_flow, statement
+from solver.plan.plan import Plan
+from solver.time_value import depreciation_shares
+
+B200 = "dgx-b200"
+
+
+def pays_off(plan: Plan) -> None:
+    """Cash flow as rationals: each term and the total to the cent."""
+    for term in {line.term for line in plan.costs}:
+        found = sum((Fraction(f.present_usd) for f in cash_flow(plan) if f.term == term), Fraction(0))
+        assert abs(found - Fraction(cost(plan, term))) < Fraction(1, 200), term
+    total = sum((Fraction(f.present_usd) for f in cash_flow(plan)), Fraction(0))
+    assert abs(total - Fraction(plan.objective_usd)) < Fraction(1, 200)
+
+
+def test_a_service_ends_and_its_systems_change_hands() -> None:
+    plan = plan_of("27-old-and-new")
+    pays_off(plan)
+    assert plan.epochs == ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0))
+    assert lines(plan) == {("buy", H100, 0, 4), ("buy", H100, 1, 1)}
+    assert cost(plan, "migration") == pytest.approx(3 * 20e3 / 1.08**2)
+    assert [(m.model, m.systems) for m in plan.moves] == [("llama-3.1-8b", "3")]
+    dear = plan_of("27-old-and-new", "money.migration_usd_per_system=300000")
+    pays_off(dear)
+    assert lines(dear) == {("buy", H100, 0, 4), ("buy", H100, 1, 1), ("buy", H100, 2, 3)}
+    assert cost(dear, "migration") == 0
+    full = plan_of("27-old-and-new", "services.new.demand.steps={}")
+    assert lines(full) == {("buy", H100, 0, 4), ("buy", H100, 1, 4)}
+
+
+def test_quarters_see_growth_at_full_years() -> None:
+    """2 systems through four quarters, 3 from the fifth on: growth steps at the year (18-growth)."""
+    plan = plan_of("18-growth", "horizon.epoch_years=0.25", "horizon.years=2")
+    assert len(plan.epochs) == 8
+    assert lines(plan) == {("buy", H100, 0, 2), ("buy", H100, 4, 1)}
+    pays_off(plan)
+    stepped = plan_of("27-old-and-new", "horizon.epoch_years=0.25")
+    assert {(s.system, s.epoch, s.count) for s in stepped.systems} == {(H100, 0, 4), (H100, 4, 1)}
+
+
+def test_used_systems_are_sold_for_better_ones() -> None:
+    plan = plan_of("28-resale")
+    pays_off(plan)
+    assert {(s.system, s.epoch, s.sold_epoch, s.count) for s in plan.systems} == {
+        (H100, 0, 1, 4),
+        (B200, 1, None, 1),
+    }
+    v = 1 / 1.08
+    back = 4 * price(H100) * (1 - 0.65 * v) + price(B200) * (v - 0.30 * v**3)
+    assert cost(plan, "purchase") == pytest.approx(back)
+    kept = plan_of("28-resale", "money.resale_by_age=[20 %, 10 %, 5 %]")
+    pays_off(kept)
+    assert lines(kept) == {("buy", H100, 0, 4)}
+    assert cost(kept, "purchase") == pytest.approx(4 * price(H100) * (1 - 0.05 * v**3))
+
+
+def test_an_order_takes_its_time_and_is_paid_at_once() -> None:
+    plan = plan_of("29-lead-time")
+    pays_off(plan)
+    assert lines(plan) == {("rent", H100, 0, 4), ("buy", H100, 1, 4)}
+    assert {s.offer for s in plan.systems} == {"bridge", "ordered@4"}
+    assert cost(plan, "purchase") == pytest.approx(4 * 180e3)  # at the order: not discounted
+    assert plan.epochs[1][0] == 0.5
+    later = plan_of("29-lead-time", "offers.ordered.paid=delivery")
+    assert cost(later, "purchase") == pytest.approx(4 * 180e3 / 1.08**0.5)
+    single = plan_of("29-lead-time", "offers.ordered.tiers={}")
+    assert {(s.offer, s.epoch) for s in single.systems} == {(f"{H100}/buy", 0)}
+
+
+def test_a_budget_of_running_costs_by_fiscal_year() -> None:
+    plan = plan_of("30-fiscal-years")
+    pays_off(plan)
+    assert {(way, count) for way, _, _, count in lines(plan)} == {("buy", 1), ("rent", 1)}
+    table = statement(plan)
+    assert list(table.columns) == [*(f"year {n}" for n in range(1, 5)), "present value"]
+    rent = HOURS * 9
+    energy = cost(plan, "energy")
+    assert table.loc["rental", "year 1"] == pytest.approx(rent / 4)  # January to March
+    assert table.loc["rental", "year 2"] == pytest.approx(rent)
+    assert rent + energy / 2 < 120e3 < 2 * rent
+    free = plan_of("30-fiscal-years", "money.budget_opex_by_year_usd=[]")
+    assert {way for way, *_ in lines(free)} == {"rent"}
+    tight = plan_of("30-fiscal-years", "money.budget_opex_by_year_usd=[$5k, $120k, $120k, $120k]")
+    assert {(e, c) for way, _, e, c in lines(tight) if way == "buy"} == {(0, 2)}  # nothing rented in spring
+
+
+def test_taxes_favour_what_is_written_off_sooner() -> None:
+    plan = plan_of("31-taxes-and-people")
+    pays_off(plan)
+    assert lines(plan) == {("reserve", H100, 0, 2)}
+    assert cost(plan, "tax") == pytest.approx(-0.3 * cost(plan, "rental"))
+    for change in ("money.tax_rate=0", "money.depreciation_years=1"):
+        bought = plan_of("31-taxes-and-people", change)
+        pays_off(bought)
+        assert lines(bought) == {("buy", H100, 0, 2)}
+    write_offs = sum(s / 1.08**n for n, s in ((1, 0.2), (2, 0.2), (3, 0.6)))
+    only = plan_of("31-taxes-and-people", "services.0.acquisitions=[buy]")
+    pays_off(only)
+    saved = 0.3 * (2 * price(H100) * write_offs + cost(only, "energy"))
+    assert cost(only, "tax") == pytest.approx(-saved)
+    falling = plan_of("31-taxes-and-people", "services.0.acquisitions=[buy]", "money.depreciation=declining")
+    pays_off(falling)
+    assert cost(falling, "tax") < cost(only, "tax")
+
+
+def test_people_at_a_site_make_owning_dearer() -> None:
+    staffed = plan_of("31-taxes-and-people", "money={staff: {salary: $150k, per_site: 0.5}}")
+    assert lines(staffed) == {("reserve", H100, 0, 2)}
+    assert staffed.people == ()
+    bought = plan_of(
+        "31-taxes-and-people",
+        "money={discount_rate: 0 %, staff: {salary: $150k, per_site: 0.5, per_system: 0.1, per_rack: 0.21}}",
+        "services.0.acquisitions=[buy]",
+    )
+    pays_off(bought)
+    people = 0.5 + 2 * 0.1 + 2 * 8 / 42 * 0.21
+    assert [p.people for p in bought.people] == [pytest.approx(people)]
+    assert cost(bought, "staff") == pytest.approx(3 * 150e3 * people)
+
+
+def test_declining_balance_of_five_years() -> None:
+    """IRS Publication 946, 200 % declining balance (no half-year convention): 40, 24, 14.4, 10.8, 10.8 %."""
+    shares = [float(share) for share in depreciation_shares("declining", 5)]
+    assert shares == pytest.approx([0.4, 0.24, 0.144, 0.108, 0.108])
+    for years in range(1, 12):
+        for schedule in ("declining", "straight-line"):
+            assert sum(depreciation_shares(schedule, years)) == 1
+
+
+def test_work_follows_the_cheap_hours() -> None:
+    plan = plan_of("32-tariff")
+    pays_off(plan)
+    served: dict[int, set[str]] = {}
+    for route in plan.routes:
+        for hour in plan.periods[route.period]["covers"] if Fraction(route.share) > 1e-6 else ():
+            served.setdefault(hour, set()).add(route.site)
+    assert all(served[h] == {"west"} for h in range(8, 14))
+    assert all(served[h] == {"east"} for h in range(14, 20))
+    assert all(served[h] == {"east", "west"} for h in range(20, 24))
+    # per day: idle 30 % of 4 systems at the mean tariff; 70 % of what is used, always at the low tariff
+    kw = 1.3 * next(iter(plan.inputs["systems"].values()))["power_typ_kw"]
+    mean = (6 * 0.30 + 18 * 0.05) / 24
+    days = HOURS * sum(1.08 ** -(m / 12) for m in range(1, 37)) / 12 / 24
+    used = 20 * 2 + 4 * 4
+    per_day = kw * (0.3 * 4 * 24 * mean + 0.7 * used * 0.05)
+    assert cost(plan, "energy") == pytest.approx(per_day * days, rel=1e-6)
+    always = plan_of("32-tariff", "hardware.idle_power_share=100 %")
+    assert cost(always, "energy") == pytest.approx(kw * 4 * 24 * mean * days)
+    assert len(always.periods) == 1  # no dollar depends on the hour: only the busiest one is solved
+
+
+def test_the_statement_by_quarter_and_month_adds_up() -> None:
+    plan = plan_of("27-old-and-new")
+    for by, count in (("year", 3), ("quarter", 12), ("month", 36)):
+        table = statement(plan, by)  # type: ignore[arg-type]
+        columns = [c for c in table.columns if c.startswith(by)]
+        assert len(columns) == count
+        assert table.loc["total", "present value"] == pytest.approx(plan.objective_usd, abs=0.005)
+        assert table.loc["total", columns].sum() == pytest.approx(sum(f.usd for f in cash_flow(plan)))
+
+
+def test_a_support_contract_is_a_choice() -> None:
+    """Over five years 5 x 8 % of the price, and a life of five years, cost less than a second system."""
+    bare = "{id: bare, system: dgx-h100, kind: buy, price_usd: 270000, life_years: 3}"
+    supported = "{id: supported, system: dgx-h100, kind: buy, price_usd: 270000, support_share_per_year: %s, life_years: 5}"
+    base = ("services.0.demand.growth_per_year=0", "horizon.years=5", "horizon.epoch_years=1")
+    for share, offers in (("8 %", {"supported"}), ("30 %", {f"{H100}/buy"})):
+        plan = plan_of("18-growth", *base, f"offers=[{bare}, {supported % share}]")
+        pays_off(plan)
+        assert {s.offer for s in plan.systems} == offers
