@@ -140,6 +140,12 @@ def with_wear() -> Problem:
     return replace(problem, points=worn)
 
 
+def with_replacements() -> Problem:
+    """Model updates use 2.5 lives of three years: 2 replicas need 3 more systems ($100k each)."""
+    problem = change(base(), hardware=HardwarePolicy(replace_worn=True))
+    return replace(problem, points=tuple(replace(p, wear=Wear(3 / 2.5, 0.0, "t")) for p in problem.points))
+
+
 def later(years: float) -> Problem:
     """The better system can be had only after a year of two."""
     problem = offered(available_years=years)
@@ -248,6 +254,8 @@ BINDING: dict[str, Callable[[], Problem]] = {
     "moved": lambda: growing_into_better(migration_usd_per_system=5000.0),
     "resale": with_resale,
     "load": with_idle,
+    "renewal": with_replacements,
+    "replacement": with_replacements,
     "purchase": base,
     "staff": lambda: with_staff(per_system=0.5, per_rack=1.0),
     "migration": lambda: growing_into_better(migration_usd_per_system=5000.0),

@@ -12,7 +12,7 @@ from verify_fixture import API, GPU, NVM, Asked, asked, large, line
 from solver.domain.workload import Demand, LengthBucket, Money, Region, Residency, Staff, WorkloadOffer
 from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
-from solver.plan.plan import Deferral, Load, Move, People
+from solver.plan.plan import CostLine, Deferral, Load, Move, People
 from solver.verify import CHECKS
 
 Mutation = Callable[[Asked], Asked]
@@ -162,6 +162,16 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
     "api_limits": {
         "requests": lambda a: a.with_api(requests_per_s_limit=0.4 / SCALE),
         "tokens": lambda a: a.with_api(tokens_per_s_limit=440.0 / SCALE),
+    },
+    "renewal": {
+        "a replacement without a purchase": lambda a: a.with_item(
+            "pools", lambda p: p.service == "code", replaced=1
+        ),
+    },
+    "replacement": {
+        "a cost without a purchase": lambda a: a.with_plan(
+            costs=(*a.plan.costs, CostLine(term="replacement", usd=1.0))
+        ),
     },
     "endurance": {
         "budget times 0.99": lambda a: a.with_point(NVM, wear=Wear(2.0, 6.31152e10 * 0.99)),

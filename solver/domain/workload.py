@@ -134,6 +134,7 @@ class HardwarePolicy(Frozen):
     profiles: Literal["none", "measured", "all", "only"] = "measured"  # published operating points beside
     # the physics: none, those that were measured, vendors' claims too, or these alone (no physics)
     kv_in_weight_memory: bool = False  # NVM systems: keep the KV cache in the non-volatile memory
+    replace_worn: bool = False  # buy systems in place of worn ones, and of mask-ROM chips at a new model
     streamed_weights: bool = True  # allow weights streamed from external memory
     resident_weights: bool = True  # wafers: allow weights that stay in their SRAM
     exclude_profiles: tuple[str, ...] = ()  # published operating points that do not count

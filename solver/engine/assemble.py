@@ -23,6 +23,7 @@ from solver.plan.over_time import loads, moves, people
 from solver.plan.plan import Binding, CostLine, Plan, Pool, Route, ServiceLevel
 from solver.plan.routing import Routing
 from solver.plan.serialise import api_to_dict, point_to_dict
+from solver.plan.wear import pool_wear
 
 
 def assemble(
@@ -63,6 +64,7 @@ def assemble(
         moves=moves(problem, program, standing),
         routes=paths,
         deferrals=moved,
+        wear=pool_wear(served, standing, paths),
         service_levels=with_waits(served, paths, standing, service_levels(served, paths)),
         costs=costs,
         usd_per_m_output_tokens=total / output * 1e6 if output else 0.0,
@@ -148,7 +150,7 @@ def _power(problem: Problem, bought: tuple[Any, ...]) -> dict[str, float]:
     power = {site.name: 0.0 for site in problem.sites}
     here = {offer.id for offer in problem.offers if offer.on_site}
     for line in bought:
-        if line.offer in here:
+        if line.offer in here and line.acquisition != "replace":
             power[line.site] += line.count * problem.systems[line.system].power_max_kw
     return power
 

@@ -38,6 +38,11 @@ def payments(plan: Plan) -> Iterator[Payment]:
     workload = Workload.model_validate(plan.inputs["workload"])
     for line in plan.systems:
         offer, (begin, end) = plan.inputs["offers"][line.offer], plan.epochs[line.epoch]
+        if line.acquisition == "replace":  # in place of worn systems, and written off with them
+            usd = line.count * line.unit_price_usd
+            yield Payment("replacement", line.system, begin, begin, usd, "capital", True)
+            yield Payment("off", line.system, begin, begin, usd, "off", True)
+            continue
         if offer["kind"] == "buy":
             yield from _bought(plan, line, offer, workload)
         else:

@@ -72,6 +72,17 @@ def purchase(problem: Problem, program: Program) -> None:
             pay(problem, program, "purchase", column, sale_payments(problem, offer, e, f, offer.price_usd))
 
 
+@cost_term("replacement", "sum price_o v^e renew[o,i,e]")
+def replacement(problem: Problem, program: Program) -> None:
+    """Systems in place of worn ones: price_o v^start renew[o,i,e]; the worn ones are scrap.
+
+    Energy, space, support and residual value are those of the place, which the first purchase pays for.
+    """
+    for (_, o, _i, e), column in program.family("renew"):
+        start, price = problem.epochs[int(str(e))].start_years, problem.offers[int(str(o))].price_usd
+        pay(problem, program, "replacement", column, [Payment(start, start, price, "capital")])
+
+
 @cost_term("rental", "sum hours price_o (hold[o,i,e] + rent[o,i,t])")
 def rental(problem: Problem, program: Program) -> None:
     """Paid by the hour: price_o x discounted hours of an epoch (hold), a period (rent), a term (lease)."""

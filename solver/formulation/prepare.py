@@ -62,7 +62,7 @@ def prepare(
     hourly = (
         menu.apis
         or any(not o.committed for o in chosen)
-        or any(p.wear and p.wear.kv_bytes_budget > 0 for p in menu.points)
+        or any(p.wear and p.wear.follows_traffic for p in menu.points)
         or workload.power_follows_load
     )
     periods = everything

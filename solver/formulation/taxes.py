@@ -16,9 +16,10 @@ def tax(problem: Problem, program: Program) -> None:
 
     A running cost lessens the profit of the month in which it is paid; a resale value adds to it. A price is
     written off by depreciation_shares at the end of each year of service; what is left when the system is
-    sold, dies, or the horizon ends is written off then. Source: after-tax cash flow of any finance text
-    (Brealey, Myers, Allen, Principles of Corporate Finance, chapter 6); taxes are assumed to be saved at
-    once, from profits made elsewhere. Registered last: it reads the payments of all other terms.
+    sold, dies, or the horizon ends is written off then; systems in place of worn ones at once. Source:
+    after-tax cash flow of any finance text (Brealey, Myers, Allen, Principles of Corporate Finance,
+    chapter 6); taxes are assumed to be saved at once, from profits made elsewhere. Registered last: it reads
+    the payments of all other terms.
     """
     money = problem.workload.money
     if not money.tax_rate:
@@ -30,6 +31,10 @@ def tax(problem: Problem, program: Program) -> None:
         if offer.kind == "buy" and offer.price_usd:
             saved = sum(present_usd(money.discount_rate, p) for p in written_off(problem, offer, e, f))
             program.cost("tax", column, -money.tax_rate * offer.price_usd * saved / 1e3)
+    replaced = {column for _key, column in program.family("renew")}
+    for column, payment in program.payments:
+        if column in replaced:
+            program.cost("tax", column, -money.tax_rate * present_usd(money.discount_rate, payment) / 1e3)
 
 
 def written_off(problem: Problem, offer: SystemOffer, e: int, f: int | None) -> list[Payment]:

@@ -9,6 +9,8 @@ buy[o,i,e]     systems bought, leased or reserved under offer o for site i in ep
     lot[o,i,e]     1 if any are, where the offer has a minimum lot                         (binary)
     hold[o,i,e]    systems rented under offer o through all hours of epoch e               (integer)
 rent[o,i,t]    systems rented under offer o for the hours of period t                  (integer)
+swap[p,i,e]    replicas of point p whose systems are replaced in epoch e, as worn         (integer)
+renew[o,i,e]   systems bought under offer o in place of worn ones                      (integer)
 q[k,t]         work of service k that waits at the end of hour t, where it has a deadline
 sell[o,i,e,f]  systems bought in epoch e that are sold at the start of epoch f         (integer)
 open[i,e]      1 if any system stands at the site, where people are stated per site    (binary)
@@ -19,11 +21,13 @@ moved[m,s,i,e] systems s that model m leaves at the start of epoch e, where that
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
 from solver.formulation.payments import living
 from solver.formulation.problem import Problem, SystemOffer
+from solver.operating_points.dominance import lives_per_request
 from solver.operating_points.point import OperatingPoint
 from solver.performance.queueing import Line
 
@@ -37,6 +41,7 @@ def add_variables(problem: Problem, program: Program) -> None:
                 continue
             if can_stand(problem, point):
                 _standing(problem, program, p, i)
+                _renewals(problem, program, p, i)
             if can_flex(problem, point):
                 _elastic(problem, program, p, i)
     for j, api in enumerate(problem.apis):
@@ -87,6 +92,37 @@ def _over_time(problem: Problem, program: Program) -> None:
             for i in sites:
                 for e in epochs[1:]:
                     program.add(("moved", model, system, i, e))
+
+
+def renewable(problem: Problem, point: OperatingPoint) -> list[int]:
+    """Offers under which a point's worn systems can be replaced: to buy, one at a time."""
+    if not problem.workload.hardware.replace_worn or point.wear is None:
+        return []
+    allowed = [o for o in allowed_offers(problem, point) if o.kind == "buy" and o.supply_total is None]
+    return [problem.offers.index(o) for o in allowed if o.minimum_lot == 1]
+
+
+def _renewals(problem: Problem, program: Program, p: int, i: int) -> None:
+    """Replacements of a standing pool, and the purchases for them; bounds from all traffic on it."""
+    point = problem.points[p]
+    offers = renewable(problem, point)
+    if not offers or point.wear is None:
+        return
+    years, replicas = problem.epochs[-1].end_years, most_replicas(problem, point)
+    steady = years / point.wear.weight_life_years + years * point.wear.models_per_year
+    high = math.ceil(_replicas_that_wear(problem, point) + replicas * steady) + 1
+    for e in range(len(problem.epochs)):
+        program.add(("swap", p, i, e), 0, high, integer=True)
+        for o in offers:
+            if problem.offers[o].available_years <= problem.epochs[e].start_years + 1e-9:
+                column = program.find("renew", o, i, e)
+                more = math.ceil(high * point.systems_per_replica)
+                if column is None:
+                    program.add(("renew", o, i, e), 0, more, integer=True)
+                else:
+                    program.columns[column] = replace(
+                        program.columns[column], high=program.columns[column].high + more
+                    )
 
 
 def _most_systems(offer: SystemOffer, needed: int) -> int:
@@ -163,13 +199,16 @@ def most_replicas(problem: Problem, point: OperatingPoint) -> int:
 
 
 def _replicas_that_wear(problem: Problem, point: OperatingPoint) -> float:
-    """Replicas whose memory endures the KV writes of the whole service at its peak rate in all hours."""
-    if point.wear is None or point.wear.kv_bytes_budget <= 0:
+    """Replicas whose memory endures the whole service at its peak rate in all hours."""
+    if point.wear is None:
         return 0.0
     k = problem.service_index(point.service)
-    per_request = sum(b.share * kv for b, kv in zip(problem.services[k].lengths, point.kv_bytes, strict=True))
+    shares = [b.share for b in problem.services[k].lengths]
+    per_request = max(
+        sum(s * v for s, v in zip(shares, lives, strict=True)) for lives in lives_per_request(point)
+    )
     seconds = problem.epochs[-1].end_years * HOURS_PER_YEAR * 3600
-    return per_request * problem.peak_rps(k) * seconds / point.wear.kv_bytes_budget
+    return per_request * problem.peak_rps(k) * seconds
 
 
 def selects(problem: Problem, point: OperatingPoint) -> bool:

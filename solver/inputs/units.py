@@ -59,7 +59,15 @@ UNITS: dict[str, dict[str, Fraction]] = {
     "tokens/s": _rates("tokens|token|tok") | {"t/s": Fraction(1)},
     "tokens": _spellings({"tokens|token|tok": 1}),
     "count": {},
-    "per day": _spellings({"per day|/day": 1, "per hour|/hour|/h": 24, "per week|/week": "1/7"}),
+    "per day": _spellings(
+        {
+            "per day|/day": 1,
+            "per hour|/hour|/h": 24,
+            "per week|/week": "1/7",
+            "per month|/month": "16/487",
+            "per year|/year": "4/1461",
+        }
+    ),
     "TFLOP/s": _spellings(_FLOPS),
     "TOP/s": _spellings({"TOP/s|TOPS": 1, "POP/s|POPS": 10**3}),
     "GB": _spellings(_PREFIXED_BYTES),

@@ -58,9 +58,25 @@ def replaces(a: OperatingPoint, b: OperatingPoint) -> bool:
 
 
 def _wears_more(a: OperatingPoint, b: OperatingPoint) -> bool:
-    if a.wear is None or a.wear.kv_bytes_budget <= 0:
+    """Whether ``a`` may wear faster than ``b`` by any mechanism (the same number of systems compared)."""
+    if a.wear is None:
         return False
-    return b.wear is None or b.wear.kv_bytes_budget <= 0 or a.systems_per_replica != b.systems_per_replica
+    if b.wear is None or a.systems_per_replica != b.systems_per_replica:
+        return a.wear.follows_traffic or a.wear.weight_life_years < float("inf") or a.wear.models_per_year > 0
+    steady = a.wear.weight_life_years < b.wear.weight_life_years
+    pairs = zip(lives_per_request(a), lives_per_request(b), strict=True)
+    more = any(x > y * (1 + 1e-12) for mine, other in pairs for x, y in zip(mine, other, strict=True))
+    return steady or more or a.wear.models_per_year > b.wear.models_per_year
+
+
+def lives_per_request(point: OperatingPoint) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Part of a replica's KV memory and of its weight memory that a request of each bucket wears out."""
+    wear, nothing = point.wear, tuple(0.0 for _ in point.kv_bytes)
+    if wear is None:
+        return nothing, nothing
+    kv = tuple(v / wear.kv_bytes_budget for v in point.kv_bytes) if wear.kv_bytes_budget > 0 else nothing
+    reads = tuple(v / wear.reads_budget for v in wear.reads) if wear.reads_budget > 0 else nothing
+    return kv, reads
 
 
 def _capacity_ratio(a: OperatingPoint, b: OperatingPoint, times: int) -> float:

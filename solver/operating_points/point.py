@@ -24,11 +24,19 @@ class StepLaw:
 
 @dataclass(frozen=True)
 class Wear:
-    """Write budget of non-volatile memory in one replica."""
+    """How non-volatile memory of one replica wears out."""
 
-    weight_life_years: float  # from model updates and read-disturb refresh
+    weight_life_years: float  # from model updates (and refresh, where it does not follow the traffic)
     kv_bytes_budget: float  # bytes of KV that may be written over the life (0: KV does not wear)
     technology: str = ""
+    reads_budget: float = 0.0  # reads of a weight cell until refreshes wore it out (0: reads do not wear)
+    reads: tuple[float, ...] = ()  # of each weight cell per request of a bucket, where reads wear
+    models_per_year: float = 0.0  # mask ROM: new models a year, each on new systems
+
+    @property
+    def follows_traffic(self) -> bool:
+        """Whether what is served wears the memory."""
+        return self.kv_bytes_budget > 0 or self.reads_budget > 0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ def purchases(problem: Problem, program: Program, values: NDArray[np.float64]) -
     found: list[SystemPurchase] = []
     costs = program.objective()
     sold = sales(program, values)
-    for prefix, word in (("buy", "buy"), ("hold", "rent"), ("rent", "rent-hourly")):
+    ways = (("buy", "buy"), ("hold", "rent"), ("rent", "rent-hourly"), ("renew", "replace"))
+    for prefix, word in ways:
         for key, column in program.family(prefix):
             gone = sold.get(key[1:], {}) if prefix == "buy" else {}
             count = round(values[column]) - sum(gone.values())
@@ -65,9 +66,10 @@ def pools(problem: Problem, program: Program, values: NDArray[np.float64]) -> tu
                     column = program.find("R", p, i, e, n)
                     if column is not None and round(values[column]) > 0:
                         spare = problem.workload.redundancy if selects(problem, point) else 0
-                        found.append(
-                            _pool(problem, p, i, "standing", round(values[column]), n, spare, e, None)
-                        )
+                        pool = _pool(problem, p, i, "standing", round(values[column]), n, spare, e, None)
+                        swap = program.find("swap", p, i, e)
+                        replaced = 0 if swap is None else round(values[swap])
+                        found.append(pool.model_copy(update={"replaced": replaced}))
             for t, period in enumerate(problem.periods):
                 column = program.find("Q", p, i, t)
                 if column is not None and round(values[column]) > 0:

@@ -59,6 +59,7 @@ def people(problem: Problem, bought: tuple[SystemPurchase, ...]) -> tuple[People
                 line
                 for line in bought
                 if line.site == site.name
+                and line.acquisition != "replace"
                 and offers[line.offer].on_site
                 and problem.alive(offers[line.offer], line.epoch, epoch.index)
                 and (line.sold_epoch is None or epoch.index < line.sold_epoch)

@@ -17,7 +17,7 @@ class SystemPurchase(Frozen):
     system: str
     name: str
     site: str
-    acquisition: str  # buy | rent (all hours of the epoch) | rent-hourly
+    acquisition: str  # buy | rent (all hours of the epoch) | rent-hourly | replace (in place of worn ones)
     offer: str
     epoch: int
     count: int
@@ -76,6 +76,20 @@ class Pool(Frozen):
     line: int  # capacity line in force
     evidence: str
     phase: str = "both"  # both | prefill | decode: of a request, on separate pools
+    replaced: int = 0  # replicas whose systems are replaced as worn in the epoch
+
+
+class PoolWear(Frozen):
+    """How a memory of a standing pool wears out at the plan's traffic."""
+
+    service: str
+    point: str
+    system: str
+    site: str
+    memory: str  # KV cache | weights | mask
+    lives_used: float  # of a replica within the horizon; above 1 some are replaced
+    worn_out_years: float | None  # years after the start until one life is used (None: never)
+    replaced: int  # replicas replaced within the horizon
 
 
 class Route(Frozen):
@@ -198,6 +212,7 @@ class Plan(Frozen):
     people: tuple[People, ...] = ()
     loads: tuple[Load, ...] = ()
     moves: tuple[Move, ...] = ()
+    wear: tuple[PoolWear, ...] = ()
     service_levels: tuple[ServiceLevel, ...]
     costs: tuple[CostLine, ...]
     usd_per_m_output_tokens: float
@@ -214,11 +229,14 @@ class Plan(Frozen):
     inputs: dict[str, Any] = Field(default_factory=dict)  # the workload as solved
 
     def way(self, line: SystemPurchase) -> str:
-        """How a line of ``systems`` is got: buy, own, lease, reserve, rent, spot (all hours), rent-hourly."""
+        """How a line of ``systems`` is got: buy, own, lease, reserve, rent, spot (all hours), rent-hourly,
+        replace."""
         offer = self.inputs.get("offers", {}).get(line.offer, {})
         if offer.get("supply_total") is not None:
             return "own"
-        return line.acquisition if line.acquisition == "rent-hourly" else str(offer.get("kind", "buy"))
+        if line.acquisition in ("rent-hourly", "replace"):
+            return line.acquisition
+        return str(offer.get("kind", "buy"))
 
     def at_once(self, line: SystemPurchase) -> list[int]:
         """Epochs in which the systems of a line are there."""
@@ -229,4 +247,5 @@ class Plan(Frozen):
 
     def count(self, system: str) -> int:
         """How many of a system are bought or rented for all hours (largest epoch)."""
-        return sum(s.count for s in self.systems if s.system == system and s.acquisition != "rent-hourly")
+        apart = ("rent-hourly", "replace")
+        return sum(s.count for s in self.systems if s.system == system and s.acquisition not in apart)

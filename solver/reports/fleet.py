@@ -30,9 +30,8 @@ class FleetLine:
     @property
     def way(self) -> str:
         """How the systems are got, in words."""
-        return {"buy": "buy", "rent": "rent", "rent-hourly": "rent by the hour"}.get(
-            self.acquisition, self.acquisition
-        )
+        words = {"rent-hourly": "rent by the hour", "replace": "buy in place of worn ones"}
+        return words.get(self.acquisition, self.acquisition)
 
 
 def fleet(plan: Plan) -> list[FleetLine]:

@@ -24,6 +24,7 @@ from solver.reports.serving import pool_groups, serving_lines
 from solver.reports.traffic import Traffic
 from solver.reports.units import dollars, number, percent
 from solver.reports.waiting import waiting_section
+from solver.reports.wear import wear_section
 from solver.reports.words import kept
 
 
@@ -36,6 +37,7 @@ def sections(plan: Plan) -> list[Section]:
         _serving(traffic, names),
         regions_section(traffic, names),
         waiting_section(plan, traffic),
+        wear_section(plan, names),
         _levels(plan),
         _costs(plan),
         _power(plan, traffic),
@@ -50,7 +52,7 @@ def sections(plan: Plan) -> list[Section]:
 def _systems(plan: Plan) -> Section:
     rows: list[tuple[Any, ...]] = []
     for line in fleet(plan):
-        hourly = line.acquisition != "buy"
+        hourly = line.acquisition not in ("buy", "own", "replace")
         unit = f"{dollars(line.unit_price_usd)}/h" if hourly else dollars(line.unit_price_usd)
         way = " ".join(filter(None, (line.way, epoch_words(plan, line.epoch, line.sold_epoch))))
         if line.acquisition == "rent-hourly":

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Names of all tables.
 TABLES = {
     *("summary", "systems", "pools", "routes", "serving", "service_levels", "costs", "power", "hours"),
-    *("regions", "deferrals"),
+    *("regions", "deferrals", "wear"),
     *("binding", "alternatives", "break_even", "assumptions", "notes"),
 }
 Records = dict[str, list[dict[str, Any]]]
@@ -57,6 +57,7 @@ def records(plan: Plan) -> Records:
         ],
         "regions": [asdict(line) for line in region_lines(traffic, names)],
         "deferrals": [{**d.model_dump(), "share_value": share_value(d.share)} for d in plan.deferrals],
+        "wear": _dumped(plan.wear),
         "service_levels": [
             {**s.model_dump(), "kept": kept(s.promise, s.promised, s.reached)} for s in plan.service_levels
         ],

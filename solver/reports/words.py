@@ -14,6 +14,7 @@ _VERBS = {
     "spot": "rent at spot prices",
     "reserve": "reserve",
     "rent-hourly": "rent by the hour",
+    "replace": "buy in place of worn systems",
 }
 _UNITS = {
     "cost": "the cheapest plan",

@@ -58,7 +58,7 @@ def lots(case: Case) -> Iterator[Broken]:
 def vendor_share(case: Case) -> Iterator[Broken]:
     """No vendor gets more than its share of the purchase money, as paid."""
     paid: dict[str, Fraction] = defaultdict(Fraction)
-    for line in committed(case):
+    for line in acquired(case):
         offer = case.offers[line.offer]
         if offer.kind == "buy":
             paid[case.systems[line.system].vendor] += line.count * written(offer.price_usd)
@@ -114,5 +114,10 @@ def _site_limit(
 
 
 def committed(case: Case) -> list[SystemPurchase]:
-    """Lines of systems bought, leased or reserved."""
+    """Lines of systems bought, leased or reserved (replacements of worn ones apart)."""
     return [line for line in case.plan.systems if line.acquisition == "buy"]
+
+
+def acquired(case: Case) -> list[SystemPurchase]:
+    """Lines of systems bought, leased or reserved, replacements of worn ones included."""
+    return [line for line in case.plan.systems if line.acquisition in ("buy", "replace")]

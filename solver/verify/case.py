@@ -195,7 +195,12 @@ class Case:
         return max(written(prices[h % len(prices)]) for h in self.plan.periods[period]["covers"])
 
     def serves(self, line: SystemPurchase, epoch: int) -> bool:
-        """Whether the committed systems of a line serve through a whole epoch: alive and not sold."""
+        """Whether the committed systems of a line serve through a whole epoch: alive and not sold.
+
+        Those in place of worn ones serve in their stead: the line of these counts.
+        """
+        if line.acquisition == "replace":
+            return False
         alive = self.alive(self.offers[line.offer], line.epoch, epoch)
         return alive and (line.sold_epoch is None or epoch < line.sold_epoch)
 

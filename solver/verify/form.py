@@ -20,7 +20,8 @@ SIGNED = ("intercept", "growth_per_year")
 UNBOUNDED = ("ttft_s", "end_to_end_s", "weight_life_years", "life_years")  # never, for ever
 UNREAD = ("step", "wait_s", "kv_capacity_bytes", "spread")  # of an operating point, by any check
 COMMITTED, HOURLY = ("buy", "lease", "reserve"), ("rent", "spot")
-WAYS = {"buy": COMMITTED, "rent": HOURLY, "rent-hourly": HOURLY}  # acquisition of a line -> kinds of offer
+#: acquisition of a line -> kinds of offer
+WAYS = {"buy": COMMITTED, "replace": ("buy",), "rent": HOURLY, "rent-hourly": HOURLY}
 
 
 @check("shape", "names exist; numbers are finite and >= 0; shares are rationals p/q >= 0", first=True)
@@ -60,7 +61,11 @@ def integrality(case: Case) -> Iterator[Broken]:
         if not _whole(purchase.count):
             yield Broken(f"{purchase.count!r} {purchase.system} are {purchase.acquisition}")
     for pool in case.plan.pools:
-        for number, what in ((pool.replicas, "replicas"), (pool.spare_replicas, "spare replicas")):
+        for number, what in (
+            (pool.replicas, "replicas"),
+            (pool.spare_replicas, "spare replicas"),
+            (pool.replaced, "replaced replicas"),
+        ):
             if not _whole(number):
                 yield Broken(f"pool {pool.point} at {pool.site} has {number!r} {what}")
 
@@ -107,12 +112,15 @@ def _lists(server: OperatingPoint | ApiPoint, buckets: int) -> bool:
         lists += (queue.hold_s, queue.prefill_s, queue.longest_s, queue.decode_s)
     if server.transfer_s:
         lists += (server.transfer_s,)
+    if (wear := server.wear) is not None and wear.reads_budget > 0:
+        lists += (wear.reads,)
     return (
         {len(row) for row in lists} == {buckets}
         and len(server.use) == len(server.resources) > 0
         and len(server.lines) > 0
         and all(1 <= line.low <= line.high for line in server.lines)
         and server.systems_per_replica > 0
+        and (wear is None or wear.weight_life_years > 0)
     )
 
 

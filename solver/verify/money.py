@@ -22,13 +22,19 @@ def purchase(case: Case) -> Iterator[Broken]:
     yield from _prices(case, [line for line in case.plan.systems if _bought(case, line)])
 
 
+@check("replacement", "sum price v^s count of systems in place of worn ones")
+def replacement(case: Case) -> Iterator[Broken]:
+    """Systems bought in place of worn ones, which are scrap."""
+    yield from term(case, "replacement")
+
+
 @check("rental", "sum price x discounted hours (of the epoch, period or term) x count")
 def rental(case: Case) -> Iterator[Broken]:
     """Paid by the hour: for an epoch, a period or a term, at the prices of the offers."""
     yield from term(case, "rental")
     yield from _prices(case, [line for line in case.plan.systems if not _bought(case, line)])
     for line in case.plan.systems:
-        if line.acquisition == "buy":
+        if line.acquisition in ("buy", "replace"):
             continue
         paid = _hours(case, line)
         if abs(written(line.hours) - paid) > paid * ROUNDING:

@@ -43,6 +43,9 @@ def payments(case: Case) -> Iterator[Payment]:
     """All payments of the plan, and write-offs where profits are taxed."""
     for n, line in enumerate(case.plan.systems):
         offer = case.offers[line.offer]
+        if line.acquisition == "replace":
+            yield from _replaced(case, line, offer, n)
+            continue
         if offer.kind == "buy":
             yield from _bought(case, line, offer, n)
         else:
@@ -70,6 +73,13 @@ def _bought(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Iter
     yield Payment("purchase", begin, gone, support, "running", n)
     for years, share in written_off(case, gone - begin):
         yield Payment("off", begin + years, begin + years, price * share, "off", n)
+
+
+def _replaced(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Iterator[Payment]:
+    """Price of systems in place of worn ones at the start of the epoch, written off at once."""
+    price, begin = line.count * written(offer.price_usd), case.epochs[line.epoch].start
+    yield Payment("replacement", begin, begin, price, "capital", n)
+    yield Payment("off", begin, begin, price, "off", n)
 
 
 def value_at(offer: OfferFacts, years: Fraction) -> Fraction:

@@ -49,7 +49,7 @@ def hours(case: Case) -> Iterator[Broken]:
 
 
 def _depends_on_hours(case: Case) -> bool:
-    wears = any(p.wear is not None and p.wear.kv_bytes_budget > 0 for p in _used_points(case))
+    wears = any(p.wear is not None and p.wear.follows_traffic for p in _used_points(case))
     hourly = any(line.acquisition == "rent-hourly" and line.count > 0 for line in case.plan.systems)
     follows = case.idle < 1 and any(case.offers[line.offer].on_site for line in case.plan.systems)
     return wears or hourly or follows or any(target.mode != "standing" for target in case.streams)
@@ -205,39 +205,3 @@ def api_limits(case: Case) -> Iterator[Broken]:
             if limit is not None and amount > Fraction(limit) * (1 + ROUNDING):
                 message = f"{name} in {case.label(t)}: {show(amount)} of {limit:g} {what}"
                 yield Broken(message, amount - Fraction(limit))
-
-
-@check("endurance", "3600 sum_t hours[t] rate[t] kv[b] share[b,t] weight[b] <= budget x years / horizon x R")
-def endurance(case: Case) -> Iterator[Broken]:
-    """Non-volatile memory outlives the horizon.
-
-    KV bytes written by a standing pool in an epoch are at most its replicas' budget times the epoch's part
-    of the horizon; the weight memory's life (updates, refresh) is at least the horizon.
-    """
-    for target, stream in case.streams.items():
-        wear = None if target.mode == "api" else case.points[target.id].wear
-        if wear is None:
-            continue
-        if wear.weight_life_years < float("inf") and Fraction(wear.weight_life_years) < case.horizon:
-            short = case.horizon - Fraction(wear.weight_life_years)
-            yield Broken(f"{target.id}: its weight memory lives {wear.weight_life_years:g} years", short)
-        if wear.kv_bytes_budget <= 0 or target.mode != "standing":
-            continue
-        point = case.points[target.id]
-        k = case.order[point.service]
-        written_bytes: dict[int, Fraction] = defaultdict(Fraction)
-        for t, buckets in stream.items():
-            period = case.periods[t]
-            per_request = sum(
-                Fraction(point.kv_bytes[b]) * case.weights[k][b] * s for b, s in buckets.items()
-            )
-            written_bytes[period.epoch] += 3600 * period.hours * period.rates[k] * per_request
-        for e, amount in written_bytes.items():
-            pool = case.pools.get((target, e))
-            part = case.epochs[e].years / case.horizon
-            budget = Fraction(wear.kv_bytes_budget) * part * (pool.replicas if pool else 0)
-            if amount > budget:
-                message = (
-                    f"{target.id} at {target.site}, epoch {e + 1}: {show(amount)} of {show(budget)} bytes"
-                )
-                yield Broken(message, amount - budget)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import ceil, floor
 
-from solver.verify.acquisition import committed
+from solver.verify.acquisition import acquired
 from solver.verify.case import Case
 from solver.verify.exact import INSTANT, show, written
 from solver.verify.registry import Broken, check
@@ -28,7 +28,7 @@ def supply(case: Case) -> Iterator[Broken]:
     suppliers: dict[str, Years] = defaultdict(lambda: defaultdict(int))
     bought: dict[str, int] = defaultdict(int)
     owned: dict[str, int] = defaultdict(int)
-    for line in committed(case):
+    for line in acquired(case):
         offer, year = case.offers[line.offer], floor(case.epochs[line.epoch].start + INSTANT)
         offers[offer.tier_of or line.offer][year] += line.count
         if offer.supply_total is not None:

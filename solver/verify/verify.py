@@ -11,6 +11,7 @@ from solver.plan.plan import Plan
 from solver.verify import (
     acquisition,
     deferral,
+    endurance,
     fleet,
     form,
     money,
@@ -29,6 +30,7 @@ __all__ = [
     "CHECKS",
     "acquisition",
     "deferral",
+    "endurance",
     "fleet",
     "form",
     "money",

@@ -114,7 +114,7 @@ def vendor_share(problem: Problem, program: Program) -> None:
     """
     for vendor, share in problem.workload.hardware.vendor_share.items():
         terms: dict[int, float] = {}
-        for (_, o, _i, _e), column in program.family("buy"):
+        for (_, o, _i, _e), column in (*program.family("buy"), *program.family("renew")):
             offer = problem.offers[int(str(o))]
             if offer.kind == "buy":
                 mine = problem.systems[offer.system].vendor == vendor

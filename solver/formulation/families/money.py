@@ -27,6 +27,7 @@ def budget(problem: Problem, program: Program) -> None:
             for i in range(len(problem.sites))
             for e in range(len(problem.epochs))
         }
+        terms |= {c: problem.offers[int(str(key[1]))].price_usd / 1e3 for key, c in program.family("renew")}
         program.row(
             "budget[capex]",
             "budget",
@@ -45,6 +46,9 @@ def budget(problem: Problem, program: Program) -> None:
             if problem.offers[int(str(o))].kind == "buy"
             and years[year][0] - 1e-9 <= due(problem, int(str(o)), int(str(e))) < years[year][1] - 1e-9
         }
+        for (_, o, _i, e), column in program.family("renew"):
+            if years[year][0] - 1e-9 <= problem.epochs[int(str(e))].start_years < years[year][1] - 1e-9:
+                terms[column] = problem.offers[int(str(o))].price_usd / 1e3
         program.row(
             f"budget[capex,{year}]",
             "budget",

@@ -107,11 +107,13 @@ def start_year(problem: Problem, epoch: int) -> int:
 
 def _bought(problem: Problem, program: Program, limit: Limit, epochs: Iterable[int]) -> dict[int, float]:
     return {
-        program.index[("buy", o, i, e)]: 1.0
+        column: 1.0
+        for prefix in ("buy", "renew")
         for o in limit.offers
         if problem.offers[o].committed
         for i in range(len(problem.sites))
         for e in epochs
+        if (column := program.find(prefix, o, i, e)) is not None
     }
 
 
