@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from solver.errors import InputError, UsageError
 from solver.inputs.from_trace import TraceOptions, histogram_csv, workload_text
 from solver.inputs.trace_statistics import (
-    burstiness_cv2,
     busiest_arrivals,
     busiest_ratio,
     joint_histogram,
     rate_curve,
+    spread_within_seconds,
 )
 from solver.inputs.traces import Trace, read_trace
 from solver.inputs.workload import workload_from
@@ -193,35 +193,11 @@ def test_busiest_window() -> None:
     assert busiest_ratio(trace, 1.0) == pytest.approx(10 * 990 / 109)
 
 
-def test_burstiness_of_known_processes() -> None:
-    random = np.random.default_rng(7)
-    poisson = np.cumsum(random.exponential(0.1, 40_000))
-    assert burstiness_cv2(poisson) == pytest.approx(1, abs=0.05)
-    assert burstiness_cv2(np.arange(0, 1000, 0.3)) == pytest.approx(0, abs=1e-3)
-    gamma = np.cumsum(random.gamma(0.25, 0.4, 40_000))  # cv2 = 1 / shape = 4
-    assert burstiness_cv2(gamma) == pytest.approx(4, rel=0.1)
-
-
-def test_burstiness_ignores_the_slow_trend() -> None:
-    """A Poisson process whose rate goes from 1 to 19 and back over eight hours."""
-    random = np.random.default_rng(3)
-    time = np.linspace(0, 28_800, 20_001)
-    rate = 10 - 9 * np.cos(2 * np.pi * time / 28_800)
-    cumulative = np.concatenate([[0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(time))])
-    unit = np.cumsum(random.exponential(1.0, int(cumulative[-1])))
-    arrivals = np.interp(unit[unit < cumulative[-1]], cumulative, time)
-    gaps = np.diff(arrivals)
-    assert gaps.var() / gaps.mean() ** 2 > 1.5
-    assert burstiness_cv2(arrivals) == pytest.approx(1, abs=0.05)
-
-
-def test_burstiness_of_whole_seconds_is_that_of_the_process() -> None:
-    arrivals = np.cumsum(np.random.default_rng(5).exponential(0.2, 20_000))
-    assert burstiness_cv2(np.floor(arrivals)) == pytest.approx(1, abs=0.05)
-
-
-def test_few_arrivals_count_as_poisson() -> None:
-    assert burstiness_cv2(np.array([0.0, 1.0, 2.0])) == 1.0
+def test_whole_seconds_are_spread_within_their_second() -> None:
+    spread = spread_within_seconds(np.floor(np.arange(0, 100, 0.2)))
+    assert (np.diff(spread) > 0).all()
+    assert (np.abs(spread - np.arange(0, 100, 0.2)) < 1).all()
+    assert spread_within_seconds(np.array([0.5, 0.25])).tolist() == [0.25, 0.5]
 
 
 def small_trace() -> Trace:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from solver.errors import SolverError, UsageError
+
+if TYPE_CHECKING:
+    from solver.inputs.from_trace import TraceOptions
+    from solver.inputs.traces import Trace
 
 app = typer.Typer(no_args_is_help=True, help="Make and check workload files.")
 
@@ -65,7 +69,8 @@ def from_trace(
     options = TraceOptions(
         name or output.stem, model, ttft, tpot, percentile, scale, cells, busiest, histogram
     )
-    text = workload_text(requests, options)
+    burstiness = _burstiness(requests, options, output)
+    text = workload_text(requests, options, burstiness)
     if histogram:
         path = inside(output.parent, histogram, Place("--histogram"))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +80,23 @@ def from_trace(
     write_file(output, text)
     dropped = f" ({requests.dropped} without output left out)" if requests.dropped else ""
     typer.echo(f"wrote {output}: {len(requests)} requests{dropped}, model {model}, TTFT {ttft}, TPOT {tpot}")
+
+
+def _burstiness(trace: Trace, options: TraceOptions, output: Path) -> float:
+    """How bursty the trace is for a service that promises what the options say."""
+    from dataclasses import replace
+
+    from solver.inputs.from_trace import workload_text
+    from solver.inputs.trace_statistics import rate_curve
+    from solver.inputs.workload import workload_from
+    from solver.inputs.yaml_text import load_yaml
+    from solver.simulate.burstiness import Pace, burstiness_of
+
+    text = workload_text(trace, replace(options, histogram="", cells=1))
+    levels = workload_from(load_yaml(output, text=text), output.parent).workload.services[0].levels
+    assert levels.ttft_ms is not None and levels.tpot_ms is not None  # the text states both
+    pace = Pace(levels.ttft_ms / 1e3, levels.tpot_ms / 1e3, 1 - levels.ttft_percentile)
+    return burstiness_of(trace, rate_curve(trace, options.busiest_s), options.scale, pace)
 
 
 @app.command("from-melange")

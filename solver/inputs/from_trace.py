@@ -11,14 +11,13 @@ import numpy as np
 
 from solver.domain.workload import LengthBucket
 from solver.inputs.trace_statistics import (
-    burstiness_cv2,
-    busiest_arrivals,
     busiest_ratio,
     joint_histogram,
     rate_curve,
 )
 from solver.inputs.traces import Trace
 
+SHORT_S = 1800.0  # traces shorter than that tell little of bursts of minutes
 HISTOGRAM_COLUMNS = ("prompt_tokens", "output_tokens", "share", "prompt_max", "output_max")
 
 
@@ -37,19 +36,22 @@ class TraceOptions:
     histogram: str = ""  # file that holds the histogram, relative to the workload; empty: inline
 
 
-def workload_text(trace: Trace, options: TraceOptions) -> str:
-    """The workload file; lengths are inline unless ``options.histogram`` names their file."""
+def workload_text(trace: Trace, options: TraceOptions, burstiness: float = 1.0) -> str:
+    """The workload file; lengths are inline unless ``options.histogram`` names their file.
+
+    ``burstiness`` as measured on the trace (:mod:`solver.simulate.burstiness`).
+    """
     stored = f" {{histogram: {_quoted(options.histogram)}}}"
     lengths = stored if options.histogram else _inline(trace, options)
     levels = f"{{ttft: {options.ttft}, tpot: {options.tpot}, percentile: {options.percentile:g}}}"
     lines = [
         *(f"# {line}" for line in describe(trace)),
-        *_basis(trace, options),
+        *_basis(trace, options, burstiness),
         f"name: {_quoted(options.name)}",
         "services:",
         f"  - name: {_quoted(options.name)}",
         f"    model: {_quoted(options.model)}",
-        f"    demand: {_demand(trace, options)}",
+        f"    demand: {_demand(trace, options, burstiness)}",
         f"    lengths:{lengths}",
         f"    levels: {levels}",
     ]
@@ -82,9 +84,14 @@ def describe(trace: Trace) -> list[str]:
     ]
 
 
-def _basis(trace: Trace, options: TraceOptions) -> list[str]:
+def _basis(trace: Trace, options: TraceOptions, burstiness: float) -> list[str]:
     minute = busiest_ratio(trace, 60.0)
-    lines = [f"# The busiest minute has {minute:.1f} times the mean rate."]
+    lines = [
+        f"# The busiest minute has {minute:.1f} times the mean rate. Burstiness: what queues need, and more,",
+        "# so that this trace keeps the promise below (docs/explanation/queueing.md).",
+    ]
+    if (lasts_s := trace.duration_s) < SHORT_S:
+        lines.append(f"# The trace lasts {lasts_s:.0f} s; it tells nothing of bursts longer than that.")
     if options.busiest_s:
         lines.append(f"# The demand is that of the busiest {options.busiest_s:g} s of each hour.")
     if options.scale != 1:
@@ -92,13 +99,12 @@ def _basis(trace: Trace, options: TraceOptions) -> list[str]:
     return lines
 
 
-def _demand(trace: Trace, options: TraceOptions) -> str:
+def _demand(trace: Trace, options: TraceOptions, burstiness: float) -> str:
     rates = [_short(rate * options.scale) for rate in rate_curve(trace, options.busiest_s)]
     amount = f"requests_per_s: {rates[0]}"
     if len(rates) > 1:
         amount = f"{'day' if len(rates) == 24 else 'week'}: [{', '.join(rates)}]"
-    arrivals = busiest_arrivals(trace, options.busiest_s) if options.busiest_s else trace.arrival_s
-    return f"{{{amount}, burstiness: {_short(burstiness_cv2(arrivals))}}}"
+    return f"{{{amount}, burstiness: {burstiness:.3g}}}"
 
 
 def _inline(trace: Trace, options: TraceOptions) -> str:

@@ -1,4 +1,4 @@
-"""What a workload file keeps of a trace: length histogram, rate by hour, burstiness."""
+"""What a workload file keeps of a trace: length histogram and rate by hour."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from solver.domain.workload import LengthBucket
 from solver.inputs.traces import Trace
 
 HOUR_S = 3600.0
-TREND_WINDOW_S = 300.0
 
 
 def joint_histogram(
@@ -142,22 +141,9 @@ def _seconds_covered(start: float, end: float, hours: int) -> NDArray[np.float64
     return np.maximum(covered, 1e-9)
 
 
-def burstiness_cv2(arrival_s: NDArray[np.float64], window_s: float = TREND_WINDOW_S) -> float:
-    """Squared coefficient of variation of the times between arrivals, free of the slow trend of the rate.
-
-    Time is first stretched so that the rate is the same in every window (time-rescaling theorem), so a
-    Poisson process with a slowly varying rate gives 1. Times that are whole seconds are spread within their
-    second by a fixed pseudo-random sequence. Fewer than 10 arrivals: 1 (Poisson) by assumption.
-    """
+def spread_within_seconds(arrival_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Times in order; whole seconds are spread within their second by fixed pseudo-random parts."""
     times = np.sort(arrival_s.astype(np.float64))
     if len(times) > 1 and bool(np.all(times == np.floor(times))):
         times = np.sort(times + np.random.default_rng(0).random(len(times)))
-    span = float(times[-1] - times[0]) if len(times) else 0.0
-    if len(times) < 10 or span <= 0:
-        return 1.0
-    windows = max(1, min(round(span / window_s), len(times) // 100))
-    edges = np.linspace(times[0], times[-1], windows + 1)
-    counts = np.histogram(times, edges)[0]
-    stretched = np.interp(times, edges, np.concatenate([[0.0], counts.cumsum()]))
-    gaps = np.diff(stretched)
-    return float(gaps.var() / gaps.mean() ** 2)
+    return times
