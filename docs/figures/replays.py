@@ -1,0 +1,119 @@
+"""Plans against replays, for docs/explanation/queueing.md: ``python docs/figures/replays.py FOLDER``.
+
+FOLDER holds the Azure LLM inference traces of 2023. Each workload is solved for traffic that is generated
+with its own burstiness, and for the times of each trace with the burstiness measured on it; then its plan is
+put through 40 replays of 5,000 requests, and the smallest fleet that passes them is searched.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from solver.domain.workload import Service
+from solver.engine.solve import Request, solve
+from solver.errors import SolverError
+from solver.inputs.traces import Trace, read_trace
+from solver.inputs.workload import apply_overrides, load_workload
+from solver.paths import find_workload
+from solver.plan.plan import Plan
+from solver.simulate.arrivals import Stream, with_lengths
+from solver.simulate.burstiness import Pace, needed_burstiness
+from solver.simulate.from_plan import PlanReplay, TraceLengths, replay_plan
+from solver.simulate.smallest import smallest_fleet
+
+REPLAYS, REQUESTS = 40, 5000
+#: Workload, statements changed for the table.
+CASES = [
+    ("04-conversation-and-code", ()),
+    (
+        "04-conversation-and-code",
+        ("services.0.demand.requests_per_s=200", "services.1.demand.requests_per_s=100"),
+    ),
+    ("05-small-8b", ("services.0.acquisitions=[buy]", "services.0.demand.requests_per_s=200")),
+    ("06-three-services", ()),
+    ("08-batch", ()),
+    ("11-lease", ()),
+    ("19-two-sites", ()),
+    ("20-redundancy", ()),
+]
+
+
+def burstiness(service: Service, trace: Trace) -> float:
+    """As `solver workload from-trace` measures it, with the service's own promises and lengths."""
+    rate = max(service.demand.rate_rps)
+    drawn = with_lengths(np.random.default_rng(0), trace.arrival_s, service.lengths)
+    levels = service.levels
+    pace = Pace((levels.ttft_ms or 1e4) / 1e3, (levels.tpot_ms or 100.0) / 1e3, 1 - levels.ttft_percentile)
+    requests = Stream(trace.arrival_s, drawn.prompt, drawn.output, np.arange(len(trace)))
+    own = len(trace) / trace.duration_s
+    return max(needed_burstiness(requests, r, r, pace) for r in {own, rate})
+
+
+def solved(name: str, statements: tuple[str, ...], trace: Trace | None) -> Plan:
+    """The plan; with a trace, for its measured burstiness."""
+    loaded = apply_overrides(load_workload(find_workload(name)), list(statements))
+    if trace is not None:
+        measured = [
+            f"services.{n}.demand.burstiness={burstiness(service, trace):.3g}"
+            for n, service in enumerate(loaded.workload.services)
+        ]
+        loaded = apply_overrides(loaded, measured)
+    return solve(loaded, request=Request(compare=False))
+
+
+def row(name: str, statements: tuple[str, ...], kind: str, trace: Trace | None) -> str:
+    """One line of the table."""
+    try:
+        plan = solved(name, statements, trace)
+    except SolverError as error:
+        return f"| {name} | {kind} | | no plan: {str(error).splitlines()[0]} | | |"
+    traces = {}
+    if trace is not None:
+        traces[""] = TraceLengths(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, kind, True)
+
+    def replay(of: Plan, n: int) -> PlanReplay:
+        return replay_plan(of, seed=n, requests=REQUESTS, traces=traces)
+
+    stated = ", ".join(f"{s['demand']['cv2']:g}" for s in plan.inputs["workload"]["services"])
+    if not plan.pools:
+        return f"| {name} | {kind} | {stated} | nothing to replay: token APIs | | |"
+    holds = sum(replay(plan, n).holds for n in range(REPLAYS))
+    least = smallest_fleet(plan, replay, REPLAYS)
+    extra = "" if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
+    counts = "" if least is None else ", ".join(f"{now} ({few})" for *_, now, few in least.pools)
+    return (
+        f"| {' '.join((name, *statements))} | {kind} | {stated} | {holds} of {REPLAYS} | {extra} | {counts} |"
+    )
+
+
+def rows(folder: Path, chosen: str) -> Iterator[str]:
+    """All lines."""
+    traces = {
+        "generated": None,
+        "conversation": read_trace(folder / "azure_llm_2023_conv.csv"),
+        "code": read_trace(folder / "azure_llm_2023_code.csv"),
+    }
+    for name, statements in CASES:
+        if chosen in name:
+            for kind, trace in traces.items():
+                yield row(name, statements, kind, trace)
+
+
+def main() -> None:
+    """Print the table, row by row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of the two traces")
+    parser.add_argument("--workload", default="", help="only workloads whose name holds this")
+    told = parser.parse_args()
+    print("| workload | traffic | burstiness | holds | costs more | by replicas | replicas (fewest) |")
+    print("|---|---|---:|---:|---:|---:|---|")
+    for line in rows(told.folder, told.workload):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
