@@ -14,6 +14,7 @@ from solver.domain.workload import (
     Money,
     Region,
     Residency,
+    Resilience,
     Service,
     ServiceLevels,
     Site,
@@ -40,7 +41,7 @@ def test_every_key_is_explained() -> None:
         "workload": Workload, "service": Service, "demand": Demand, "lengths": LengthBucket,
         "levels": ServiceLevels, "site": Site, "money": Money, "staff": Staff, "hardware": HardwarePolicy,
         "horizon": Horizon, "offer": WorkloadOffer, "profile": WorkloadProfile,
-        "token_price": TokenPrice, "region": Region, "residency": Residency,
+        "token_price": TokenPrice, "region": Region, "residency": Residency, "resilience": Resilience,
     }  # fmt: skip
     keys = {key for name, model in sections.items() for key in (*model.model_fields, *section_keys(name))}
     times = re.compile(r"(peak_)?(requests|output_tokens)_per_(min|hour|day|month)")

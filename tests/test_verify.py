@@ -9,7 +9,16 @@ from fractions import Fraction
 import pytest
 from verify_fixture import API, GPU, NVM, Asked, asked, large, line
 
-from solver.domain.workload import Demand, LengthBucket, Money, Region, Residency, Staff, WorkloadOffer
+from solver.domain.workload import (
+    Demand,
+    LengthBucket,
+    Money,
+    Region,
+    Residency,
+    Resilience,
+    Staff,
+    WorkloadOffer,
+)
 from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
 from solver.plan.plan import CostLine, Deferral, Load, Move, People
@@ -158,6 +167,10 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
         "no law": lambda a: a.with_service("code", residency=Residency(jurisdictions=("",))),
         "a token API": lambda a: a.with_service("chat", residency=Residency(sites=("east",))),
         "a region's data": lambda a: in_region(a, Residency(apis=("v",))),
+    },
+    "site_loss": {
+        "no fallback for the service": lambda a: a.with_service("code", site_loss_share=0.5),
+        "none for any": lambda a: a.with_workload(resilience=Resilience(site_loss_share=0.01)),
     },
     "api_limits": {
         "requests": lambda a: a.with_api(requests_per_s_limit=0.4 / SCALE),

@@ -15,6 +15,7 @@ from solver.domain.places import Region as Region
 from solver.domain.places import Residency as Residency
 from solver.domain.places import Site as Site
 from solver.domain.quantity import Frozen
+from solver.domain.resilience import Resilience as Resilience
 from solver.errors import Place
 
 Precision = Literal["fp16", "fp8", "fp4"]
@@ -116,6 +117,8 @@ class Service(Frozen):
         months = (*self.demand.steps, *(m for m in (self.starts, self.ends) if m))
         return tuple(sorted({years_until(month, start) for month in months} - {0.0}))
 
+    site_loss_share: float | None = Field(default=None, ge=0, le=1)  # carried after the loss of any one site
+
     @model_validator(mode="after")
     def _shares(self) -> Service:
         total = sum(bucket.share for bucket in self.lengths)
@@ -200,6 +203,12 @@ class Workload(Frozen):
     token_prices: dict[str, TokenPrice] = {}  # id of a token API -> changed prices
     objective: Literal["cost", "power", "carbon"] = "cost"
     redundancy: int = Field(default=0, ge=0)  # spare replicas per pool (N+k)
+    resilience: Resilience = Resilience()
+
+    def share_after_loss(self, service: Service) -> float:
+        """Share of a service's traffic that is carried after the loss of any one site (0: it can wait)."""
+        stated = 0.0 if service.levels.deadline_hours is not None else service.site_loss_share
+        return (self.resilience.site_loss_share or 0.0) if stated is None else stated
 
     @property
     def power_follows_load(self) -> bool:

@@ -19,6 +19,7 @@ from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Period, Problem
 from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
+from solver.plan.fallbacks import fallbacks
 from solver.plan.over_time import loads, moves, people
 from solver.plan.plan import Binding, CostLine, Plan, Pool, Route, ServiceLevel
 from solver.plan.routing import Routing
@@ -42,6 +43,8 @@ def assemble(
     bought = purchases(problem, program, outcome.values)
     standing = pools(problem, program, outcome.values)
     paths = routes(problem, program, routing)
+    backup = fallbacks(problem, program, routing)
+    targets = {r.target for r in paths} | {f.target for f in backup}
     costs = cost_lines(program, outcome, routing)
     total = sum(line.usd for line in costs)
     tokens, output = discounted_tokens(prepared)
@@ -63,6 +66,7 @@ def assemble(
         loads=loads(problem, program, routing),
         moves=moves(problem, program, standing),
         routes=paths,
+        fallbacks=backup,
         deferrals=moved,
         wear=pool_wear(served, standing, paths),
         service_levels=with_waits(served, paths, standing, service_levels(served, paths)),
@@ -85,14 +89,13 @@ def assemble(
         points={
             p.id: point_to_dict(p)
             for p in problem.points
-            if any(r.target == p.id for r in paths) or any(s.point == p.id for s in standing)
+            if p.id in targets or any(s.point == p.id for s in standing)
         },
-        inputs=_inputs(problem, loaded, paths),
+        inputs=_inputs(problem, loaded, targets),
     )
 
 
-def _inputs(problem: Problem, loaded: LoadedWorkload, paths: tuple[Route, ...]) -> dict[str, Any]:
-    used = {r.target for r in paths}
+def _inputs(problem: Problem, loaded: LoadedWorkload, used: set[str]) -> dict[str, Any]:
     return {
         "file": loaded.file,
         "workload": problem.workload.model_dump(mode="json"),

@@ -146,16 +146,19 @@ def _missing(loaded: LoadedWorkload, program: Program, dropped: set[str], core: 
     relaxed = _without(program, dropped)
     elastic = replace(relaxed, columns=list(relaxed.columns), index=dict(relaxed.index))
     excess = elastic.add(("excess",))
+    mine = [row for row in relaxed.rows if row.statement == statement]
+    mine = [row for row in mine if row.sense == "=="] or mine  # what must be served, where that is stated
+    names = {row.name for row in mine}
     rows: list[Row] = []
     for row in relaxed.rows:
-        if row.statement == statement:
+        if row.name in names:
             sign = {"<=": -1.0, ">=": 1.0, "==": 1.0}[row.sense]
             row = replace(row, terms=(*row.terms, (excess, sign)))
         rows.append(row)
     outcome = HighsModel(replace(elastic, rows=rows), {excess: 1.0}).solve(1e-3, TIME_LIMIT_S)
     if outcome.values is None:
         return ""
-    row = next(r for r in program.rows if r.statement == statement)
+    row = mine[0]
     return (
         f"  missing: {outcome.values[excess]:,.4g} {row.unit} in {statement} "
         f"(stated: {row.rhs:,.4g} {row.unit})"

@@ -29,7 +29,7 @@ from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
-from solver.plan.routing import RepairFailed, Routing, repair
+from solver.plan.routing import FILLING, RepairFailed, Routing, repair
 from solver.verify import Verdict
 from solver.verify.from_plan import verify_plan
 
@@ -197,7 +197,7 @@ def tightened(program: Program, safety: float) -> Program:
         return program
     rows = [
         row
-        if row.family != "capacity"
+        if row.family not in FILLING or row.sense == "=="
         else replace(row, terms=tuple((c, a * (1 + safety) if a > 0 else a) for c, a in row.terms))
         for row in program.rows
     ]

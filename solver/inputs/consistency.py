@@ -11,6 +11,9 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
     """Complain about statements that are fine alone and wrong together."""
     _check_names(draft, workload)
     for index, service in enumerate(workload.services):
+        if service.site_loss_share is not None and service.levels.deadline_hours is not None:
+            words = "work with a deadline waits for the site to come back"
+            draft.complain(f"services.{index}.site_loss_share", words, "leave site_loss out")
         _check_service(draft, f"services.{index}", service.precisions, service.acquisitions)
         if service.starts and service.ends and service.ends <= service.starts:
             draft.complain(

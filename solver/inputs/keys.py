@@ -47,6 +47,7 @@ KEYS: dict[str, dict[str, Key]] = {
         **_list("precisions"),
         **_list("acquisitions"),
         **_share("prefix_hit"),
+        **_share("site_loss_share", "site_loss"),
         "speculative_tokens": Key("speculative_tokens", "tokens"),
         **_number("model_updates_per_day", "per day", "model_updates"),
     },
@@ -80,6 +81,7 @@ KEYS: dict[str, dict[str, Key]] = {
         **_number("carbon_kg_kwh", "kg/kWh", "carbon"),
     },
     "region": {},
+    "resilience": _share("site_loss_share", "site_loss"),
     "residency": {**_list("sites"), **_list("jurisdictions"), **_list("apis")},
     "money": {
         **_share("discount_rate"),
@@ -167,6 +169,7 @@ _SECTION_OF = (
     ("token_price", re.compile(r"token_prices\..+")),
     ("staff", re.compile(r"money\.staff")),
     ("money", re.compile("money")),
+    ("resilience", re.compile("resilience")),
     ("hardware", re.compile("hardware")),
 )
 

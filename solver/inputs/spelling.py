@@ -42,7 +42,7 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(data.get("horizon"), str):
         result["horizon"] = {"years": data["horizon"]}
         draft.alias("horizon", "horizon.years")
-    for section in ("horizon", "money", "hardware"):
+    for section in ("horizon", "money", "resilience", "hardware"):
         if section in result:
             result[section] = rewrite(draft, section, result[section], section)
     if isinstance(result.get("money"), dict) and "staff" in result["money"]:

@@ -122,6 +122,19 @@ class Deferral(Frozen):
     share: str  # rational "p/q"; the shares of an hour add up to 1
 
 
+class Fallback(Frozen):
+    """Share of what must still be served of a bucket in a period after the loss of a site (rational)."""
+
+    lost_site: str
+    service: str
+    bucket: int
+    period: int
+    target: str  # operating point id or API point id
+    site: str
+    mode: str  # standing | api
+    share: str  # rational "p/q" of the part of the bucket's demand that is carried then
+
+
 class ServiceLevel(Frozen):
     """A promise and what the plan reaches by its own model."""
 
@@ -213,6 +226,7 @@ class Plan(Frozen):
     loads: tuple[Load, ...] = ()
     moves: tuple[Move, ...] = ()
     wear: tuple[PoolWear, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
     service_levels: tuple[ServiceLevel, ...]
     costs: tuple[CostLine, ...]
     usd_per_m_output_tokens: float

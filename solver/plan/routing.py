@@ -26,6 +26,8 @@ ROOMY = ("promise", "api_limits", "endurance", "budget")
 PATIENCE = 1e-8
 #: Work of an hour below this part of the service's peak is none.
 NOTHING = 1e-9
+#: Families with rows that traffic adds up to, and with rows that it fills.
+SERVING, FILLING = ("demand", "site_loss"), ("capacity", "site_loss")
 #: Families whose rows define a column (its coefficient, -1, comes first): max(0, the rest of the row).
 DERIVED = ("moved", "load")
 
@@ -118,7 +120,7 @@ def _block_rows(
         sign = -1.0 if row.sense == ">=" else 1.0
         rest = sign * (row.rhs - sum(a * whole[c] for c, a in row.terms if c in whole))
         terms = {position[c]: sign * a for c, a in row.terms if c not in whole}
-        if row.family == "capacity":
+        if row.family in FILLING and row.sense == "<=":
             terms[slack] = -max(rest, 0.0)
             rest = min(rest, 0.0)
         if row.sense != "==" and row.family in ROOMY and rest > 0:
@@ -145,7 +147,7 @@ def _rounded(
         c: Fraction(max(float(x[n]), 0.0)) if c in waiting else Fraction(0) for c, n in position.items()
     }
     for row in rows:
-        if row.family != "demand":
+        if row.family not in SERVING or row.sense != "==":
             continue
         queue = {c: a for c, a in row.terms if c in waiting}
         work = row.rhs - sum(a * x[position[c]] for c, a in queue.items())

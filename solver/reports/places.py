@@ -1,12 +1,13 @@
-"""Tables about places: which region is served where."""
+"""Tables about places: which region is served where, and by whom after the loss of a site."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solver.plan.plan import Plan
 from solver.reports.fleet import Names
 from solver.reports.section import Column, Section, right
-from solver.reports.traffic import Target, Traffic
+from solver.reports.traffic import Target, Traffic, share_value
 from solver.reports.units import number, percent
 
 
@@ -71,5 +72,61 @@ def regions_section(traffic: Traffic, names: Names) -> Section:
         tuple(
             (x.service, x.region, x.site or "provider", x.served_by, x.share, x.round_trip_ms)
             for x in region_lines(traffic, names)
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class LossLine:
+    """Who carries which part of what must still be served after the loss of a site, in the busiest hour."""
+
+    lost_site: str
+    service: str
+    carried: float  # share of the traffic that must be carried
+    site: str  # empty: at a token API
+    served_by: str
+    share: float  # of what is carried
+
+
+def loss_lines(plan: Plan, traffic: Traffic, names: Names) -> list[LossLine]:
+    """For each lost site and service: who carries the traffic in the busiest hour of the last epoch."""
+    found: list[LossLine] = []
+    if traffic.workload is None:
+        return found
+    for k, service in enumerate(traffic.workload.services):
+        mine = [f for f in plan.fallbacks if f.service == service.name]
+        if not mine:
+            continue
+        busiest = max({f.period for f in mine}, key=lambda t: (plan.periods[t]["rate_rps"][k], t))
+        shares: dict[tuple[str, Target], float] = {}
+        for f in mine:
+            if f.period == busiest:
+                key = (f.lost_site, Target(f.target, f.site, f.mode))
+                weight = service.lengths[f.bucket].share * share_value(f.share)
+                shares[key] = shares.get(key, 0.0) + weight
+        carried = traffic.workload.share_after_loss(service)
+        for (lost, target), share in sorted(shares.items()):
+            found.append(LossLine(lost, service.name, carried, target.site, names.target(target), share))
+    return found
+
+
+def loss_section(plan: Plan, traffic: Traffic, names: Names) -> Section:
+    """Who carries the traffic after the loss of each site."""
+    return Section(
+        "site_loss",
+        "After the loss of a site",
+        "Carried: promised part of the service's traffic. Share: part of it that each takes, in the busiest "
+        "hour; the plan holds one such routing for each hour that no other outdoes.",
+        (
+            Column("Site lost"),
+            Column("Service"),
+            right("Carried", percent),
+            Column("At"),
+            Column("Served by"),
+            right("Share", percent),
+        ),
+        tuple(
+            (x.lost_site, x.service, x.carried, x.site or "provider", x.served_by, x.share)
+            for x in loss_lines(plan, traffic, names)
         ),
     )

@@ -18,7 +18,7 @@ from solver.reports.fleet import (
     fleet,
     replica_words,
 )
-from solver.reports.places import regions_section
+from solver.reports.places import loss_section, regions_section
 from solver.reports.section import Column, Section, right, without_empty_columns
 from solver.reports.serving import pool_groups, serving_lines
 from solver.reports.traffic import Traffic
@@ -38,6 +38,7 @@ def sections(plan: Plan) -> list[Section]:
         regions_section(traffic, names),
         waiting_section(plan, traffic),
         wear_section(plan, names),
+        loss_section(plan, traffic, names),
         _levels(plan),
         _costs(plan),
         _power(plan, traffic),

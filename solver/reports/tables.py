@@ -16,7 +16,7 @@ from solver.plan.serialise import plan_json
 from solver.reports.escape import csv_cell
 from solver.reports.files import write_atomically
 from solver.reports.fleet import Names, leverage
-from solver.reports.places import region_lines
+from solver.reports.places import loss_lines, region_lines
 from solver.reports.serving import serving_lines
 from solver.reports.traffic import Traffic, share_value
 from solver.reports.words import kept
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TABLES = {
     *("summary", "systems", "pools", "routes", "serving", "service_levels", "costs", "power", "hours"),
     *("regions", "deferrals", "wear"),
+    "site_loss",
     *("binding", "alternatives", "break_even", "assumptions", "notes"),
 }
 Records = dict[str, list[dict[str, Any]]]
@@ -56,6 +57,7 @@ def records(plan: Plan) -> Records:
             for line in serving_lines(traffic)
         ],
         "regions": [asdict(line) for line in region_lines(traffic, names)],
+        "site_loss": [asdict(line) for line in loss_lines(plan, traffic, names)],
         "deferrals": [{**d.model_dump(), "share_value": share_value(d.share)} for d in plan.deferrals],
         "wear": _dumped(plan.wear),
         "service_levels": [

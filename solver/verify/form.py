@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from solver.operating_points.point import ApiPoint, OperatingPoint
-from solver.plan.plan import FORMAT, Deferral, Pool, Route, SystemPurchase
+from solver.plan.plan import FORMAT, Deferral, Fallback, Pool, Route, SystemPurchase
 from solver.verify.case import Case
 from solver.verify.exact import share_of
 from solver.verify.registry import Broken, check
@@ -49,6 +49,10 @@ def shape(case: Case) -> Iterator[Broken]:
     for entry in plan.deferrals:
         if (problem := _deferral(case, entry)) is not None:
             yield Broken(f"deferral of {entry.service} (hour {entry.hour}): {problem}")
+    for fallback in plan.fallbacks:
+        if (problem := _fallback(case, fallback)) is not None:
+            words = f"bucket {fallback.bucket}, period {fallback.period}, {fallback.lost_site} lost"
+            yield Broken(f"fallback to {fallback.target} ({words}): {problem}")
     for route in plan.routes:
         if (problem := _route(case, route)) is not None:
             yield Broken(f"route to {route.target} (bucket {route.bucket}, period {route.period}): {problem}")
@@ -193,7 +197,15 @@ def _when(case: Case, epoch: int | None, period: int | None, hourly: bool) -> st
     return None
 
 
-def _route(case: Case, route: Route) -> str | None:
+def _fallback(case: Case, fallback: Fallback) -> str | None:
+    if fallback.lost_site not in case.sites:
+        return f"no site is called {fallback.lost_site!r}"
+    if fallback.mode not in ("standing", "api"):
+        return f"its mode is {fallback.mode!r}"
+    return _route(case, fallback)
+
+
+def _route(case: Case, route: Route | Fallback) -> str | None:
     if route.mode not in ("standing", "elastic", "api"):
         return f"its mode is {route.mode!r}"
     server = case.apis.get(route.target) if route.mode == "api" else case.points.get(route.target)

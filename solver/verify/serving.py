@@ -71,7 +71,7 @@ def demand(case: Case) -> Iterator[Broken]:
     for target, stream in case.streams.items():
         server = case.server(target)
         k = case.order[server.service]
-        if (problem := _refused(case, case.services[k], server, target)) is not None:
+        if (problem := refused(case, case.services[k], server, target)) is not None:
             yield Broken(f"{target.id}: {problem}")
         for t, buckets in stream.items():
             if target.mode != "api":
@@ -90,7 +90,8 @@ def demand(case: Case) -> Iterator[Broken]:
                     yield Broken(message, abs(total - 1))
 
 
-def _refused(case: Case, service: Service, server: OperatingPoint | ApiPoint, target: Target) -> str | None:
+def refused(case: Case, service: Service, server: OperatingPoint | ApiPoint, target: Target) -> str | None:
+    """Why a service may not be served at a target, if it may not: way, model, site or precision."""
     hourly = {*COMMITTED, *HOURLY} if case.shares_systems else set(HOURLY)
     ways = {"api": {"api"}, "elastic": hourly, "standing": {*COMMITTED, *HOURLY}}[target.mode]
     if not ways & set(service.acquisitions):

@@ -19,6 +19,7 @@ from solver.verify import (
     residency,
     running,
     serving,
+    site_loss,
     supply,
 )
 from solver.verify.case import Case
@@ -38,6 +39,7 @@ __all__ = [
     "residency",
     "running",
     "serving",
+    "site_loss",
     "supply",
     "verify",
 ]

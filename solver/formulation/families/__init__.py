@@ -9,6 +9,7 @@ from solver.formulation.families import (
     residency,
     running,
     serving,
+    site_loss,
     supply,
     wear,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "residency",
     "running",
     "serving",
+    "site_loss",
     "supply",
     "wear",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from solver.domain.places import Residency
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
@@ -25,15 +27,9 @@ def residency(problem: Problem, program: Program) -> None:
     words: dict[tuple[str, int], str] = {}
 
     def forbid(k: int, g: int, t: int, column: int, site: int | None, api: tuple[str, str]) -> None:
-        service = problem.services[k]
-        region = service.lengths[problem.classes[k][g][0]].region
-        for path, statement in problem.workload.residencies(service, region).items():
-            if not (
-                statement.permits_api(*api) if site is None else statement.permits_site(problem.sites[site])
-            ):
-                terms.setdefault((path, k, t), {})[column] = 1.0
-                whose = f"requests from {region}" if path.startswith("regions") else "its requests"
-                words[path, k] = f"{service.name}: {whose} are served {_where(statement)} only"
+        for path, sentence in forbidding(problem, k, g, site, api):
+            terms.setdefault((path, k, t), {})[column] = 1.0
+            words[path, k] = sentence
 
     for (_, p, i, _mode, g, t), column in program.family("x"):
         k = problem.service_index(problem.points[int(str(p))].service)
@@ -53,6 +49,19 @@ def residency(problem: Problem, program: Program) -> None:
             statement=path,
             sentence=words[path, k],
         )
+
+
+def forbidding(
+    problem: Problem, k: int, g: int, site: int | None, api: tuple[str, str]
+) -> Iterator[tuple[str, str]]:
+    """(path, sentence) of the statements that forbid serving class g of service k at a site, or (None) by an
+    API, given by its id and provider."""
+    service = problem.services[k]
+    region = service.lengths[problem.classes[k][g][0]].region
+    for path, statement in problem.workload.residencies(service, region).items():
+        if not (statement.permits_api(*api) if site is None else statement.permits_site(problem.sites[site])):
+            whose = f"requests from {region}" if path.startswith("regions") else "its requests"
+            yield path, f"{service.name}: {whose} are served {_where(statement)} only"
 
 
 def _where(statement: Residency) -> str:

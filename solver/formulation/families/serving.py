@@ -212,7 +212,7 @@ def late_terms(problem: Problem, program: Program, k: int, name: str, t: int) ->
         if point.service != service.name:
             continue
         for g in range(len(problem.classes[k])):
-            late = _late_share(problem, k, g, point.late.get(name, ()))
+            late = late_share(problem, k, g, point.late.get(name, ()))
             for i in range(len(problem.sites)):
                 for mode in ("s", "e"):
                     column = program.find("x", p, i, mode, g, t)
@@ -221,14 +221,14 @@ def late_terms(problem: Problem, program: Program, k: int, name: str, t: int) ->
     for j, api in enumerate(problem.apis):
         if api.service == service.name:
             for g in range(len(problem.classes[k])):
-                late = _late_share(problem, k, g, api.late.get(name, ()))
+                late = late_share(problem, k, g, api.late.get(name, ()))
                 column = program.find("a", j, g, t)
                 if column is not None and late:
                     terms[column] = late
     return terms
 
 
-def _late_share(problem: Problem, k: int, g: int, late: Sequence[bool]) -> float:
+def late_share(problem: Problem, k: int, g: int, late: Sequence[bool]) -> float:
     """Share of a length class that is late."""
     return problem.mean(k, g, [float(flag) for flag in late]) if late else 0.0
 
