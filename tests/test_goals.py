@@ -6,7 +6,7 @@ import pytest
 from test_registry import base, change
 
 from solver.backend.highs import HighsModel
-from solver.domain.workload import Site
+from solver.domain.workload import Money, Site
 from solver.engine.near_best import add_use, forbid
 from solver.errors import UsageError
 from solver.formulation.build import build_program
@@ -35,6 +35,17 @@ def test_least_power_takes_the_frugal_system() -> None:
     assert outcome.objective == pytest.approx(4 * 1.0 * 1.3)
     hold_goal(program, terms, outcome.objective, "power")
     assert HighsModel(program).solve().objective == pytest.approx(400.0)  # four at $100k
+
+
+def test_most_traffic_within_a_budget() -> None:
+    """$100k buys one system, which carries 1 of 2 requests/s."""
+    problem = change(base(), objective="traffic", money=Money(discount_rate=0.0, budget_capex_usd=100_000))
+    program = build_program(problem)
+    terms = goal_terms(problem, program)
+    outcome = HighsModel(program, terms).solve()
+    assert outcome.objective == pytest.approx(50.0)  # per cent unserved
+    hold_goal(program, terms, outcome.objective, "traffic")
+    assert HighsModel(program).solve().objective == pytest.approx(100.0)
 
 
 def test_carbon_needs_an_intensity() -> None:

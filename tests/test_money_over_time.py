@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from test_procurement import H100, HOURS, cost, lines, plan_of, price
+from test_procurement import A100, H100, HOURS, cost, lines, plan_of, price
 
 from solver.finance.cash_flow import cash_flow, statement
 from solver.plan.plan import Plan
@@ -179,3 +179,22 @@ def test_a_support_contract_is_a_choice() -> None:
         plan = plan_of("18-growth", *base, f"offers=[{bare}, {supported % share}]")
         pays_off(plan)
         assert ("supported" in {s.offer for s in plan.systems}) is chosen
+
+
+def test_most_traffic_for_the_money() -> None:
+    """12 h of 20 and 12 h of 80 requests/s: what n systems of 5 requests/s serve of it."""
+    for change, count in (("$600k", 4), ("$700k", 5)):
+        plan = plan_of("33-most-traffic", f"money.budget_capex_usd={change}")
+        pays_off(plan)
+        assert lines(plan) == {("buy", A100, 0, count)}
+        assert plan.served_share == pytest.approx((12 * 20 + 12 * 5 * count) / 1200, rel=1e-6)
+        assert plan.objective_usd == pytest.approx(sum(s.cost_usd for s in plan.systems))
+    assert {u.period for u in plan.unserved} == {p["index"] for p in plan.periods if p["rate_rps"] == [80.0]}
+    everything = plan_of("33-most-traffic", "money.budget_capex_usd=$3M")
+    cheapest = plan_of("33-most-traffic", "money.budget_capex_usd=$3M", "objective=cost")
+    assert lines(everything) == lines(cheapest) == {("buy", A100, 0, 16)}
+    assert everything.served_share == pytest.approx(1.0, abs=1e-8)
+    opex = ("money.budget_capex_usd=$3M", "money.budget_opex_by_year_usd=[$20k, $20k, $20k]")
+    energy = cost(cheapest, "energy") / 16  # of one system, three years discounted: $4.1k a year
+    few = plan_of("33-most-traffic", *opex)
+    assert sum(s.count for s in few.systems) == 4 == int(20e3 / (energy / 2.67))

@@ -21,7 +21,7 @@ from solver.domain.workload import (
 )
 from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
-from solver.plan.plan import CostLine, Deferral, Load, Move, People
+from solver.plan.plan import CostLine, Deferral, Load, Move, People, Unserved
 from solver.verify import CHECKS
 
 Mutation = Callable[[Asked], Asked]
@@ -348,6 +348,16 @@ def using(a: Asked) -> Asked:
     return priced(with_policy(a, idle_power_share=0.5)).with_plan(loads=loads).settled()
 
 
+def less(a: Asked, objective: str) -> Asked:
+    """A tenth of the code requests of period 0 is not served: 1/10 of 1/s of 3 + 5 + 5 + 9 in all."""
+    missing = (Unserved(service="code", period=0, share="1/10"),)
+    return (
+        a.with_workload(objective=objective)
+        .with_item("routes", lambda r: r.target == NVM and r.period == 0, share="9/10")
+        .with_plan(unserved=missing, served_share=1 - 0.1 / 22)
+    )
+
+
 MUTATIONS |= {
     "staffed": {"nobody is there": lambda a: staffed(a).with_plan(people=())},
     "staff": {"1 % less": lambda a: cheaper(staffed(a), "staff")},
@@ -362,6 +372,11 @@ MUTATIONS |= {
         "use divided by 1.01": lambda a: using(a).with_item(
             "loads", lambda x: x.period == 3, systems=0.25 / SCALE
         ).settled(),
+    },
+    "served": {
+        "requests are left out": lambda a: less(a, "cost"),
+        "another share": lambda a: less(a, "traffic").with_plan(served_share=0.9),
+        "none is left out": lambda a: a.with_plan(served_share=0.99),
     },
     "tax": {"1 % more": lambda a: cheaper(priced(a, tax_rate=0.3).settled(), "tax")},
 }  # fmt: skip

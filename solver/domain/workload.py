@@ -201,7 +201,7 @@ class Workload(Frozen):
     offers: tuple[WorkloadOffer, ...] = ()
     profiles: tuple[WorkloadProfile, ...] = ()
     token_prices: dict[str, TokenPrice] = {}  # id of a token API -> changed prices
-    objective: Literal["cost", "power", "carbon"] = "cost"
+    objective: Literal["cost", "power", "carbon", "traffic"] = "cost"
     redundancy: int = Field(default=0, ge=0)  # spare replicas per pool (N+k)
     resilience: Resilience = Resilience()
 
@@ -246,8 +246,11 @@ def window_hours(workload: Workload, service: Service) -> int:
 
     A request of hour h has its deadline D hours after its arrival; one that came at the very start of h is
     late after h + D, so its work is done in hours h .. h + floor(D) - 1. A whole cycle is as good as more.
-    Services that promise a time to first token or end to end do not wait.
+    Services that promise a time to first token or end to end do not wait, and none waits where the most
+    traffic is sought.
     """
+    if workload.objective == "traffic":
+        return 1
     levels, cycle = service.levels, cycle_hours(workload)
     if levels.deadline_hours is None or levels.ttft_ms is not None or levels.end_to_end_s is not None:
         return 1

@@ -20,8 +20,8 @@ from solver.formulation.problem import Period, Problem
 from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
 from solver.plan.fallbacks import fallbacks
-from solver.plan.over_time import loads, moves, people
-from solver.plan.plan import Binding, CostLine, Plan, Pool, Route, ServiceLevel
+from solver.plan.over_time import loads, moves, people, served_share, unserved
+from solver.plan.plan import Binding, CostLine, Plan, Pool, Route, ServiceLevel, Unserved
 from solver.plan.routing import Routing
 from solver.plan.serialise import api_to_dict, point_to_dict
 from solver.plan.wear import pool_wear
@@ -47,7 +47,8 @@ def assemble(
     targets = {r.target for r in paths} | {f.target for f in backup}
     costs = cost_lines(program, outcome, routing)
     total = sum(line.usd for line in costs)
-    tokens, output = discounted_tokens(prepared)
+    missing = unserved(problem, program, routing)
+    tokens, output = discounted_tokens(prepared, missing)
     ended = {Ending.OPTIMAL: "optimal", Ending.FEASIBLE: "limit reached"}[outcome.ending]
     return Plan(
         outcome="interrupted" if outcome.interrupted else ended,
@@ -64,6 +65,8 @@ def assemble(
         pools=standing,
         people=people(problem, bought),
         loads=loads(problem, program, routing),
+        unserved=missing,
+        served_share=served_share(problem, missing),
         moves=moves(problem, program, standing),
         routes=paths,
         fallbacks=backup,
@@ -137,12 +140,14 @@ def cost_lines(program: Program, outcome: Outcome, routing: Routing) -> tuple[Co
     return tuple(lines)
 
 
-def discounted_tokens(prepared: Prepared) -> tuple[float, float]:
+def discounted_tokens(prepared: Prepared, missing: tuple[Unserved, ...] = ()) -> tuple[float, float]:
     """All tokens and output tokens served over the horizon, discounted like the money."""
     problem, tokens, output = prepared.problem, 0.0, 0.0
-    for period in prepared.all_periods:
-        seconds = 3600 * problem.hours_factor(period)
-        for rate, service in zip(period.rate_rps, problem.services, strict=True):
+    lost = {(entry.service, entry.period): float(Fraction(entry.share)) for entry in missing}
+    for period in problem.periods if missing else prepared.all_periods:
+        for given, service in zip(period.rate_rps, problem.services, strict=True):
+            rate = given * (1 - lost.get((service.name, period.index), 0.0))
+            seconds = 3600 * problem.hours_factor(period)
             out = sum(b.share * b.output_tokens for b in service.lengths)
             tokens += rate * seconds * (out + sum(b.share * b.prompt_tokens for b in service.lengths))
             output += rate * seconds * out

@@ -1,8 +1,10 @@
-"""Other goals from the same rows: least power or least carbon, and then the least cost at that.
+"""Other goals from the same rows: least power, least carbon, most traffic, and then the least cost at that.
 
     power    mean kW at the meter:  sum P_s PUE_i (hours in use / hours of the horizon) systems
              (where idle systems draw less: idle share x systems + the rest x load)
     carbon   tonnes over the horizon: the same kWh times the site's carbon intensity
+    traffic  per cent of all requests that are not served: sum_{k,t} requests[k,t] unserved[k,t] / all; what
+             binds is a budget, power, supply; the share left out is the same for all lengths of an hour
 
 Systems rented elsewhere count with the best site's PUE and carbon intensity. What a token API draws is not
 known, so it cannot be compared and is left out.
@@ -16,14 +18,16 @@ from solver.formulation.model import Program
 from solver.formulation.payments import living
 from solver.formulation.problem import Problem
 
-UNITS = {"power": "kW on average", "carbon": "t CO2e"}
+UNITS = {"power": "kW on average", "carbon": "t CO2e", "traffic": "% of the requests unserved"}
 #: Room left to the second solve, so that a goal reached to the last digit stays reachable.
-SLACK = 1e-6
+SLACKS = {"power": 1e-6, "carbon": 1e-6, "traffic": 1e-7}
 
 
 def goal_terms(problem: Problem, program: Program) -> dict[int, float]:
-    """The workload's goal per unit of each column; APIs are shut."""
+    """The workload's goal per unit of each column; least power and least carbon shut APIs."""
     name = problem.workload.objective
+    if name == "traffic":
+        return unserved_terms(problem, program)
     if name == "carbon" and all(site.carbon_kg_kwh == 0 for site in problem.sites):
         raise UsageError("objective: carbon needs sites.*.carbon_kg_kwh; no site states it")
     horizon_hours = HOURS_PER_YEAR * problem.epochs[-1].end_years
@@ -50,6 +54,15 @@ def goal_terms(problem: Problem, program: Program) -> dict[int, float]:
     return terms
 
 
+def unserved_terms(problem: Problem, program: Program) -> dict[int, float]:
+    """Per cent of all requests of the horizon that each unserved share stands for."""
+    total = sum(p.hours * sum(p.rate_rps) for p in problem.periods)
+    return {
+        column: max(100 * (p := problem.periods[int(str(t))]).hours * p.rate_rps[int(str(k))] / total, 1e-6)
+        for (_, k, t), column in program.family("unserved")
+    }
+
+
 def _weight(problem: Problem, site: int | None) -> float:
     """PUE (times carbon intensity) of a site, or of the best one for systems that stand elsewhere."""
     sites = problem.sites if site is None else (problem.sites[site],)
@@ -70,13 +83,17 @@ def _hours(problem: Problem, prefix: str, o: int, n: int) -> float:
 
 def hold_goal(program: Program, terms: dict[int, float], best: float, goal: str) -> None:
     """A row that keeps the goal at its best value while the cost is minimised."""
+    slack = SLACKS[goal]
+    words = f"the fleet takes no more than the least {goal}, {best:,.4g} {UNITS[goal]}"
+    if goal == "traffic":
+        words = f"as many requests are served as can be: {100 - best:,.6g} % of all"
     program.row(
         "goal",
         "goal",
         terms,
         "<=",
-        best * (1 + SLACK) + SLACK,
+        best * (1 + slack) + slack,
         unit=UNITS[goal],
         statement="objective",
-        sentence=f"the fleet takes no more than the least {goal}, {best:,.4g} {UNITS[goal]}",
+        sentence=words,
     )

@@ -64,6 +64,7 @@ def prepare(
         or any(not o.committed for o in chosen)
         or any(p.wear and p.wear.follows_traffic for p in menu.points)
         or workload.power_follows_load
+        or workload.objective == "traffic"
     )
     periods = everything
     mean: tuple[Period, ...] = ()

@@ -14,6 +14,7 @@ renew[o,i,e]   systems bought under offer o in place of worn ones               
 q[k,t]         work of service k that waits at the end of hour t, where it has a deadline
 sell[o,i,e,f]  systems bought in epoch e that are sold at the start of epoch f         (integer)
 open[i,e]      1 if any system stands at the site, where people are stated per site    (binary)
+unserved[k,t]  share of a service's requests that are not served, where most traffic is sought
 load[s,i,t]    systems' worth of use of the user's own systems, where idle ones draw less
 moved[m,s,i,e] systems s that model m leaves at the start of epoch e, where that costs
 """
@@ -81,6 +82,11 @@ def _over_time(problem: Problem, program: Program) -> None:
         for i in sites:
             for e in epochs:
                 program.add(("open", i, e), 0, 1, integer=True)
+    if problem.workload.objective == "traffic":
+        for k in range(len(problem.services)):
+            for t, period in enumerate(problem.periods):
+                if period.rate_rps[k] > 0:
+                    program.add(("unserved", k, t), 0, 1)
     if problem.workload.power_follows_load:
         here = sorted({o.system for o in problem.offers if o.on_site} & {p.system for p in problem.points})
         for system in here:

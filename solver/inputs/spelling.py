@@ -174,5 +174,5 @@ def _objective(draft: Draft, data: dict[str, Any]) -> None:
             f"the objective '{shorten(text)}' is a ratio: it prefers the smallest fleet with the best ratio "
             "to one that serves the demand"
         )
-    remedy = "write cost, power or carbon; the performance wanted belongs in demand and levels"
+    remedy = "write cost, power, carbon or traffic; the performance wanted belongs in demand and levels"
     draft.complain("objective", problem, remedy)

@@ -121,6 +121,10 @@ def routes(problem: Problem, program: Program, routing: Routing) -> tuple[Route,
         if s.phase != "prefill":  # whoever decodes serves the request
             key = (s.service, s.group, s.period)
             served[key] = served.get(key, Fraction(0)) + s.amount
+    kept = {
+        (problem.services[int(str(k))].name, int(str(t))): 1 - routing.traffic.get(column, Fraction(0))
+        for (_, k, t), column in program.family("unserved")
+    }
     found = [
         Route(
             service=s.service,
@@ -129,7 +133,7 @@ def routes(problem: Problem, program: Program, routing: Routing) -> tuple[Route,
             target=s.target,
             site=s.site,
             mode=s.mode,
-            share=str(s.amount / served[s.service, s.group, s.period]),
+            share=str(s.amount / served[s.service, s.group, s.period] * kept.get((s.service, s.period), 1)),
         )
         for s in streams
         for b in problem.classes[problem.service_index(s.service)][s.group]

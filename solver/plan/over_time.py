@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from solver.formulation.model import Program
 from solver.formulation.people import RACK_UNITS
 from solver.formulation.problem import Problem
-from solver.plan.plan import Load, Move, People, Pool, SystemPurchase
+from solver.plan.plan import Load, Move, People, Pool, SystemPurchase, Unserved
 from solver.plan.routing import Routing
 
 
@@ -104,3 +104,23 @@ def loads(problem: Problem, program: Program, routing: Routing) -> tuple[Load, .
             site = problem.sites[int(str(i))].name
             found.append(Load(system=str(system), site=site, period=int(str(t)), systems=float(amount)))
     return tuple(found)
+
+
+def unserved(problem: Problem, program: Program, routing: Routing) -> tuple[Unserved, ...]:
+    """Shares of requests that are not served, where most traffic is sought."""
+    found = []
+    for (_, k, t), column in program.family("unserved"):
+        if (share := routing.traffic.get(column, Fraction(0))) > 0:
+            name = problem.services[int(str(k))].name
+            found.append(Unserved(service=name, period=int(str(t)), share=str(share)))
+    return tuple(found)
+
+
+def served_share(problem: Problem, missing: tuple[Unserved, ...]) -> float:
+    """Share of all requests of the horizon that are served."""
+    total = sum(p.hours * sum(p.rate_rps) for p in problem.periods)
+    lost = 0.0
+    for entry in missing:
+        period, k = problem.periods[entry.period], problem.service_index(entry.service)
+        lost += period.hours * period.rate_rps[k] * float(Fraction(entry.share))
+    return 1.0 - lost / total if total > 0 else 1.0

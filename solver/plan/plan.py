@@ -36,6 +36,14 @@ class People(Frozen):
     people: float
 
 
+class Unserved(Frozen):
+    """Share of a service's requests in a period that is not served (rational), for most traffic."""
+
+    service: str
+    period: int
+    share: str
+
+
 class Load(Frozen):
     """Systems' worth of use of the user's own systems in a period, where idle systems draw less."""
 
@@ -224,6 +232,8 @@ class Plan(Frozen):
     deferrals: tuple[Deferral, ...] = ()
     people: tuple[People, ...] = ()
     loads: tuple[Load, ...] = ()
+    unserved: tuple[Unserved, ...] = ()
+    served_share: float = 1.0  # of all requests of the horizon
     moves: tuple[Move, ...] = ()
     wear: tuple[PoolWear, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()

@@ -140,24 +140,30 @@ def _rounded(
 ) -> dict[int, Fraction]:
     """Rationals near ``x`` whose demand rows hold exactly: the largest part takes the remainder.
 
+    Unserved shares are rounded first: they are the same in all rows of an hour.
     What an hour has to serve of work that can wait is told by the waiting columns, to the last float.
     """
     waiting = {c for _, c in program.family("q")}
+    missed = {c for _, c in program.family("unserved")}
     traffic = {
         c: Fraction(max(float(x[n]), 0.0)) if c in waiting else Fraction(0) for c, n in position.items()
     }
+    traffic |= {c: min(_near(max(float(x[position[c]]), 0.0)), Fraction(1)) for c in missed & position.keys()}
     for row in rows:
         if row.family not in SERVING or row.sense != "==":
             continue
+        left = sum((traffic[c] for c, _ in row.terms if c in missed), Fraction(0))
         queue = {c: a for c, a in row.terms if c in waiting}
         work = row.rhs - sum(a * x[position[c]] for c, a in queue.items())
         if queue and work < NOTHING * max(queue.values()):
             continue
         total = Fraction(float(work))
-        parts = {c: x[position[c]] / work for c, _ in row.terms if c not in waiting}
+        parts = {c: x[position[c]] / work for c, _ in row.terms if c not in waiting and c not in missed}
         shares = {c: _near(float(v)) if v > 1e-9 else Fraction(0) for c, v in parts.items()}
+        if not shares:
+            continue  # nothing can serve it: all of it is unserved
         largest = max(shares, key=lambda c: shares[c])
-        shares[largest] += 1 - sum(shares.values())
+        shares[largest] += 1 - left - sum(shares.values())
         for c, share in shares.items():
             traffic[c] = share * total
     return traffic

@@ -137,7 +137,8 @@ class Traffic:
             target: sum(r * w for r, w in zip(rates, weights, strict=True))
             for target, rates in self.served_rps(service).items()
         }
-        total = sum(requests.values()) or 1.0
+        wanted = sum(r * w for r, w in zip(self.demand_rps(service), weights, strict=True))
+        total = max(wanted, sum(requests.values())) or 1.0
         ordered = sorted(requests.items(), key=lambda item: (-item[1], item[0]))
         return {target: amount / total for target, amount in ordered if amount > 0}
 

@@ -20,6 +20,7 @@ _UNITS = {
     "cost": "the cheapest plan",
     "power": "the plan of least power",
     "carbon": "the plan of least carbon",
+    "traffic": "the cheapest plan of most traffic",
 }
 
 
@@ -82,6 +83,8 @@ def _cost_sentence(plan: Plan) -> str:
             f", {dollars(plan.usd_per_m_tokens)} per million tokens "
             f"({dollars(plan.usd_per_m_output_tokens)} per million output tokens)"
         )
+    if plan.objective == "traffic":
+        sentence += f", and {percent(plan.served_share)} of the requests are served"
     return sentence + "."
 
 

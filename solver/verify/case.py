@@ -151,6 +151,15 @@ class Case:
         return dict(found)
 
     @cached_property
+    def unserved(self) -> dict[tuple[int, int], Fraction]:
+        """(service, period) -> share of its requests that are not served."""
+        found: dict[tuple[int, int], Fraction] = {}
+        for entry in self.plan.unserved:
+            key = (self.order[entry.service], entry.period)
+            found[key] = found.get(key, Fraction(0)) + share_of(entry.share)
+        return found
+
+    @cached_property
     def pools(self) -> dict[tuple[Target, int], Pool]:
         """Pools by target and by epoch (standing) or period (elastic); of several, the first."""
         found: dict[tuple[Target, int], Pool] = {}

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from solver.operating_points.point import ApiPoint, OperatingPoint
-from solver.plan.plan import FORMAT, Deferral, Fallback, Pool, Route, SystemPurchase
+from solver.plan.plan import FORMAT, Deferral, Fallback, Move, Pool, Route, SystemPurchase
 from solver.verify.case import Case
 from solver.verify.exact import share_of
 from solver.verify.registry import Broken, check
@@ -46,6 +46,7 @@ def shape(case: Case) -> Iterator[Broken]:
     for pool in plan.pools:
         if (problem := _pool(case, pool)) is not None:
             yield Broken(f"pool {pool.point} at {pool.site}: {problem}")
+    yield from _over_time(case)
     for entry in plan.deferrals:
         if (problem := _deferral(case, entry)) is not None:
             yield Broken(f"deferral of {entry.service} (hour {entry.hour}): {problem}")
@@ -56,6 +57,29 @@ def shape(case: Case) -> Iterator[Broken]:
     for route in plan.routes:
         if (problem := _route(case, route)) is not None:
             yield Broken(f"route to {route.target} (bucket {route.bucket}, period {route.period}): {problem}")
+
+
+def _over_time(case: Case) -> Iterator[Broken]:
+    """People, loads, moves and unserved shares name what exists."""
+    plan, epochs, periods = case.plan, len(case.plan.epochs), len(case.plan.periods)
+    for person in plan.people:
+        if person.site not in case.sites or not _index(person.epoch, epochs) or not _number(person.people):
+            yield Broken(f"people at {person.site!r} in epoch {person.epoch}: no such place, time or number")
+    for load in plan.loads:
+        named = load.site in case.sites and load.system in case.systems and _index(load.period, periods)
+        if not named or not _number(load.systems) or load.systems < 0:
+            yield Broken(f"load of {load.system!r} at {load.site!r}: no such system, place, time or number")
+    for what, entries in (("move", plan.moves), ("unserved share", plan.unserved)):
+        for entry in entries:
+            try:
+                share_of(entry.systems if isinstance(entry, Move) else entry.share)
+            except ValueError as error:
+                yield Broken(f"{what}: {error}")
+    for missed in plan.unserved:
+        if missed.service not in case.order or not _index(missed.period, periods):
+            yield Broken(f"unserved requests of {missed.service!r}: no such service or period")
+    if not _number(plan.served_share):
+        yield Broken(f"served_share is {plan.served_share!r}, not a number")
 
 
 @check("integrality", "systems, replicas and spare replicas are whole numbers >= 0", first=True)
@@ -160,6 +184,8 @@ def _purchase(case: Case, line: SystemPurchase) -> str | None:
         return f"the offer {line.offer!r} is to {offer.kind}"
     if line.site not in case.sites:
         return f"no site is called {line.site!r}"
+    if line.sold_epoch is not None and not _index(line.sold_epoch, len(case.plan.epochs)):
+        return f"it is sold in epoch {line.sold_epoch}, which does not exist"
     if not all(map(_number, (line.unit_price_usd, line.cost_usd, line.hours))):
         return "a price or duration is not a number"
     return _when(case, line.epoch, line.period, line.acquisition == "rent-hourly")

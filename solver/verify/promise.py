@@ -24,9 +24,10 @@ def promise(case: Case) -> Iterator[Broken]:
     """Each latency promise holds.
 
     TTFT and end to end: in each period the requests that are late at their target are at most (1 - q) of
-    the service's requests. Late are those whose length alone makes them late and, at targets that state
-    what their queues see, the share that waits too long at the pool's own replicas, rate and mix of
-    lengths (floats; solver.operating_points.lateness). TPOT: no target streams more slowly than promised.
+    the service's requests that are served. Late are those whose length alone makes them late and, at
+    targets that state what their queues see, the share that waits too long at the pool's own replicas,
+    rate and mix of lengths (floats; solver.operating_points.lateness). TPOT: no target streams more slowly
+    than promised.
     """
     late: dict[tuple[int, str, int], Fraction] = defaultdict(Fraction)
     for target, stream in case.streams.items():
@@ -44,10 +45,11 @@ def promise(case: Case) -> Iterator[Broken]:
     for (k, name, t), share in late.items():
         levels, total = case.services[k].levels, sum(case.weights[k])
         percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
+        total *= 1 - case.unserved.get((k, t), Fraction(0))
         permitted = (1 - written(percentile)) * total
         if share > permitted and case.periods[t].rates[k] > 0:
-            message = (f"{case.services[k].name} in {case.label(t)}: {show(share / total * 100)} % of the "
-                       f"requests are late ({name}), {show(permitted / total * 100)} % may be")  # fmt: skip
+            message = (f"{case.services[k].name} in {case.label(t)}: {show(share * 100)} % of the "
+                       f"requests are late ({name}), {show(permitted * 100)} % may be")  # fmt: skip
             yield Broken(message, share - permitted)
 
 

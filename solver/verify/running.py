@@ -11,6 +11,8 @@ from solver.verify.money import term
 from solver.verify.payments import RACK_UNITS, left_systems, needed_loads, open_sites
 from solver.verify.registry import Broken, check
 
+NEAR = Fraction(1, 10**9)  # of a share that a plan states as a float
+
 
 @check("staffed", "people >= per_system systems + per_rack racks + per_site, at each site in each epoch")
 def staffed(case: Case) -> Iterator[Broken]:
@@ -93,3 +95,19 @@ def load(case: Case) -> Iterator[Broken]:
         if missing > need * ROUNDING and missing > ROUNDING:
             system, site, t = key
             yield Broken(f"{show(need)} {system} at {site} are used in {case.label(t)}", missing)
+
+
+@check("served", "requests are left out only for most traffic; served share = 1 - sum unserved / all")
+def served(case: Case) -> Iterator[Broken]:
+    """All requests are served, unless the workload seeks the most traffic: then the plan says how many."""
+    if case.unserved and case.workload.objective != "traffic":
+        yield Broken(f"requests are not served in {len(case.unserved)} periods", Fraction(len(case.unserved)))
+    total = sum((p.hours * sum(p.rates, Fraction(0)) for p in case.periods), Fraction(0))
+    lost = sum(
+        (case.periods[t].hours * case.periods[t].rates[k] * share for (k, t), share in case.unserved.items()),
+        Fraction(0),
+    )
+    share = 1 - lost / total if total else Fraction(1)
+    if abs(share - Fraction(case.plan.served_share)) > NEAR:
+        words = f"{show(share * 100)} % of the requests are served, not {case.plan.served_share:.6%}"
+        yield Broken(words, abs(share - Fraction(case.plan.served_share)))

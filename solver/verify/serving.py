@@ -52,7 +52,8 @@ def _depends_on_hours(case: Case) -> bool:
     wears = any(p.wear is not None and p.wear.follows_traffic for p in _used_points(case))
     hourly = any(line.acquisition == "rent-hourly" and line.count > 0 for line in case.plan.systems)
     follows = case.idle < 1 and any(case.offers[line.offer].on_site for line in case.plan.systems)
-    return wears or hourly or follows or any(target.mode != "standing" for target in case.streams)
+    traffic = case.workload.objective == "traffic"
+    return wears or hourly or follows or traffic or any(target.mode != "standing" for target in case.streams)
 
 
 def _used_points(case: Case) -> list[OperatingPoint]:
@@ -85,7 +86,8 @@ def demand(case: Case) -> Iterator[Broken]:
     for k, service in enumerate(case.services):
         for t, period in enumerate(case.periods):
             for b in range(len(case.buckets[k])) if period.rates[k] > 0 else ():
-                if (total := totals.get((k, b, t), Fraction(0))) != 1:
+                served = totals.get((k, b, t), Fraction(0))
+                if (total := served + case.unserved.get((k, t), Fraction(0))) != 1:
                     message = f"{service.name}, bucket {b}, {period.label}: shares add up to {show(total)}"
                     yield Broken(message, abs(total - 1))
 

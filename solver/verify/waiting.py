@@ -23,7 +23,7 @@ def patience(workload: Workload, service: Service) -> int:
     cycle = cycle_of(workload)
     levels = service.levels
     prompt = levels.ttft_ms is not None or levels.end_to_end_s is not None
-    if levels.deadline_hours is None or prompt or cycle > LONGEST_CYCLE:
+    if levels.deadline_hours is None or prompt or cycle > LONGEST_CYCLE or workload.objective == "traffic":
         return 0
     return max(0, min(floor(levels.deadline_hours + INSTANT), cycle) - 1)
 

@@ -134,7 +134,7 @@ _ROWS = (
     Field("epoch", "", "horizon.epoch_years", "the fleet may change every so many years", "epoch=0.5",
           "horizon.epoch_years"),
     Field("redundancy", "", "redundancy", "spare replicas per pool (N+k)", "redundancy=1"),
-    Field("objective", "", "objective", "cost, power or carbon", "objective=power"),
+    Field("objective", "", "objective", "cost, power, carbon or traffic", "objective=power"),
 )
 # fmt: on
 FIELDS: dict[str, Field] = {field.name: field for field in _ROWS}

@@ -21,6 +21,7 @@ def demand(problem: Problem, program: Program) -> None:
     d is the share s_b of bucket b times the rate of period t over the service's peak rate (unit: peaks);
     q is the work that waits at the end of hour t (peaks x 1 h; 0 for services that cannot wait), in order of
     arrival, so that each hour's work has the service's mix of lengths. The hour before the first is the last.
+    Where most traffic is sought, + d[k,b,t] unserved[k,t] on the left: the same share of all lengths.
     """
     terms: dict[tuple[int, int, int], dict[int, float]] = {}
     for (_, p, _i, _m, b, t), column in program.family("x"):
@@ -38,13 +39,21 @@ def demand(problem: Problem, program: Program) -> None:
                 program.row(
                     f"demand[{service.name},{b},{period.label}]",
                     "demand",
-                    terms.get((k, b, t), {}) | _waiting(problem, program, k, b, t),
+                    terms.get((k, b, t), {})
+                    | _waiting(problem, program, k, b, t)
+                    | unserved(program, k, t, load),
                     "==",
                     load,
                     unit="peaks of the service",
                     statement=f"services.{k}.demand",
                     sentence=f"{service.name}: length class {b} of the requests is served in {period.label}",
                 )
+
+
+def unserved(program: Program, k: int, t: int, traffic_served: float) -> dict[int, float]:
+    """What is not served of some traffic of service k in period t, where most traffic is sought."""
+    column = program.find("unserved", k, t)
+    return {} if column is None else {column: traffic_served}
 
 
 def _waiting(problem: Problem, program: Program, k: int, g: int, t: int) -> dict[int, float]:
@@ -172,7 +181,8 @@ def promise(problem: Problem, program: Program) -> None:
     """Each latency promise holds for a share q of the requests in every period.
 
     sum over (p,i,m,b) late x[p,i,m,b,t] + sum over (j,b) late a[j,b,t] <= (1 - q) sum_b d[k,b,t].
-    A pair (point, bucket) is late if prefill and network round trip alone exceed the promise.
+    (of what is served, where most traffic is sought). A pair (point, bucket) is late if prefill and network
+    round trip alone exceed the promise.
     Waits are held by the capacity lines, which count both; the check recomputes the late share of every
     pool at its own rate and mix, and the solve is repeated with smaller lines where it is too high.
     """
@@ -185,7 +195,7 @@ def promise(problem: Problem, program: Program) -> None:
                     program.row(
                         f"promise[{service.name},{name},{period.label}]",
                         "promise",
-                        terms,
+                        terms | unserved(program, k, t, share * total),
                         "<=",
                         share * total,
                         unit="peaks of the service",
