@@ -277,3 +277,15 @@ def _solve(matrix: list[list[Fraction]], right: list[Fraction]) -> list[Fraction
                 factor = work[n][k]
                 work[n] = [a - factor * b for a, b in zip(work[n], work[k], strict=True)]
     return [row[size] for row in work]
+
+
+def cost_of(case: Case, counts: tuple[int, ...]) -> Fraction | None:
+    """The least cost in dollars with these numbers of systems, or None if they cannot serve the demand."""
+    problem = case.prepared.problem
+    total = _fixed_cost(problem, counts)
+    for period in problem.periods:
+        routed = _routing_cost(problem, counts, period)
+        if total is None or routed is None:
+            return None
+        total += routed
+    return total

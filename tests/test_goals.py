@@ -1,18 +1,22 @@
 """Other goals from the same rows, and fleets of other make-up."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
+from small_problems import cost_of, make_case
 from test_registry import base, change
 
 from solver.backend.highs import HighsModel
 from solver.domain.workload import Money, Site
-from solver.engine.near_best import add_use, forbid
+from solver.engine.near_best import add_use, counts_of, forbid, near_best
+from solver.engine.solve import Request
 from solver.errors import UsageError
 from solver.formulation.build import build_program
 from solver.formulation.goals import goal_terms, hold_goal
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
+from solver.inputs.catalogs import load_catalog
 from solver.operating_points.build import Menu
 
 
@@ -62,17 +66,48 @@ def test_carbon_counts_tonnes() -> None:
     assert outcome.objective == pytest.approx(4 * 8766 * 3 * 0.5 / 1000)
 
 
-def test_each_next_fleet_lacks_a_system_of_those_before() -> None:
-    """Best: two s1 ($200k). Without s1: four s2 ($400k). Then nothing is left."""
+def test_fleets_of_other_make_up_in_order_of_cost() -> None:
+    """2 requests/s; s1 carries 1, s2 a half: two s1 ($200k), one s1 and two s2 ($300k), four s2 ($400k). Two
+    s1 and one s2 are the best fleet with something added, one s1 and three s2 the second one."""
     problem = base()
     prepared = Prepared(problem, problem.periods, Menu(problem.points, (), (), 0), ())
-    program = build_program(problem)
-    used = add_use(prepared, program)
+    seen: list[dict[str, int]] = []
     costs = []
-    for number in range(3):
+    for _ in range(4):
+        program = build_program(problem)
+        columns = add_use(prepared, program)
+        for fleet in seen:
+            forbid(program, columns, fleet)
         outcome = HighsModel(program).solve()
         if outcome.values is None:
             break
         costs.append(outcome.objective)
-        forbid(program, used, outcome, number)
-    assert costs == pytest.approx([200.0, 400.0])
+        seen.append(counts_of(columns, outcome))
+    assert costs == pytest.approx([200.0, 300.0, 400.0])
+    assert seen == [{"s1": 2}, {"s1": 1, "s2": 2}, {"s2": 4}]
+
+
+def test_alternatives_are_those_of_an_enumeration() -> None:
+    """All fleets of small random problems by brute force: the list has every alternative, in order."""
+    for seed in range(40):
+        case = make_case(seed)
+        problem = case.prepared.problem
+        if problem.apis:
+            continue
+        limits = [problem.workload.hardware.supply[o.system] for o in problem.offers]
+        fleets = {}
+        for counts in itertools.product(*(range(n + 1) for n in limits)):
+            if (usd := cost_of(case, counts)) is not None:
+                fleets[counts] = usd
+        expected: list[tuple[int, ...]] = []
+        for counts in sorted(fleets, key=lambda c: (fleets[c], c)):
+            made = [n > 0 for n in counts]
+            if all(
+                made != [n > 0 for n in e] and any(a < b for a, b in zip(counts, e, strict=True))
+                for e in expected
+            ):
+                expected.append(counts)
+        found = near_best(case.loaded, load_catalog(), case.prepared, 10, 100.0, Request())
+        assert found.complete
+        costs = [item.plan.objective_usd for item in found.fleets]
+        assert costs == pytest.approx([float(fleets[c]) for c in expected], abs=0.01), seed

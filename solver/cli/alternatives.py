@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from solver.engine.near_best import NearBestList
 
 
 def alternatives(
@@ -18,7 +21,10 @@ def alternatives(
     time_limit: Annotated[float | None, typer.Option(min=0.0, help="Seconds for each fleet.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """The best fleets that differ in the systems they use, each verified."""
+    """The best fleets that differ in the systems they use, each verified, none left out.
+
+    A fleet that is a cheaper one with something added does not count.
+    """
     from solver.engine.near_best import near_best
     from solver.engine.solve import Request
     from solver.formulation.prepare import prepare
@@ -40,12 +46,30 @@ def alternatives(
             "objective_usd": item.plan.objective_usd,
             "extra_share": item.extra_share,
             "verified": item.plan.verified,
+            "proven": item.proven,
         }
-        for item in found
+        for item in found.fleets
     ]
+    words = _how_complete(found, within)
     if as_json:
-        typer.echo(json.dumps({"workload": loaded.workload.name, "fleets": rows}, indent=1))
+        data = {
+            "workload": loaded.workload.name,
+            "within": within,
+            "complete": found.complete,
+            "fleets": rows,
+        }
+        typer.echo(json.dumps({**data, "note": words}, indent=1))
         return
-    typer.echo(f"{len(rows)} fleets of different make-up within {within:.0%} of the best:")
     for row in rows:
         typer.echo(f"  ${row['objective_usd']:>14,.0f}  +{row['extra_share']:6.1%}  {row['fleet']}")
+    typer.echo(words)
+
+
+def _how_complete(found: NearBestList, within: float) -> str:
+    """What the list proves."""
+    if not all(item.proven for item in found.fleets):
+        return "The list is not proven: a search ended at its time limit, or hours are taken in groups."
+    number = len(found.fleets)
+    if found.complete:
+        return f"These {number} are all fleets of different make-up within {within:.0%} of the best (proven)."
+    return f"These are the {number} best; no cheaper fleet of another make-up was left out. More may follow."
