@@ -122,6 +122,14 @@ def with_rent(price: float = 1e-3) -> Problem:
     return replace(problem, offers=offers, periods=make_periods(problem.workload, problem.epochs))
 
 
+def apart() -> Problem:
+    """p0 decodes (1 system per request/s), p1 prefills (2 systems): 2 requests/s need 2 + 4."""
+    problem = base()
+    phases = ("decode", "prefill")
+    points = tuple(replace(p, phase=f) for p, f in zip(problem.points, phases, strict=True))
+    return replace(problem, points=points)
+
+
 def one_busy_hour(deadline_hours: float) -> Problem:
     """24 requests/s in one hour of the day, done within a deadline: 24 / 12 = 2 systems; any time: 1."""
     problem = base()
@@ -235,6 +243,7 @@ def with_resale() -> Problem:
 BINDING: dict[str, Callable[[], Problem]] = {
     "demand": base,
     "deadline": lambda: one_busy_hour(12),
+    "handoff": lambda: apart(),
     "capacity": base,
     "pool_size": with_lines,
     "promise": with_promise,

@@ -121,6 +121,11 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
         "another model": lambda a: a.with_service("code", model="m"),
         "elastic pool is missing": lambda a: a.without("pools", lambda p: p.mode == "elastic"),
     },
+    "handoff": {
+        "decoded without a prefill": lambda a: a.with_point("code/nvm", phase="decode").with_item(
+            "pools", lambda p: p.service == "code", phase="decode"
+        ),
+    },
     "deadline": {
         "work that cannot wait": lambda a: a.with_plan(
             deferrals=(Deferral(service="code", epoch=0, hour=0, wait_hours=1, share="1"),)

@@ -19,6 +19,7 @@ from solver.domain.resilience import Resilience as Resilience
 from solver.errors import Place
 
 Precision = Literal["fp16", "fp8", "fp4"]
+Serving = Literal["aggregated", "disaggregated"]
 Acquisition = Literal["buy", "lease", "reserve", "rent", "spot", "api"]
 
 HOURS_PER_YEAR = 8766.0  # 365.25 days
@@ -92,6 +93,7 @@ class Service(Frozen):
     demand: Demand
     lengths: tuple[LengthBucket, ...]
     levels: ServiceLevels = ServiceLevels()
+    serving: tuple[Serving, ...] = ("aggregated",)  # one pool for both phases, or prefill and decode apart
     prefix_hit: float = Field(default=0.0, ge=0, lt=1)  # share of prompt tokens found in the prefix cache
     speculative_tokens: float = Field(default=1.0, ge=1)  # accepted tokens per step (1: no speculation)
     model_updates_per_day: float = Field(default=0.0, ge=0)  # weight images written per day

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
@@ -17,6 +18,7 @@ from solver.engine.reached import reached_s
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Period, Problem
+from solver.operating_points.point import OperatingPoint
 from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
 from solver.plan.fallbacks import fallbacks
@@ -171,8 +173,10 @@ def service_levels(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
     found: list[ServiceLevel] = []
     for k, service in enumerate(problem.services):
         weighted: list[tuple[float, float, float, float]] = []  # weight, ttft, tpot, end to end
+        first = _first_tokens(points, paths, service.name)
         for route in paths:
-            if route.service != service.name:
+            apart = points[route.target].phase if route.target in points else "both"
+            if route.service != service.name or apart == "prefill":
                 continue
             period, bucket = problem.periods[route.period], service.lengths[route.bucket]
             weight = float(Fraction(route.share)) * bucket.share * period.rate_rps[k] * period.hours
@@ -181,6 +185,8 @@ def service_levels(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
                 weighted.append((weight, api.ttft_s, api.tpot_s, api.ttft_s + bucket.output_max * api.tpot_s))
             else:
                 point, trip = points[route.target], sites[route.site].trip_ms(bucket.region) / 1e3
+                if apart == "decode":
+                    trip += first[route.period, route.bucket, route.site]
                 weighted.append(
                     (
                         weight,
@@ -191,6 +197,18 @@ def service_levels(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
                 )
         found += _levels(service, weighted)
     return tuple(found)
+
+
+def _first_tokens(
+    points: Mapping[str, OperatingPoint], paths: tuple[Route, ...], service: str
+) -> dict[tuple[int, int, str], float]:
+    """Longest time on a prefill pool, by period, bucket and site (s)."""
+    found: dict[tuple[int, int, str], float] = {}
+    for r in paths:
+        if r.service == service and r.target in points and points[r.target].phase == "prefill":
+            key = (r.period, r.bucket, r.site)
+            found[key] = max(found.get(key, 0.0), points[r.target].ttft_s[r.bucket])
+    return found
 
 
 def with_waits(

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from solver.formulation.problem import Problem
-from solver.operating_points.lateness import late_rate
+from solver.operating_points.lateness import handover_s, late_rate
 from solver.operating_points.point import OperatingPoint
 from solver.operating_points.requests import Floats
 from solver.plan.plan import Pool, Route
@@ -39,7 +39,8 @@ def reached_s(
     streams = _streams(problem, k, mine, standing, period.index, period.epoch, period.rate_rps[k])
     if not streams or any(s.point.queue is None for s in streams):
         return None
-    total = sum(float(s.rates_rps.sum()) for s in streams)
+    total = sum(float(s.rates_rps.sum()) for s in streams if s.point.phase != "prefill")
+    handover = handover_s(service)
     outputs = np.array([b.output_max for b in service.lengths])
 
     def late(seconds: float) -> float:
@@ -47,6 +48,10 @@ def reached_s(
         for s in streams:
             assert s.point.queue is not None
             left = seconds - s.trip_s - s.point.queue.base_s
+            if s.point.phase == "prefill":
+                left = left - handover
+            elif s.point.phase == "decode":  # a pool apart has its own part of the time
+                left = handover - s.point.queue.base_s + 0.0 * outputs
             limit = left - (outputs * s.point.tpot_s if promise == "end_to_end" else 0.0 * outputs)
             found += late_rate(s.point, s.replicas, s.rates_rps, limit, service.demand.cv2)
         return found / total

@@ -135,7 +135,7 @@ class Problem:
         system, and the one with the smallest replica (a limit of the menu, not of the mathematics)."""
         best: dict[tuple[object, ...], list[OperatingPoint]] = {}
         for point in self.points:
-            key = (point.service, point.system, point.sites, point.regions)
+            key = (point.service, point.system, point.sites, point.regions, point.phase)
             best.setdefault(key, []).append(point)
         chosen: set[str] = set()
         for group in best.values():

@@ -246,7 +246,11 @@ def _routing(problem: Problem, program: Program, p: int, i: int, mode: str) -> N
     for t in range(len(problem.periods)):
         for g, group in enumerate(problem.classes[k]):
             if all(point.serves[b] for b in group) and has_work(problem, k, g, t):
-                program.add(("x", p, i, mode, g, t))
+                high = math.inf
+                if point.phase == "prefill":  # no demand row bounds it, but no more comes than there is
+                    share = sum(problem.services[k].lengths[b].share for b in group)
+                    high = share * problem.busiest[k] * (1 + 1e-6)
+                program.add(("x", p, i, mode, g, t), 0.0, high)
 
 
 def _system_limits(problem: Problem) -> dict[str, int]:

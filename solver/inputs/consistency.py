@@ -14,7 +14,7 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
         if service.site_loss_share is not None and service.levels.deadline_hours is not None:
             words = "work with a deadline waits for the site to come back"
             draft.complain(f"services.{index}.site_loss_share", words, "leave site_loss out")
-        _check_service(draft, f"services.{index}", service.precisions, service.acquisitions)
+        _check_service(draft, f"services.{index}", service.precisions, service.acquisitions, service.serving)
         if service.starts and service.ends and service.ends <= service.starts:
             draft.complain(
                 f"services.{index}.ends", f"ends {service.ends} before it starts", "write a later month"
@@ -110,7 +110,7 @@ def _check_profiles(draft: Draft, workload: Workload) -> None:
 
 
 def _check_service(draft: Draft, path: str, *lists: tuple[str, ...]) -> None:
-    for name, items in zip(("precisions", "acquisitions"), lists, strict=True):
+    for name, items in zip(("precisions", "acquisitions", "serving"), lists, strict=True):
         if not items or len(set(items)) < len(items):
             problem = f"{name} is empty" if not items else f"{name} names the same thing twice"
             draft.complain(f"{path}.{name}", problem, "write each choice once")

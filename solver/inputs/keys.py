@@ -45,6 +45,7 @@ KEYS: dict[str, dict[str, Key]] = {
     "workload": {},
     "service": {
         **_list("precisions"),
+        **_list("serving"),
         **_list("acquisitions"),
         **_share("prefix_hit"),
         **_share("site_loss_share", "site_loss"),

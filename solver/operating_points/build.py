@@ -16,6 +16,7 @@ from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, Workload
 from solver.operating_points.apis import api_points, with_token_prices
 from solver.operating_points.dominance import undominated
+from solver.operating_points.phases import separate_points
 from solver.operating_points.physics import BATCHES, Setting, points_of
 from solver.operating_points.point import ApiPoint, OperatingPoint, Screened
 from solver.operating_points.profiles import profile_points, stated_points
@@ -170,7 +171,10 @@ def _service_points(
         table = table.take(~np.array(wafer, dtype=np.bool_) | (table.placement == "streamed"))
     if len(table.system):
         for setting in settings:
-            add(setting, points_of(setting, table))
+            if "aggregated" in service.serving:
+                add(setting, points_of(setting, table))
+            if "disaggregated" in service.serving:
+                add(setting, separate_points(setting, table, calibration))
     return points, screened
 
 

@@ -35,7 +35,8 @@ def undominated(points: list[OperatingPoint]) -> list[OperatingPoint]:
 def _groups(points: list[OperatingPoint]) -> list[list[OperatingPoint]]:
     groups: dict[tuple[object, ...], list[OperatingPoint]] = {}
     for point in points:
-        groups.setdefault((point.service, point.system, point.sites), []).append(point)
+        apart = () if point.phase == "both" else (point.phase, point.kv_precision)
+        groups.setdefault((point.service, point.system, point.sites, apart), []).append(point)
     return list(groups.values())
 
 

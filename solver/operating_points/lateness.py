@@ -4,10 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.domain.workload import Service
+from solver.domain.workload import Service, ServiceLevels
 from solver.operating_points.point import OperatingPoint
 from solver.operating_points.requests import Floats, mix_of
 from solver.performance.pools import Replicas, late_share
+
+#: Most time that separate pools plan for handing a request over, besides one step: start and transfer of the
+#: KV (routing and set-up take 0.15 s in the median of disaggregated runs) and the wait for a slot.
+HANDOVER_S = 0.3
+
+
+def handover_s(service: Service) -> float:
+    """Part of the time to first token that a decode pool may take: transfer, wait for a slot, one step.
+
+    0.3 s and a step at the promised pace, but at most half of the promise; the rest is the prefill pool's.
+    """
+    step = (service.levels.tpot_ms or 300.0) / 1e3
+    if service.levels.ttft_ms is None:
+        return HANDOVER_S + step
+    return min(service.levels.ttft_ms / 2e3, HANDOVER_S + step)
+
+
+def half_missed(service: Service, limit_s: float) -> ServiceLevels:
+    """The levels of one of two pools: its time for the first token, and half of the permitted misses."""
+    levels = service.levels
+    if levels.ttft_ms is None:
+        return levels
+    share = 1 - (1 - levels.ttft_percentile) / 2
+    return levels.model_copy(update={"ttft_ms": max(limit_s, 1e-6) * 1e3, "ttft_percentile": share})
 
 
 def limits_of(
@@ -21,7 +45,12 @@ def limits_of(
     base = round_trip_s + (point.queue.base_s if point.queue else 0.0)
     found: dict[str, tuple[Floats, float]] = {}
     if levels.ttft_ms is not None:
-        found["ttft"] = (levels.ttft_ms / 1e3 - base + np.zeros(len(mix.share)), 1 - levels.ttft_percentile)
+        time = levels.ttft_ms / 1e3
+        if point.phase == "decode":  # the round trip is the prefill pool's
+            time, base = handover_s(service), point.queue.base_s if point.queue else 0.0
+        elif point.phase == "prefill":
+            time -= handover_s(service)
+        found["ttft"] = (time - base + np.zeros(len(mix.share)), 1 - levels.ttft_percentile)
     if levels.end_to_end_s is not None:
         limit = levels.end_to_end_s - base - mix.output_max * point.tpot_s
         found["end_to_end"] = (limit, 1 - levels.end_to_end_percentile)

@@ -112,7 +112,9 @@ def widened(point: OperatingPoint, cells: tuple[int, ...], count: int, reach: Re
     def flags(values: tuple[bool, ...], other: bool) -> tuple[bool, ...]:
         return tuple(values[at[b]] if b in at else other for b in range(count))
 
-    queue = point.queue
+    queue, wear = point.queue, point.wear
+    if wear is not None:
+        wear = replace(wear, reads=spread(wear.reads))
     if queue is not None:
         queue = replace(
             queue,
@@ -130,6 +132,7 @@ def widened(point: OperatingPoint, cells: tuple[int, ...], count: int, reach: Re
         serves=flags(point.serves, False),
         kv_bytes=spread(point.kv_bytes),
         transfer_s=spread(point.transfer_s),
+        wear=wear,
         queue=queue,
         regions=reach.regions,
     )

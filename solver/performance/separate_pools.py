@@ -116,6 +116,17 @@ def kv_link(
     return KvLink(path, min(rates), max(starts))
 
 
+def own_link(calibration: Calibration, model: Model, system: System, chips: int) -> KvLink | Refusal:
+    """The scale-out links of one replica alone: what it can send or receive whatever the other side is."""
+    rate = system.get("scaleout_gbs_per_chip")
+    if not rate:
+        words = f"{system.name}: scaleout_gbs_per_chip unknown, so no KV transfer"
+        return Refusal(system.id, "separate pools", words)
+    share = _constant(calibration, system, model, "link_share")
+    start = 1e-3 * _constant(calibration, system, model, "transfer_ms")
+    return KvLink("scale-out", chips * rate * 1e9 * share, start)
+
+
 def _constant(calibration: Calibration, system: System, model: Model, name: str) -> float:
     """A fitted constant of a system, or its prior median."""
     entry = calibration.of(system, model.id)

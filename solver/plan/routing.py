@@ -160,10 +160,20 @@ def _rounded(
         total = Fraction(float(work))
         parts = {c: x[position[c]] / work for c, _ in row.terms if c not in waiting and c not in missed}
         shares = {c: _near(float(v)) if v > 1e-9 else Fraction(0) for c, v in parts.items()}
-        if not shares:
-            continue  # nothing can serve it: all of it is unserved
-        largest = max(shares, key=lambda c: shares[c])
-        shares[largest] += 1 - left - sum(shares.values())
-        for c, share in shares.items():
-            traffic[c] = share * total
+        _fill(traffic, shares, total, 1 - left)
+    for row in rows:
+        if row.family == "handoff":  # prefill pools take what decode pools were given
+            total = sum((traffic[c] for c, a in row.terms if a < 0), Fraction(0))
+            parts = {c: x[position[c]] / float(total) for c, a in row.terms if a > 0 and total}
+            _fill(traffic, {c: _near(float(v)) if v > 1e-9 else Fraction(0) for c, v in parts.items()}, total)
     return traffic
+
+
+def _fill(
+    traffic: dict[int, Fraction], shares: dict[int, Fraction], total: Fraction, whole: Fraction = Fraction(1)
+) -> None:
+    """Give each column its share of a total; the largest takes what is missing (``whole``: their sum)."""
+    if shares:
+        largest = max(shares, key=lambda c: shares[c])
+        shares[largest] += whole - sum(shares.values())
+        traffic |= {c: share * total for c, share in shares.items()}

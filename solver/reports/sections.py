@@ -96,7 +96,7 @@ def _pools(plan: Plan, traffic: Traffic, names: Names) -> Section:
                 " ".join(filter(None, (where, when))),
                 replicas,
                 configuration(pool),
-                1e3 / pool.tpot_ms,
+                None if pool.phase == "prefill" else 1e3 / pool.tpot_ms,
                 group.peak_load,
             )
         )

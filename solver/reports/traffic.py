@@ -120,10 +120,15 @@ class Traffic:
             found = served.setdefault(service, {})
             for n, hour in enumerate(self.hours):
                 for target, share in totals.get((service, hour.period), {}).items():
+                    if self._phase(target.point) == "prefill":
+                        continue  # whoever decodes serves the request
                     if target not in found:
                         found[target] = [0.0] * len(self.hours)
                     found[target][n] = share * hour.rate_rps[k]
         return served
+
+    def _phase(self, point: str) -> str:
+        return str(self.plan.points.get(point, {}).get("phase", "both"))
 
     def demand_rps(self, service: str) -> list[float]:
         """Requests per second of a service in each of `hours`."""
@@ -150,7 +155,8 @@ class Traffic:
         """
         total = [0.0] * len(self.hours)
         for pool in self.plan.pools:
-            use = self._use_per_rps.get(_target(pool), 0.0) if pool.service == service else 0.0
+            mine = pool.service == service and pool.phase != "prefill"
+            use = self._use_per_rps.get(_target(pool), 0.0) if mine else 0.0
             if use > 0:
                 carried = safe_load(self.plan, pool) / use
                 for n in self._hours_of(pool):

@@ -34,7 +34,12 @@ def promise(case: Case) -> Iterator[Broken]:
         k = case.order[case.server(target).service]
         levels = case.services[k].levels
         tpot = case.server(target).tpot_s
-        if levels.tpot_ms is not None and exceeds(tpot, written(levels.tpot_ms) / 1000):
+        phase = getattr(case.server(target), "phase", "both")
+        if (
+            levels.tpot_ms is not None
+            and phase != "prefill"
+            and exceeds(tpot, written(levels.tpot_ms) / 1000)
+        ):
             over = Fraction(tpot) * 1000 - written(levels.tpot_ms)
             yield Broken(f"{target.id}: TPOT is {tpot * 1e3:g} of {levels.tpot_ms:g} ms", over)
         for name, tardy in late_buckets(case, target, k).items():

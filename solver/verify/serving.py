@@ -80,7 +80,8 @@ def demand(case: Case) -> Iterator[Broken]:
                 if pool is None or pool.replicas < 1:
                     yield Broken(f"{target.id}: no {target.mode} pool at {target.site} in {case.label(t)}")
             for b, share in buckets.items():
-                totals[k, b, t] += share
+                if _phase(server) != "prefill":  # whoever decodes serves the request
+                    totals[k, b, t] += share
                 if not server.serves[b]:
                     yield Broken(f"{target.id} cannot serve length bucket {b}", share)
     for k, service in enumerate(case.services):
@@ -106,6 +107,35 @@ def refused(case: Case, service: Service, server: OperatingPoint | ApiPoint, tar
         if server.weight_precision not in service.precisions:
             return f"{service.name} does not permit {server.weight_precision} weights"
     return None
+
+
+def _phase(server: OperatingPoint | ApiPoint) -> str:
+    return server.phase if isinstance(server, OperatingPoint) else "both"
+
+
+@check(
+    "handoff", "sum of shares of prefill pools = that of decode pools, per service, bucket, period, site, KV"
+)
+def handoff(case: Case) -> Iterator[Broken]:
+    """Separate pools hand over what they were given.
+
+    For each service, length bucket, period, site and KV precision the shares of prefill pools and those of
+    decode pools add up to the same, exactly.
+    """
+    missing: dict[tuple[str, str, str, int, int], Fraction] = defaultdict(Fraction)
+    for target, stream in case.streams.items():
+        point = case.points.get(target.id)
+        if target.mode == "api" or point is None or point.phase == "both":
+            continue
+        sign = 1 if point.phase == "prefill" else -1
+        for t, buckets in stream.items():
+            for b, share in buckets.items():
+                missing[point.service, target.site, point.kv_precision, b, t] += sign * share
+    for (service, site, precision, b, t), difference in missing.items():
+        if difference and case.periods[t].rates[case.order[service]] > 0:
+            words = f"{service}, bucket {b} at {site} in {case.label(t)}"
+            more = "prefilled than decoded" if difference > 0 else "decoded than prefilled"
+            yield Broken(f"{words}: {show(abs(difference))} more {more} ({precision} KV)", abs(difference))
 
 
 @check("capacity", "sum_b use[r,b] share[b,t] weight[b] rate[t] <= slope R + intercept for each resource r")

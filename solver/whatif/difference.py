@@ -154,6 +154,8 @@ def serving(plan: Plan) -> dict[tuple[str, str], float]:
     requests: dict[tuple[str, str], float] = defaultdict(float)
     totals: dict[str, float] = defaultdict(float)
     for route in plan.routes:
+        if plan.points.get(route.target, {}).get("phase") == "prefill":
+            continue  # whoever decodes serves the request
         n, period = index[route.service], plan.periods[route.period]
         bucket = services[n]["lengths"][route.bucket]["share"]
         weight = float(Fraction(route.share)) * bucket * period["rate_rps"][n] * period["hours"]

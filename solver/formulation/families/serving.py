@@ -22,10 +22,13 @@ def demand(problem: Problem, program: Program) -> None:
     q is the work that waits at the end of hour t (peaks x 1 h; 0 for services that cannot wait), in order of
     arrival, so that each hour's work has the service's mix of lengths. The hour before the first is the last.
     Where most traffic is sought, + d[k,b,t] unserved[k,t] on the left: the same share of all lengths.
+    Of separate pools the decode pool counts here; prefill pools follow (family handoff).
     """
     terms: dict[tuple[int, int, int], dict[int, float]] = {}
     for (_, p, _i, _m, b, t), column in program.family("x"):
         k = problem.service_index(problem.points[int(str(p))].service)
+        if problem.points[int(str(p))].phase == "prefill":
+            continue  # family handoff
         terms.setdefault((k, int(str(b)), int(str(t))), {})[column] = 1.0
     for (_, j, b, t), column in program.family("a"):
         k = problem.service_index(problem.apis[int(str(j))].service)
@@ -54,6 +57,33 @@ def unserved(program: Program, k: int, t: int, traffic_served: float) -> dict[in
     """What is not served of some traffic of service k in period t, where most traffic is sought."""
     column = program.find("unserved", k, t)
     return {} if column is None else {column: traffic_served}
+
+
+@family("handoff", "sum_{p prefills,m} x[p,i,m,b,t] = sum_{p decodes,m} x[p,i,m,b,t]")
+def handoff(problem: Problem, program: Program) -> None:
+    """What separate pools decode was prefilled at the same site, in the same KV precision, for each k, b, t.
+
+    sum_{p prefill, m} x[p,i,m,b,t] - sum_{p decode, m} x[p,i,m,b,t] = 0 over the points of service k with the
+    KV precision; so any prefill pool may feed any decode pool, also on another system. The transfer is a
+    capacity of both (resource link, in family capacity) and part of the time to first token.
+    """
+    terms: dict[tuple[object, ...], dict[int, float]] = {}
+    for (_, p, i, _m, b, t), column in program.family("x"):
+        point = problem.points[int(str(p))]
+        if point.phase != "both":
+            key = (point.service, point.kv_precision, i, b, t)
+            terms.setdefault(key, {})[column] = 1.0 if point.phase == "prefill" else -1.0
+    for (service, precision, i, b, t), row in terms.items():
+        site, label = problem.sites[int(str(i))].name, problem.periods[int(str(t))].label
+        program.row(
+            f"handoff[{service},{precision},{site},{b},{label}]",
+            "handoff",
+            row,
+            "==",
+            0.0,
+            unit="peaks of the service",
+            sentence=f"{service}: what is decoded at {site} is prefilled there",
+        )
 
 
 def _waiting(problem: Problem, program: Program, k: int, g: int, t: int) -> dict[int, float]:
