@@ -253,6 +253,7 @@ BINDING: dict[str, Callable[[], Problem]] = {
         sites=(Site(name="a", energy_usd_kwh=0.0), Site(name="b", energy_usd_kwh=0.0)),
         resilience=Resilience(site_loss_share=1.0),
     ),
+    "availability": lambda: change(base(), resilience=Resilience(availability=0.999)),
     "api_limits": lambda: with_api(limit=0.5),
     "systems": base,
     "rented": with_rent,

@@ -173,6 +173,15 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
         "a token API": lambda a: a.with_service("chat", residency=Residency(sites=("east",))),
         "a region's data": lambda a: in_region(a, Residency(apis=("v",))),
     },
+    "availability": {
+        "no spare": lambda a: a.with_workload(resilience=Resilience(availability=0.999)),
+        "fails more often": lambda a: a.with_system("nvm", mtbf_hours=1000.0).with_workload(
+            resilience=Resilience(availability=0.99)
+        ),
+        "repaired more slowly": lambda a: a.with_workload(
+            resilience=Resilience(availability=0.99, repair_hours=100.0)
+        ),
+    },
     "site_loss": {
         "no fallback for the service": lambda a: a.with_service("code", site_loss_share=0.5),
         "none for any": lambda a: a.with_workload(resilience=Resilience(site_loss_share=0.01)),

@@ -36,6 +36,8 @@ SYSTEM_QUANTITIES: dict[str, tuple[str, str]] = {
     "own_tco_usd_chip_hr": ("USD/chip/h", "published total cost of ownership"),
     "lead_weeks": ("weeks", "delivery time"),
     "supply_per_year": ("systems/year", "how many can be bought in a year"),
+    "mtbf_hours": ("h", "mean time between failures of one system"),
+    "repair_hours": ("h", "mean time to repair or replace a failed system"),
 }
 
 

@@ -322,7 +322,15 @@ def system_facts(system: System) -> SystemFacts:
     most = system.get("power_max_kw") or system.get("power_typ_kw") or 0.0
     typical = system.get("power_typ_kw") or most
     return SystemFacts(
-        system.id, system.name, system.kind, system.vendor, typical, most, system.get("rack_units") or 0.0
+        id=system.id,
+        name=system.name,
+        kind=system.kind,
+        vendor=system.vendor,
+        power_typ_kw=typical,
+        power_max_kw=most,
+        rack_units=system.get("rack_units") or 0.0,
+        mtbf_hours=system.get("mtbf_hours"),
+        repair_hours=system.get("repair_hours"),
     )
 
 

@@ -103,6 +103,8 @@ class SystemFacts:
     power_typ_kw: float
     power_max_kw: float
     rack_units: float
+    mtbf_hours: float | None = None  # None: what the workload takes for all
+    repair_hours: float | None = None
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,14 @@ class Problem:
     def buy_offers(self, system: str | None = None) -> list[SystemOffer]:
         """Offers with a purchase price (owned systems have none)."""
         return [o for o in self.offers if o.kind == "buy" and o.price_usd > 0 and system in (None, o.system)]
+
+    def up_share(self, system: str) -> float:
+        """Share of time that a system is up: MTBF / (MTBF + repair time)."""
+        facts, stated = self.systems.get(system), self.workload.resilience
+        mtbf = facts.mtbf_hours if facts is not None else None
+        repair = facts.repair_hours if facts is not None else None
+        hours = stated.mtbf_hours if mtbf is None else mtbf
+        return hours / (hours + (stated.repair_hours if repair is None else repair))
 
     def peak_rps(self, service: int) -> float:
         """Largest request rate of a service over all periods (at least 1e-9, so that it can divide)."""

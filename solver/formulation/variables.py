@@ -28,6 +28,7 @@ from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
 from solver.formulation.payments import living
 from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.spares import spare_steps
 from solver.operating_points.dominance import lives_per_request
 from solver.operating_points.point import OperatingPoint
 from solver.performance.queueing import Line
@@ -35,7 +36,7 @@ from solver.performance.queueing import Line
 
 def add_variables(problem: Problem, program: Program) -> None:
     """Create every column, with integer bounds that come from the demand."""
-    limits = _system_limits(problem)
+    limits = system_limits(problem)
     for p, point in enumerate(problem.points):
         for i, site in enumerate(problem.sites):
             if point.sites and site.name not in point.sites:
@@ -253,7 +254,7 @@ def _routing(problem: Problem, program: Program, p: int, i: int, mode: str) -> N
                 program.add(("x", p, i, mode, g, t), 0.0, high)
 
 
-def _system_limits(problem: Problem) -> dict[str, int]:
+def system_limits(problem: Problem) -> dict[str, int]:
     """Largest useful number of each system: all services' peaks on it alone, spares included."""
     limits: dict[str, float] = {}
     for point in problem.points:
@@ -262,4 +263,11 @@ def _system_limits(problem: Problem) -> dict[str, int]:
         limits[point.system] = limits.get(point.system, 0.0) + need
     for system, least in problem.workload.hardware.minimum.items():
         limits[system] = limits.get(system, 0.0) + least
-    return {system: math.ceil(need) + 1 for system, need in limits.items()}
+    whole = {system: math.ceil(need) + 1 for system, need in limits.items()}
+    promised = problem.workload.resilience.availability
+    if promised is None:
+        return whole
+    for system, most in whole.items():
+        steps = spare_steps(problem.up_share(system), promised, most)
+        whole[system] = most + max((spares for spares, _ in steps), default=0)
+    return whole

@@ -25,6 +25,7 @@ SHORT = {
 }
 #: Quantities that stand per chip or for the whole group whatever ``per`` says.
 _NEVER_SCALED = {"scaleup_domain_chips", "lead_weeks", "supply_per_year", "own_tco_usd_chip_hr"}
+_NEVER_SCALED |= {"mtbf_hours", "repair_hours"}
 _COMPUTE = ("fp16_tflops", "fp8_tflops", "int8_tops")
 _PRICES = {"price_usd", "cloud_usd_hr"}
 #: Memory that the physics reads weights from, by kind.

@@ -82,7 +82,12 @@ KEYS: dict[str, dict[str, Key]] = {
         **_number("carbon_kg_kwh", "kg/kWh", "carbon"),
     },
     "region": {},
-    "resilience": _share("site_loss_share", "site_loss"),
+    "resilience": {
+        **_share("site_loss_share", "site_loss"),
+        **_share("availability"),
+        **_number("mtbf_hours", "h", "mtbf"),
+        **_number("repair_hours", "h", "repair"),
+    },
     "residency": {**_list("sites"), **_list("jurisdictions"), **_list("apis")},
     "money": {
         **_share("discount_rate"),

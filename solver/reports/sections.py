@@ -21,6 +21,7 @@ from solver.reports.fleet import (
 from solver.reports.places import loss_section, regions_section
 from solver.reports.section import Column, Section, right, without_empty_columns
 from solver.reports.serving import pool_groups, serving_lines
+from solver.reports.spares import spares_section
 from solver.reports.traffic import Traffic
 from solver.reports.units import dollars, number, percent
 from solver.reports.waiting import waiting_section
@@ -39,6 +40,7 @@ def sections(plan: Plan) -> list[Section]:
         waiting_section(plan, traffic),
         wear_section(plan, names),
         loss_section(plan, traffic, names),
+        spares_section(plan, traffic, names),
         _levels(plan),
         _costs(plan),
         _power(plan, traffic),

@@ -18,6 +18,7 @@ from solver.reports.files import write_atomically
 from solver.reports.fleet import Names, leverage
 from solver.reports.places import loss_lines, region_lines
 from solver.reports.serving import serving_lines
+from solver.reports.spares import spare_lines
 from solver.reports.traffic import Traffic, share_value
 from solver.reports.words import kept
 
@@ -29,6 +30,7 @@ TABLES = {
     *("summary", "systems", "pools", "routes", "serving", "service_levels", "costs", "power", "hours"),
     *("regions", "deferrals", "wear"),
     "site_loss",
+    "availability",
     *("binding", "alternatives", "break_even", "assumptions", "notes"),
 }
 Records = dict[str, list[dict[str, Any]]]
@@ -57,6 +59,7 @@ def records(plan: Plan) -> Records:
             for line in serving_lines(traffic)
         ],
         "regions": [asdict(line) for line in region_lines(traffic, names)],
+        "availability": [asdict(line) for line in spare_lines(plan, traffic.workload)],
         "site_loss": [asdict(line) for line in loss_lines(plan, traffic, names)],
         "deferrals": [{**d.model_dump(), "share_value": share_value(d.share)} for d in plan.deferrals],
         "wear": _dumped(plan.wear),

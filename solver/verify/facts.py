@@ -46,6 +46,8 @@ class PlaceFacts:
     power_typ_kw: float
     power_max_kw: float
     rack_units: float
+    mtbf_hours: float | None = None  # None: what the workload takes for all
+    repair_hours: float | None = None
     name: str = ""
     vendor: str = ""
     kind: str = ""

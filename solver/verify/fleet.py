@@ -34,7 +34,7 @@ def systems(case: Case) -> Iterator[Broken]:
             message = f"pool {pool.point} at {pool.site} has {pool.spare_replicas} of {least} spare replicas"
             yield Broken(message, Fraction(least - pool.spare_replicas))
         amount = case.points[pool.point].systems_per_replica * (pool.replicas + pool.spare_replicas)
-        need[pool.system, pool.site, pool.epoch or 0][_ways(case, pool, COMMITTED + HOURLY)] += amount
+        need[pool.system, pool.site, pool.epoch or 0][ways_of(case, pool, COMMITTED + HOURLY)] += amount
     for (system, site, e), parts in need.items():
         yield from _short(f"{system} at {site}, epoch {e + 1}", parts, _standing(case, system, site, e))
     yield from _policy(case)
@@ -60,7 +60,7 @@ def rented(case: Case) -> Iterator[Broken]:
     for pool in case.plan.pools:
         if pool.mode == "elastic":
             amount = case.points[pool.point].systems_per_replica * (pool.replicas + pool.spare_replicas)
-            need[pool.system, pool.site, pool.period or 0][_ways(case, pool, HOURLY)] += amount
+            need[pool.system, pool.site, pool.period or 0][ways_of(case, pool, HOURLY)] += amount
     for (system, site, t), parts in need.items():
         words = f"{system} at {site} in {case.periods[t].label}"
         yield from _short(words, parts, there[system, site, t])
@@ -73,7 +73,7 @@ def _filled(case: Case) -> Iterator[Broken]:
             standing = pool.mode == "standing" and pool.epoch == period.epoch
             if not standing and pool.period != t:
                 continue
-            ways = _ways(case, pool, COMMITTED + HOURLY)
+            ways = ways_of(case, pool, COMMITTED + HOURLY)
             point = case.points[pool.point]
             if not standing:
                 hourly = frozenset(kind + BY_HOUR for kind in ways & frozenset(HOURLY))
@@ -90,7 +90,8 @@ def _filled(case: Case) -> Iterator[Broken]:
             yield from _short(f"{system} at {site} in {period.label}", parts, there)
 
 
-def _ways(case: Case, pool: Pool, kinds: tuple[str, ...]) -> frozenset[str]:
+def ways_of(case: Case, pool: Pool, kinds: tuple[str, ...]) -> frozenset[str]:
+    """Ways among ``kinds`` to get the systems of a pool that its service permits."""
     return frozenset(kinds) & frozenset(case.services[case.order[pool.service]].acquisitions)
 
 

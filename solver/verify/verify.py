@@ -10,6 +10,7 @@ from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.plan import Plan
 from solver.verify import (
     acquisition,
+    availability,
     deferral,
     endurance,
     fleet,
@@ -30,6 +31,7 @@ from solver.verify.registry import CHECKS
 __all__ = [
     "CHECKS",
     "acquisition",
+    "availability",
     "deferral",
     "endurance",
     "fleet",

@@ -119,6 +119,8 @@ _ROWS = (
     Field("round_trip", "site", "sites.{}.round_trip", "network round trip", "round_trip.main=20 ms"),
     Field("site_loss", "", "resilience.site_loss_share", "share carried after the loss of any one site",
           "site_loss=80 %", "resilience.site_loss_share"),
+    Field("availability", "", "resilience.availability", "share of time that enough systems are up",
+          "availability=99.9 %", "resilience.availability"),
     Field("drop", "site", "sites", "leave a site out", "drop.main=yes", how="drop"),
     # money and time
     Field("budget.capex", "", "money.budget_capex", "purchases, dollars as paid", "budget.capex=12M",

@@ -2,6 +2,7 @@
 
 from solver.formulation.families import (
     acquisition,
+    availability,
     energy,
     hourly,
     money,
@@ -16,6 +17,7 @@ from solver.formulation.families import (
 
 __all__ = [
     "acquisition",
+    "availability",
     "energy",
     "hourly",
     "money",

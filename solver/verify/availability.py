@@ -1,0 +1,82 @@
+"""The check of availability: enough systems are up, by the binomial distribution in whole numbers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil
+
+from solver.verify.case import Case
+from solver.verify.exact import show, written
+from solver.verify.fleet import ways_of
+from solver.verify.form import COMMITTED, HOURLY
+from solver.verify.registry import Broken, check
+
+MOST = 100_000  # systems of one kind at one site whose binomial distribution is worked out
+
+
+@check(
+    "availability", "P(Binomial(systems there, MTBF / (MTBF + repair)) >= systems needed) >= promised share"
+)
+def availability(case: Case) -> Iterator[Broken]:
+    """The systems that standing replicas need are up with the promised probability.
+
+    Per system, site and epoch: needed = ceil(sum n_p R), spare replicas left out; there = committed and
+    alive + rented for the epoch, spot left out. The same for each permitted set of ways alone.
+    """
+    promised = case.workload.resilience.availability
+    if promised is None:
+        return
+    needs: dict[tuple[str, str, int], dict[frozenset[str], Fraction]] = defaultdict(
+        lambda: defaultdict(Fraction)
+    )
+    for pool in case.plan.pools:
+        if pool.mode == "standing" and pool.replicas > 0:
+            amount = case.points[pool.point].systems_per_replica * pool.replicas
+            needs[pool.system, pool.site, pool.epoch or 0][ways_of(case, pool, COMMITTED + HOURLY)] += amount
+    for (system, site, e), parts in needs.items():
+        up = up_share(case, system)
+        for chosen in {*parts, frozenset(COMMITTED + HOURLY)}:
+            needed = ceil(sum((amount for ways, amount in parts.items() if ways <= chosen), Fraction(0)))
+            count = _there(case, system, site, e, chosen)
+            if count > MOST:
+                yield Broken(f"{system} at {site}: {count} systems are too many for the exact check")
+                continue
+            share = enough(count, needed, up)
+            if share < written(promised):
+                message = f"{system} at {site}, epoch {e + 1}: {needed} of {count} are up"
+                yield Broken(f"{message} {show(share * 100)} % of the time", written(promised) - share)
+
+
+def up_share(case: Case, system: str) -> Fraction:
+    """Share of time that a system is up: MTBF / (MTBF + repair time)."""
+    facts, stated = case.systems[system], case.workload.resilience
+    mtbf = written(stated.mtbf_hours if facts.mtbf_hours is None else facts.mtbf_hours)
+    repair = written(stated.repair_hours if facts.repair_hours is None else facts.repair_hours)
+    return mtbf / (mtbf + repair)
+
+
+def enough(count: int, needed: int, up: Fraction) -> Fraction:
+    """Probability that at least ``needed`` of ``count`` independent systems are up."""
+    if needed > count:
+        return Fraction(0)
+    a, b = up.numerator, up.denominator - up.numerator
+    term = total = a**count
+    for down in range(count - needed):
+        term = term * (count - down) * b // ((down + 1) * a)
+        total += term
+    return Fraction(total, up.denominator**count)
+
+
+def _there(case: Case, system: str, site: str, epoch: int, kinds: frozenset[str]) -> int:
+    found = 0
+    for line in case.plan.systems:
+        offer = case.offers[line.offer]
+        if (line.system, line.site) != (system, site) or offer.kind not in kinds:
+            continue
+        if line.acquisition == "buy":
+            found += line.count if case.serves(line, epoch) else 0
+        elif line.acquisition == "rent" and line.epoch == epoch and offer.interruption_share == 0:
+            found += line.count
+    return found
