@@ -11,7 +11,7 @@ from plan_fixture import CS3, DGX, make_plan
 
 from solver.plan.plan import Alternative, Assumption
 from solver.reports.escape import csv_cell, json_in_html, json_text, markdown, plain
-from solver.reports.fleet import deciding, leverage
+from solver.reports.fleet import deciding, leverage, year_words
 from solver.reports.units import counted, dollars, listed, number, percent, usd, usd_tick
 from solver.reports.words import amount, answer, kept, sentences
 
@@ -207,3 +207,11 @@ def test_json_is_quiet_and_reads_back(text: str) -> None:
 def test_markdown_has_no_live_marks(text: str) -> None:
     left = re.sub(r"\\.", "", markdown(text))
     assert not set("|`*[]<>") & set(left)
+
+
+@pytest.mark.parametrize(
+    ("years", "words"),
+    [(0.0, "year 1"), (1.0, "year 2"), (2.5, "month 7 of year 3"), (1 / 12, "month 2 of year 1")],
+)
+def test_when_a_system_comes(years: float, words: str) -> None:
+    assert year_words(years) == words

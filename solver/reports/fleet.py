@@ -97,8 +97,15 @@ def epoch_words(plan: Plan, epoch: int | None, sold_epoch: int | None = None) ->
     """From when on, until when: "" for a fleet that stays, "from year 2", "from year 1, sold in year 2"."""
     if epoch is None or len(plan.epochs) < 2:
         return ""
-    sold = "" if sold_epoch is None else f", sold in year {plan.epochs[sold_epoch][0] + 1:g}"
-    return f"from year {plan.epochs[epoch][0] + 1:g}{sold}"
+    sold = "" if sold_epoch is None else f", sold in {year_words(plan.epochs[sold_epoch][0])}"
+    return f"from {year_words(plan.epochs[epoch][0])}{sold}"
+
+
+def year_words(years: float) -> str:
+    """When, ``years`` after the start: "year 2" after 1, "month 7 of year 3" after 2.5."""
+    months = round(12 * years)
+    year = f"year {months // 12 + 1}"
+    return f"month {months % 12 + 1} of {year}" if months % 12 else year
 
 
 def configuration(pool: Pool) -> str:
