@@ -9,11 +9,12 @@ from whatif_case import loaded
 
 from solver.errors import InputError, SolverError
 from solver.inputs.catalogs import load_catalog
-from solver.whatif.apply import apply_change, factor_of, mean_rps
+from solver.whatif.apply import apply_change
 from solver.whatif.fields import FIELDS, split
 from solver.whatif.language import canonical
 from solver.whatif.months import month_of
 from solver.whatif.names import find
+from solver.whatif.values import factor_of, mean_rps
 
 CATALOG = load_catalog()
 BASE = loaded()
@@ -49,6 +50,15 @@ def after(*texts: str):
         ("token prices of deepinfra x0.5", "tokens.DeepInfra=x0.5"),
         ("Maverick goes fp8", "precision.chat=fp8"),
         ("budget 12 M$", "budget.capex=12 M$"),
+        ("budget 12 M$ in 2027", "budget.2027=12 M$"),
+        ("opex 3M in 2028", "opex.2028=3M"),
+        ("demand ×2 from Q3", "demand.chat=×2 from 2027-07"),
+        ("demand of chat doubles from 2028", "demand.chat=x2 from 2028-01"),
+        ("demand.chat=500 requests/s from March", "demand.chat=500 requests/s from 2027-03"),
+        ("chat starts in July", "starts.chat=2027-07"),
+        ("chat ends 2028-06", "ends.chat=2028-06"),
+        ("CS-3 at $1.0M from 2028", "price.cerebras-cs3=$1.0M from 2028-01"),
+        ("CS-3 6 months late", "from.cerebras-cs3=2027-07"),
         ("chat goes fp8", "precision.chat=fp8"),
         ("money.discount_rate=10 %", "money.discount_rate=10 %"),
     ],
@@ -146,6 +156,34 @@ def test_token_prices() -> None:
     assert gone.token_prices[name].output_usd_per_m is None
 
 
+def test_demand_from_a_month_on() -> None:
+    """Factors multiply what is in force; a rate is the mean in that month, whatever the growth before."""
+    assert after("demand ×2 from Q3").services[0].demand.steps == {"2027-07": 2}
+    twice = after("demand x2 from 2028", "demand x3 from Q3", "demand x1.5 from 2028-07")
+    assert twice.services[0].demand.steps == {"2027-07": 3, "2028-01": 6, "2028-07": 9}
+    rate = after("growth=100 %", "demand=450 requests/s from 2028-01").services[0]
+    assert rate.demand.steps == {"2028-01": 1.5}
+    assert rate.factor_at(1.0, "2027-01") * 150 == 450
+    assert after("demand x2 from Q3", "steps=none").services[0].demand.steps == {}
+
+
+def test_budgets_of_single_years() -> None:
+    """Fiscal years are named by the calendar year in which they start."""
+    assert after("budget.2028=3M", "budget.2027=12M").money.budget_capex_by_year_usd == (12e6, 3e6)
+    assert after("budget.2029=3M").money.budget_capex_by_year_usd == (None, None, 3e6)
+    assert after("budget.2028=3M", "budget.2028=none").money.budget_capex_by_year_usd == (None, None)
+    later = after("horizon.start=2027-04", "fiscal_year=7", "opex.2026=1M", "opex.2027=4M")
+    assert later.money.budget_opex_by_year_usd == (1e6, 4e6)
+
+
+def test_a_lower_price_later_is_an_offer_more() -> None:
+    state = after("price.b200=-20 % from 2028", "price.b200=-30 % from 2029", "price.b200=-25 % from 2028")
+    assert [(o.id, o.price_usd, o.available_from) for o in state.offers] == [
+        ("dgx-b200/buy-from-2029-01", 350_000, "2029-01"),
+        ("dgx-b200/buy-from-2028-01", 375_000, "2028-01"),
+    ]
+
+
 def test_lists_grow_and_shrink() -> None:
     both = after("exclude=cerebras-cs3", "exclude=gaudi3-8")
     assert both.hardware.exclude == ("cerebras-cs3", "gaudi3-8")
@@ -183,6 +221,12 @@ def test_limits_come_and_go() -> None:
         ("exclude=cs3,dgx-b200", "would leave no system"),
         ("discount.x=3 %", "takes no name"),
         ("budget.capex=many", "many"),
+        ("tpot=10 ms from July", "cannot begin later"),
+        ("demand=x2 from 2031", "is not within"),
+        ("demand=x2 from 2027-01", "is not within"),
+        ("demand=lots from July", "lots"),
+        ("price.cs3=9M from July", "is above today's"),
+        ("budget.2026=3M", "no year is called that"),
         ("tokens=5", "is no factor"),
         ("token_output.nobody=5", "no api is called that"),
         ("token_output.aws=x2", "several apis are meant"),
@@ -198,8 +242,9 @@ def test_refused_with_what_to_write(said: str, told: str) -> None:
 
 def test_every_example_is_understood() -> None:
     """Examples in the help name chat, main and systems of the catalog."""
-    state = apply_change(BASE, "sites.0.name=main", CATALOG)
-    state = apply_change(state, "sites=[{name: main}, {name: other}]", CATALOG)
+    offer = "{id: yearly-lease, system: dgx-b200, kind: lease, price: $9}"
+    state = apply_change(BASE, "sites=[{name: main}, {name: other}]", CATALOG)
+    state = apply_change(state, f"offers=[{offer}]", CATALOG)
     for field in FIELDS.values():
         apply_change(state, canonical(field.example, state, CATALOG), CATALOG)
         assert split(field.example.partition("=")[0])[0] == field

@@ -72,6 +72,50 @@ def test_plans_of_a_pencil(one: Session, token_usd: float) -> None:
         assert plan.objective_usd == pytest.approx(cost(rps, token_usd, system_usd), rel=1e-6)
 
 
+def test_demand_doubles_in_the_third_quarter(one: Session, token_usd: float) -> None:
+    """Without interest the second system is got at once: half a year of its energy costs less than tokens
+    for 6 requests/s. From July on 12 requests/s are tokens."""
+    response = deepen(one, execute(one, "demand ×2 from Q3"))
+    plan = one.result().plan
+    assert plan is not None
+    assert plan.epochs == ((0.0, 0.5), (0.5, 3.0))
+    assert [(s.epoch, s.count) for s in plan.systems] == [(0, 2)]
+    tokens = 12 * 2.5 / 3 * token_usd
+    assert plan.objective_usd == pytest.approx(2 * SYSTEM_USD + tokens, rel=1e-6)
+    assert response.difference is not None
+    assert [(c.before, c.after) for c in response.difference.fleet] == [(1, 2)]
+
+
+def test_a_budget_of_one_year(one: Session, token_usd: float) -> None:
+    """$600k in 2027 pay for one system; the second comes in January 2028 and tokens carry until then."""
+    one.change("demand ×2 from Q3")
+    one.change("budget 0.6 M$ in 2027")
+    plan = one.result().plan
+    assert plan is not None
+    assert [(plan.epochs[s.epoch][0], s.count) for s in plan.systems] == [(0.0, 1), (1.0, 1)]
+    tokens = (6 * 0.5 + 156 * 0.5 + 12 * 2) / 3 * token_usd
+    assert plan.objective_usd == pytest.approx(1_000_000 + ENERGY_USD * 5 / 3 + tokens, rel=1e-6)
+
+
+def test_no_system_before_a_month(one: Session, token_usd: float) -> None:
+    """Tokens for half a year, then a system: the month ends an epoch."""
+    one.change("no DGX B200 before July")
+    plan = one.result().plan
+    assert plan is not None
+    assert [(plan.epochs[s.epoch][0], s.count) for s in plan.systems] == [(0.5, 1)]
+    tokens = (150 * 0.5 + 6 * 2.5) / 3 * token_usd
+    assert plan.objective_usd == pytest.approx(500_000 + ENERGY_USD * 2.5 / 3 + tokens, rel=1e-6)
+
+
+def test_a_lower_price_later(one: Session, token_usd: float) -> None:
+    """In July a system costs 1 % of today's price: tokens for half a year, then that system."""
+    one.change("price.dgx-b200=-99 % from July")
+    one.change("tokens=x0.15")  # half a year of 144 requests/s in tokens costs less than the old price
+    plan = one.result().plan
+    assert plan is not None
+    assert [(s.offer, plan.epochs[s.epoch][0]) for s in plan.systems] == [("dgx-b200/buy-from-2027-07", 0.5)]
+
+
 @pytest.mark.parametrize(
     ("name", "ways"),
     [

@@ -30,8 +30,8 @@ class Money(Frozen):
     residual_share: float = Field(default=0.0, ge=0, lt=1)  # of the purchase price, at the end of the horizon
     budget_capex_usd: float | None = Field(default=None, gt=0)
     budget_total_usd: float | None = Field(default=None, gt=0)
-    budget_capex_by_year_usd: tuple[float, ...] = ()  # purchases of each fiscal year
-    budget_opex_by_year_usd: tuple[float, ...] = ()  # running costs of each fiscal year
+    budget_capex_by_year_usd: tuple[float | None, ...] = ()  # purchases of each fiscal year (None: no limit)
+    budget_opex_by_year_usd: tuple[float | None, ...] = ()  # running costs of each fiscal year
     fiscal_year_start: int | None = Field(default=None, ge=1, le=12)  # month; None: that of horizon.start
     resale_by_age: tuple[float, ...] = ()  # share of the price after 1, 2, ... years; replaces residual_share
     tax_rate: float = Field(default=0.0, ge=0, lt=1)

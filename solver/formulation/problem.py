@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from solver.domain.calendar import years_until
 from solver.domain.workload import (
     HOURS_PER_YEAR,
     Service,
@@ -266,13 +267,18 @@ def _classes_of(service: Service, region: str, apart: bool) -> tuple[tuple[int, 
 def make_epochs(workload: Workload, shortest_life_years: float = math.inf) -> tuple[Epoch, ...]:
     """One epoch, one a year where demand grows or a system dies within the horizon, or as stated.
 
-    Where services start, end or step, an epoch ends there too; a stated epoch must end there anyway.
+    Where services start, end or step, an epoch ends there too; a stated epoch must end there anyway. Where
+    none is stated, one ends in each month from which the workload says that systems can be had, and with each
+    fiscal year that has a budget for purchases of its own.
     """
     years, step, first = workload.horizon.years, workload.horizon.epoch_years, workload.horizon.start
     grows = any(s.demand.growth_per_year for s in workload.services)
     dates = sorted({t for s in workload.services for t in s.changes(first) if t < years - 1e-9})
     if step is None:
         step = 1.0 if grows or shortest_life_years < years else years
+        had = (*workload.hardware.available_from.values(), *(o.available_from for o in workload.offers))
+        begins = (*(years_until(m, first) for m in had), *fiscal_starts(workload))
+        dates = sorted({*dates, *(t for t in begins if 0 < t < years - 1e-9)})
     elif grows and abs(round(1 / step) * step - 1) > 1e-9:
         raise UsageError(
             f"horizon.epoch_years {step:g}: demand grows from year to year; write 1 or a whole part of a year"
@@ -286,6 +292,13 @@ def make_epochs(workload: Workload, shortest_life_years: float = math.inf) -> tu
     ends = [min((e + 1) * step, years) for e in range(count)]
     ends = sorted({*ends, *(t for t in dates if all(abs(t - end) > 1e-9 for end in ends))})
     return tuple(Epoch(e, ends[e - 1] if e else 0.0, end) for e, end in enumerate(ends))
+
+
+def fiscal_starts(workload: Workload) -> list[float]:
+    """Starts of the fiscal years with a budget for purchases, in years from the start of the horizon."""
+    money, first = workload.money, int(workload.horizon.start[-2:])
+    short = ((money.fiscal_year_start or first) - first - 1) % 12 + 1
+    return [short / 12 + n for n in range(len(money.budget_capex_by_year_usd))]
 
 
 def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period, ...]:

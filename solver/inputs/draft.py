@@ -105,8 +105,13 @@ def _convert(draft: Draft, key: Key, path: str, value: Any) -> Any:
 def _numbers(draft: Draft, value: Any, key: Key, path: str) -> Any:
     if not isinstance(value, list):
         return value
-    numbers = [draft.quantity(f"{path}.{i}", item, key.unit, key.bare) for i, item in enumerate(value)]
-    return None if None in numbers else numbers
+    numbers: list[float | None] = []
+    for i, item in enumerate(value):
+        if key.gaps and (item is None or str(item).lower() == "none"):
+            numbers.append(None)
+        elif (number := draft.quantity(f"{path}.{i}", item, key.unit, key.bare)) is not None:
+            numbers.append(number)
+    return None if len(numbers) < len(value) else numbers
 
 
 def _table(draft: Draft, value: Any, key: Key, path: str, nested: bool) -> Any:

@@ -21,6 +21,7 @@ class Key:
     unit: str = ""
     bare: bool = True
     kind: Literal["number", "percentile", "list", "numbers", "table", "tables"] = "number"
+    gaps: bool = False  # numbers: an entry may be none
 
 
 def _number(target: str, unit: str, *short: str) -> dict[str, Key]:
@@ -100,11 +101,11 @@ KEYS: dict[str, dict[str, Key]] = {
         },
         **{name: Key("budget_capex_usd", "USD") for name in ("budget_capex_usd", "budget_capex")},
         **{
-            name: Key("budget_capex_by_year_usd", "USD", kind="numbers")
+            name: Key("budget_capex_by_year_usd", "USD", kind="numbers", gaps=True)
             for name in ("budget_capex_by_year_usd", "budget_capex_by_year")
         },
         **{
-            name: Key("budget_opex_by_year_usd", "USD", kind="numbers")
+            name: Key("budget_opex_by_year_usd", "USD", kind="numbers", gaps=True)
             for name in ("budget_opex_by_year_usd", "budget_opex_by_year")
         },
         **{name: Key("budget_total_usd", "USD") for name in ("budget_total_usd", "budget_total")},

@@ -104,6 +104,8 @@ def budget(case: Case) -> Iterator[Broken]:
             limits.append((f"capex of year {year + 1}", spent, money.budget_capex_by_year_usd[year]))
         if year < len(money.budget_opex_by_year_usd):
             limit = money.budget_opex_by_year_usd[year]
+            if limit is None:
+                continue
             spent = ledger.running(start, end)
             rounding = Fraction(limit) * ROUNDING
             if spent > written(limit) + rounding:

@@ -8,7 +8,7 @@ from pathlib import Path
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.plan.plan import Plan
-from solver.whatif.apply import mean_rps
+from solver.whatif.values import mean_rps
 
 OFFERED = 8  # prices beside those of the plan
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from solver.domain.catalog import Catalog
-from solver.domain.workload import LoadedWorkload, Service, Workload
+from solver.domain.workload import LoadedWorkload, Workload
 from solver.errors import InputError
 from solver.inputs.references import resolve_references
 from solver.inputs.workload import apply_overrides
 from solver.whatif.fields import Field, split
-from solver.whatif.names import apis_of, members, model_id
+from solver.whatif.later import begin_demand, begin_price
+from solver.whatif.names import apis_of, fiscal_years, members, model_id
+from solver.whatif.values import factor_of, multiplied
 
 NONE = ("none", "no limit", "unlimited", "off")
-_FACTOR = re.compile(r"[x×*]\s*([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE)
-_PERCENT = re.compile(r"([+-])\s*([0-9]+(?:\.[0-9]+)?)\s*%")
-_LISTS = ("precision", "ways", "only", "budget.years")
+_LISTS = ("precision", "ways", "only", "budget.years", "opex.years")
 
 
 def apply_change(loaded: LoadedWorkload, line: str, catalog: Catalog) -> LoadedWorkload:
@@ -58,6 +56,12 @@ def _apply(
         return _systems(loaded, field, value, catalog)
     if field.how == "tokens":
         return _tokens(loaded, subject, value, catalog)
+    if field.how == "year":
+        return _year(loaded, field, subject, value)
+    now_or_later, later, month = value.partition(" from ")
+    if later:
+        begun = begin_demand if field.subject == "service" else begin_price
+        return begun(loaded, field, subject, now_or_later, month, catalog)
     key = _key(loaded.workload, field, subject)
     if value.lower() in NONE:
         if not field.target:
@@ -74,16 +78,6 @@ def _apply(
     return apply_overrides(loaded, [f"{path}={value}"])
 
 
-def factor_of(value: str) -> float | None:
-    """The factor that ``x2``, ``+10 %`` or ``-20 %`` means; None for anything else."""
-    times, percent = _FACTOR.fullmatch(value), _PERCENT.fullmatch(value)
-    if times:
-        return float(times[1])
-    if percent:
-        return round(1 + float(f"{percent[1]}{percent[2]}") / 100, 12)
-    return None
-
-
 def _key(workload: Workload, field: Field, subject: str) -> str:
     """Services and sites go by index, as their names may hold dots."""
     if field.subject == "service":
@@ -93,49 +87,6 @@ def _key(workload: Workload, field: Field, subject: str) -> str:
     if field.subject == "offer":
         return str([o.id for o in workload.offers].index(subject))
     return subject
-
-
-def mean_rps(service: Service) -> float:
-    """Mean requests per second of the first year."""
-    rates = service.demand.rate_rps
-    return math.fsum(rates) / len(rates)
-
-
-_UNITS = {"ttft": " ms", "tpot": " ms", "end_to_end": " s"}
-
-
-def multiplied(workload: Workload, field: Field, subject: str, factor: float, catalog: Catalog) -> str:
-    """The present value of a field times a factor, as text with its unit."""
-    if not field.relative:
-        raise InputError.at(f"{field.shape}x{factor:g}", 0, "takes no factor", f"write {field.example}")
-    value = now(workload, field, subject, catalog)
-    if value is None:
-        raise InputError.at(
-            f"{field.name}.{subject}", 0, "has no value to multiply", f"write {field.example}"
-        )
-    return f"{value * factor!r}{_UNITS.get(field.name, '')}"
-
-
-def now(workload: Workload, field: Field, subject: str, catalog: Catalog) -> float | None:
-    """The value that a factor multiplies; None where there is none."""
-    last = (field.target or field.path).rpartition(".")[2]
-    if field.subject == "service":
-        service = next(s for s in workload.services if s.name == subject)
-        if field.name == "demand":
-            return mean_rps(service)
-        found: float | None = getattr(service.levels if ".levels." in field.path else service, last)
-        return found
-    if field.subject == "site":
-        return float(getattr(next(s for s in workload.sites if s.name == subject), last))
-    if field.subject == "offer":
-        return next(o.price_usd for o in workload.offers if o.id == subject)
-    if field.subject == "api":
-        changed = workload.token_prices.get(subject)
-        stated: float | None = getattr(changed, last) if changed else None
-        listed = getattr(catalog.apis[subject], last) if subject in catalog.apis else None
-        return stated if stated is not None else listed.value if listed else None
-    stated = workload.hardware.overrides.get(subject, {}).get(last)
-    return catalog.systems[subject].get(last) if stated is None and subject in catalog.systems else stated
 
 
 def _tokens(loaded: LoadedWorkload, provider: str, value: str, catalog: Catalog) -> LoadedWorkload:
@@ -154,6 +105,16 @@ def _tokens(loaded: LoadedWorkload, provider: str, value: str, catalog: Catalog)
             if price is not None:
                 lines.append(f"token_prices.{api.id}.{key}={price * factor!r}")
     return apply_overrides(loaded, lines)
+
+
+def _year(loaded: LoadedWorkload, field: Field, subject: str, value: str) -> LoadedWorkload:
+    """The budget of one fiscal year in the list of all; years that state none have no limit."""
+    limits: tuple[float | None, ...] = getattr(loaded.workload.money, field.target.rpartition(".")[2])
+    words = ["none" if limit is None else repr(limit) for limit in limits]
+    index = fiscal_years(loaded.workload).index(int(subject))
+    words += ["none"] * (index + 1 - len(words))
+    words[index] = "none" if value.lower() in NONE else value
+    return apply_overrides(loaded, [f"{field.path}=[{', '.join(words)}]"])
 
 
 def _systems(loaded: LoadedWorkload, field: Field, value: str, catalog: Catalog) -> LoadedWorkload:

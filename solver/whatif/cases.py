@@ -10,10 +10,11 @@ from solver.domain.quantity import Frozen
 from solver.domain.workload import LoadedWorkload
 from solver.errors import InputError, UsageError
 from solver.plan.plan import Plan
-from solver.whatif.apply import apply_change, mean_rps
+from solver.whatif.apply import apply_change
 from solver.whatif.difference import WAY_WORDS, fleet_counts, serving
 from solver.whatif.names import find, subjects
 from solver.whatif.planner import Planner, Result
+from solver.whatif.values import mean_rps
 
 Cell = str | float | None
 

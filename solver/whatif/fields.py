@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-Subject = Literal["system", "service", "site", "vendor", "api", "provider", "offer", ""]
-How = Literal["set", "add", "remove", "drop", "tokens"]
+Subject = Literal["system", "service", "site", "vendor", "api", "provider", "offer", "year", ""]
+How = Literal["set", "add", "remove", "drop", "tokens", "year"]
 
 
 @dataclass(frozen=True)
 class Field:
     """A short name. ``path`` is that of a workload file with ``{}`` for the subject; ``target`` the field of
-    the domain that ``none`` clears; ``relative`` tells that ``x2`` and ``-20 %`` are understood."""
+    the domain that ``none`` clears; ``relative`` tells that ``x2`` and ``-20 %`` are understood, ``timed``
+    that a change may begin later (``x2 from 2027-07``)."""
 
     name: str
     subject: Subject
@@ -22,6 +23,7 @@ class Field:
     target: str = ""
     relative: bool = False
     how: How = "set"
+    timed: bool = False
 
     @property
     def shape(self) -> str:
@@ -56,8 +58,10 @@ def _table(name: str, key: str, meaning: str, example: str) -> Field:
 # fmt: off
 _ROWS = (
     # prices
-    _override("price", "price_usd", "purchase price of one system", "price.cerebras-cs3=1.0M"),
-    _override("rental", "cloud_usd_hr", "price of one rented system and hour", "rental.dgx-h100=-20 %"),
+    replace(_override("price", "price_usd", "purchase price of one system", "price.cerebras-cs3=1.0M"),
+            timed=True),
+    replace(_override("rental", "cloud_usd_hr", "price of a rented system and hour",
+                      "rental.dgx-h100=-20 %"), timed=True),
     _tokens("token_input", "input_usd_per_m", "USD per million prompt tokens of an API",
             "token_input.deepinfra/llama-4-maverick=0.10"),
     _tokens("token_output", "output_usd_per_m", "USD per million output tokens of an API",
@@ -70,9 +74,15 @@ _ROWS = (
           relative=True),
     # traffic
     Field("demand", "service", "services.{}.demand.requests_per_s", "mean request rate; the shape stays",
-          "demand.chat=x2", relative=True),
+          "demand.chat=x2", relative=True, timed=True),
     Field("peak", "service", "services.{}.demand.peak_requests_per_s",
           "request rate of the busiest hour; the daily shape stays", "peak.chat=40 requests/s"),
+    Field("starts", "service", "services.{}.starts", "first month with requests", "starts.chat=2027-07",
+          "services.{}.starts"),
+    Field("ends", "service", "services.{}.ends", "first month without requests", "ends.chat=2028-07",
+          "services.{}.ends"),
+    Field("steps", "service", "services.{}.demand.steps", "factors by month",
+          "steps.chat={2027-07: 2, 2028-01: 3}", "services.{}.demand.steps"),
     Field("growth", "service", "services.{}.demand.growth", "growth a year", "growth.chat=30 %"),
     # promises
     _level("ttft", "ttft_ms", "time to first token", "ttft.chat=500 ms"),
@@ -124,12 +134,22 @@ _ROWS = (
     Field("drop", "site", "sites", "leave a site out", "drop.main=yes", how="drop"),
     # money and time
     Field("budget.capex", "", "money.budget_capex", "purchases, dollars as paid", "budget.capex=12M",
-          "money.budget_capex_usd"),
-    Field("budget.years", "", "money.budget_capex_by_year", "purchases by year", "budget.years=12M,3M,3M",
-          "money.budget_capex_by_year_usd"),
+          "money.budget_capex_usd", relative=True),
+    Field("budget.years", "", "money.budget_capex_by_year", "purchases by fiscal year",
+          "budget.years=12M,3M,3M", "money.budget_capex_by_year_usd"),
+    Field("budget", "year", "money.budget_capex_by_year", "purchases of a fiscal year", "budget.2027=12M",
+          "money.budget_capex_by_year_usd", how="year"),
+    Field("opex.years", "", "money.budget_opex_by_year", "running costs by fiscal year",
+          "opex.years=3M,3M,3M", "money.budget_opex_by_year_usd"),
+    Field("opex", "year", "money.budget_opex_by_year", "running costs of a fiscal year", "opex.2028=3M",
+          "money.budget_opex_by_year_usd", how="year"),
     Field("budget.total", "", "money.budget_total", "everything, net present dollars", "budget.total=15M",
-          "money.budget_total_usd"),
-    Field("discount", "", "money.discount_rate", "discount rate a year", "discount=10 %"),
+          "money.budget_total_usd", relative=True),
+    Field("fiscal_year", "", "money.fiscal_year_start", "first month of fiscal years, 1 to 12",
+          "fiscal_year=7", "money.fiscal_year_start"),
+    Field("discount", "", "money.discount_rate", "discount rate a year", "discount=10 %", relative=True),
+    Field("tax", "", "money.tax_rate", "taxes saved on costs", "tax=25 %"),
+    Field("migration", "", "money.migration_usd_per_system", "moving a system to a model", "migration=5k"),
     Field("support", "", "money.support", "support a year, share of the price", "support=5 %"),
     Field("residual", "", "money.residual", "residual value, share of the price", "residual=10 %"),
     Field("years", "", "horizon.years", "length of the horizon", "years=5"),

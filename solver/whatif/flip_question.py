@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from solver.errors import SolverError
 from solver.plan.plan import Plan
-from solver.whatif.apply import now
 from solver.whatif.cases import Answer, Case, Cell, factor, kinds
 from solver.whatif.fields import split
 from solver.whatif.language import canonical
+from solver.whatif.values import now
 
 NARROW = 1.02  # a flip is told within 2 %
 STEP = 1.25  # the first step away from today's value; each later one is its square

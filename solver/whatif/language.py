@@ -25,11 +25,17 @@ _NAME = r"[\w][\w .+/-]*?"
 _MONTH = r"[\w][\w -]*"
 _MOVE = r"(?:[x×*]\s*[\d.]+|[+-]\s*[\d.]+\s*%)"
 _MONEY = r"\$?\s*[\d.]+\s*(?:[kMB]|bn)?\s*\$?"
+_LATER = re.compile(r"(.+?)\s+(?:from|starting|beginning)\s+(?:in\s+)?(.+)", re.IGNORECASE)
+_TIMES = {"doubles": "x2", "triples": "x3", "halves": "x0.5"}
 _SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), made)
     for pattern, made in (
         (rf"demand\s+(?:of\s+|for\s+)?(?P<s>\S+)\s+(?P<v>{_MOVE})", "demand.{s}={v}"),
         (rf"demand\s+(?P<v>{_MOVE})", "demand={v}"),
+        (rf"demand\s+(?:of\s+|for\s+)?(?P<s>\S+)\s+(?P<v>{'|'.join(_TIMES)})", "demand.{s}={v}"),
+        (rf"demand\s+(?P<v>{'|'.join(_TIMES)})", "demand={v}"),
+        (rf"(?P<s>{_NAME})\s+(?P<f>starts|ends)\s+(?:in\s+)?(?P<v>{_MONTH})", "{f}.{s}={v}"),
+        (rf"(?P<s>{_NAME})\s+(?P<v>\d+\s+months?)\s+late", "from.{s}=in {v} later"),
         (rf"(?:token|API)\s*prices?\s+(?:of\s+)?(?P<s>{_NAME})\s+(?P<v>{_MOVE})", "tokens.{s}={v}"),
         (rf"(?:token|API)\s*prices?\s+(?P<v>{_MOVE})", "tokens={v}"),
         (r"(?P<f>tpot|ttft)\s+(?P<v>[0-9.]+\s*(?:ms|s|us))(?:\s+(?:for|of)\s+(?P<s>\S+))?", "{f}.{s}={v}"),
@@ -37,6 +43,8 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?:no|without)\s+(?P<s>{_NAME})", "exclude={s}"),
         (rf"drop\s+site\s+(?P<s>{_NAME})", "drop.{s}=yes"),
         (rf"(?P<s>{_NAME})\s+goes\s+(?:to\s+)?(?P<v>fp16|fp8|fp4)", "precision.{s}={v}"),
+        (rf"(?:capex\s+)?budget\s+(?P<v>{_MONEY})\s+(?:in|for)\s+(?P<s>\d+)", "budget.{s}={v}"),
+        (rf"opex(?:\s+budget)?\s+(?P<v>{_MONEY})\s+(?:in|for)\s+(?P<s>\d+)", "opex.{s}={v}"),
         (rf"(?:capex\s+)?budget\s+(?P<v>{_MONEY})", "budget.capex={v}"),
         (rf"total\s+budget\s+(?P<v>{_MONEY})", "budget.total={v}"),
         (rf"(?P<s>{_NAME})\s+(?:at|for)\s+(?P<v>\$?\s*[0-9.]+)\s*(?:/h|per hour)", "rental.{s}={v}"),
@@ -61,20 +69,32 @@ def canonical(text: str, loaded: LoadedWorkload, catalog: Catalog) -> str:
         return f"{left}={value}"
     if not value:
         raise InputError.at(f"{left}=", 0, "has no value", f"write for example {field.example}")
-    value = _value(field, value, loaded, catalog)
-    if not field.subject:
-        if subject:
-            raise InputError.at(left, 0, "takes no name", f"write for example {field.example}")
-        return f"{field.name}={value}"
-    return f"{field.name}.{_subject(field, subject, loaded, catalog)}={value}"
+    if field.subject:
+        subject = _subject(field, subject, loaded, catalog)
+    elif subject:
+        raise InputError.at(left, 0, "takes no name", f"write for example {field.example}")
+    value = _value(field, subject, value, loaded, catalog)
+    return f"{field.name}{'.' if subject else ''}{subject}={value}"
 
 
-def _value(field: Field, value: str, loaded: LoadedWorkload, catalog: Catalog) -> str:
+def _value(field: Field, subject: str, value: str, loaded: LoadedWorkload, catalog: Catalog) -> str:
     """The value with names and months in canonical form."""
+    start, hardware = loaded.workload.horizon.start, loaded.workload.hardware
     if value.lower() in NONE:
         return value
+    later = _LATER.fullmatch(value)
+    if later:
+        if not field.timed:
+            able = ", ".join(name for name, f in FIELDS.items() if f.timed)
+            raise InputError.at(
+                f"{field.shape}{value}"[:60], 0, "cannot begin later", f"only these can: {able}; see `from`"
+            )
+        return f"{later[1]} from {month_of(later[2], start)}"
     if field.name == "from":
-        return month_of(value, loaded.workload.horizon.start)
+        late = value.endswith(" later") and subject in hardware.available_from
+        return month_of(value, hardware.available_from[subject] if late else start)
+    if field.name in ("starts", "ends"):
+        return month_of(value, start)
     if field.name in ("exclude", "allow", "only"):
         return ",".join(_system(word.strip(), loaded, catalog) for word in value.strip("[]").split(","))
     return value
@@ -127,11 +147,15 @@ def _only_one(field: Field, loaded: LoadedWorkload, catalog: Catalog) -> str:
 
 
 def _spoken(said: str) -> str:
+    later = _LATER.fullmatch(said)
+    if later:
+        return f"{_spoken(later[1])} from {later[2]}"
     for pattern, made in _SPOKEN:
         match = pattern.fullmatch(said)
         if match:
             words = {k: (v or "").strip() for k, v in match.groupdict().items()}
             words["f"] = words.get("f", "").lower()
+            words["v"] = _TIMES.get(words.get("v", "").lower(), words.get("v", ""))
             return made.format(**words).replace(".=", "=")
     raise _unknown(said)
 

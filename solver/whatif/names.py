@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 
@@ -10,7 +11,9 @@ from solver.domain.catalog import Catalog, TokenApi
 from solver.domain.workload import Service, Workload
 from solver.errors import InputError
 from solver.operating_points.apis import listed
+from solver.time_value import MONTHS
 from solver.whatif.fields import Subject
+from solver.whatif.months import month_number
 
 
 def subjects(kind: Subject, workload: Workload, catalog: Catalog) -> dict[str, str]:
@@ -29,7 +32,18 @@ def subjects(kind: Subject, workload: Workload, catalog: Catalog) -> dict[str, s
         return {a.provider: "" for a in apis_of(workload, catalog)}
     if kind == "offer":
         return {o.id: f"{o.system} {o.kind}" for o in workload.offers}
+    if kind == "year":
+        return dict.fromkeys(map(str, fiscal_years(workload)), "")
     return {}
+
+
+def fiscal_years(workload: Workload) -> list[int]:
+    """The calendar years in which the fiscal years of the horizon start, in order."""
+    first, month = workload.horizon.start, int(workload.horizon.start[5:])
+    begins = workload.money.fiscal_year_start or month
+    year = int(first[:4]) - (begins > month)
+    months = month_number(first) - month_number(f"{year}-{begins:02d}") + workload.horizon.years * MONTHS
+    return list(range(year, year + math.ceil(months / MONTHS - 1e-9)))
 
 
 def apis_of(workload: Workload, catalog: Catalog) -> list[TokenApi]:

@@ -40,6 +40,8 @@ def budget(problem: Problem, program: Program) -> None:
         )
     years = fiscal_years(problem)
     for year, limit in enumerate(money.budget_capex_by_year_usd):
+        if limit is None:
+            continue
         terms = {
             column: problem.offers[int(str(o))].price_usd / 1e3
             for (_, o, _i, e), column in program.family("buy")
@@ -60,6 +62,8 @@ def budget(problem: Problem, program: Program) -> None:
             sentence=f"purchases of year {year + 1} stay within {limit:,.0f} $",
         )
     for year, limit in enumerate(money.budget_opex_by_year_usd):
+        if limit is None:
+            continue
         program.row(
             f"budget[opex,{year}]",
             "budget",

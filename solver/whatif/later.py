@@ -1,0 +1,106 @@
+"""Changes that begin in a month of the horizon: demand from then on, prices of systems from then on."""
+
+from __future__ import annotations
+
+import json
+
+from solver.domain.calendar import factor_in_force, years_until
+from solver.domain.catalog import Catalog
+from solver.domain.workload import LoadedWorkload, Service
+from solver.errors import InputError
+from solver.inputs.units import parse_quantity
+from solver.inputs.workload import apply_overrides
+from solver.whatif.fields import Field
+from solver.whatif.values import factor_of, mean_rps, now
+
+
+def begin_demand(
+    loaded: LoadedWorkload, field: Field, subject: str, value: str, month: str, catalog: Catalog
+) -> LoadedWorkload:
+    """The demand of a service from a month on: a factor multiplies what is stated for that time and later, a
+    rate is the mean rate in that month (growth goes on from there)."""
+    workload = loaded.workload
+    index = [s.name for s in workload.services].index(subject)
+    service, start = workload.services[index], workload.horizon.start
+    years, steps = _within(loaded, month), dict(service.demand.steps)
+    factor = factor_of(value)
+    if factor is not None:
+        before = factor_in_force(steps, years, start)
+        steps = {m: f * factor if m >= month else f for m, f in steps.items()}
+        steps[month] = before * factor
+    elif mean := mean_rps(service):
+        growth = (1 + service.demand.growth_per_year) ** int(years + 1e-9)
+        steps = {m: f for m, f in steps.items() if m < month}
+        steps[month] = _rate(value, service) / (mean * growth)
+    else:
+        raise InputError.at(f"demand.{subject}", 0, "there is no demand to change", "state it first")
+    listed = ", ".join(f"{m}: {f!r}" for m, f in sorted(steps.items()))
+    return apply_overrides(loaded, [f"services.{index}.demand.steps={{{listed}}}"])
+
+
+def _rate(value: str, service: Service) -> float:
+    """Requests per second of ``300 requests/s`` or ``100k tokens/s`` (output tokens)."""
+    try:
+        if "tok" in value:
+            mean = sum(b.output_tokens * b.share for b in service.lengths)
+            return parse_quantity(value, "tokens/s", bare=False) / mean
+        return parse_quantity(value, "requests/s", bare=True)
+    except ValueError as error:
+        problem, _, remedy = str(error).partition("; ")
+        raise InputError.at(value[:60], 0, problem, remedy or "write x2 or 300 requests/s") from None
+
+
+def begin_price(
+    loaded: LoadedWorkload, field: Field, subject: str, value: str, month: str, catalog: Catalog
+) -> LoadedWorkload:
+    """A lower price of a system from a month on: an offer more, on the terms of the one there is."""
+    _within(loaded, month)
+    kind = "buy" if field.name == "price" else "rent"
+    price = _price(loaded, field, subject, value, month, catalog)
+    offer: dict[str, object] = {"id": f"{subject}/{kind}-from-{month}", "system": subject, "kind": kind}
+    offer |= {"price_usd": price, "available_from": month}
+    listed = catalog.offers.get(f"{subject}/{kind}")
+    if listed is not None and kind == "buy":
+        terms = ("supply_per_year", "residual_share", "support_share_per_year", "life_years")
+        offer |= {name: q.value for name in terms if (q := getattr(listed, name)) is not None}
+    stated = loaded.workload.model_dump(mode="json", exclude_defaults=True).get("offers", [])
+    others = [o for o in stated if o["id"] != offer["id"]]
+    return apply_overrides(loaded, [f"offers={json.dumps([*others, offer])}"])
+
+
+def _price(
+    loaded: LoadedWorkload, field: Field, subject: str, value: str, month: str, catalog: Catalog
+) -> float:
+    """The price from a month on, at most that of today (which can be had until the end)."""
+    old, factor = now(loaded.workload, field, subject, catalog), factor_of(value)
+    try:
+        if factor is None:
+            price = parse_quantity(value, "USD", bare=True)
+        elif old is None:
+            raise ValueError("there is no price to multiply")
+        else:
+            price = factor * old
+    except ValueError as error:
+        raise InputError.at(value[:60], 0, str(error), f"write {field.example}") from None
+    if old is not None and price > old:
+        raise InputError.at(
+            f"{field.name}.{subject}={value} from {month}",
+            0,
+            f"is above today's {old:,.10g} USD, which can be had until the end",
+            "state it without a month",
+        )
+    return price
+
+
+def _within(loaded: LoadedWorkload, month: str) -> float:
+    """Years from the start of the horizon to a month, which must lie within it."""
+    horizon = loaded.workload.horizon
+    years = years_until(month, horizon.start)
+    if not 0 < years < horizon.years:
+        raise InputError.at(
+            f"from {month}",
+            0,
+            f"is not within the {horizon.years:g} years from {horizon.start}",
+            "write a later month, or leave it out",
+        )
+    return years
