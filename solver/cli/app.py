@@ -33,6 +33,7 @@ COMMANDS = {
     "calibrate": "solver.cli.calibrate:calibrate",
     "validate": "solver.cli.validate:validate",
     "sensitivity": "solver.cli.sensitivity:sensitivity",
+    "frontier": "solver.cli.frontier:frontier",
     "study": "solver.cli.sensitivity:study",
     "whatif": "solver.cli.whatif:whatif",
     "ask": "solver.cli.whatif:ask",

@@ -48,7 +48,7 @@ def sensitivity(
     """What would change the answer: exact break-even prices, other inputs, uncertainty."""
     if sum([bool(price), vary is not None, uncertain]) != 1:
         raise UsageError("write one of --price NAME=LOW..HIGH, --vary NAME=LOW..HIGH or --uncertain")
-    session = _session(workload, changes or [])
+    session = open_session(workload, changes or [])
     if price:
         found = _prices(session, price)
     elif vary is not None:
@@ -91,7 +91,8 @@ def show(found: Findings, out: Path | None, as_json: bool) -> None:
         typer.echo(f"written to {out}", err=True)
 
 
-def _session(workload: str, changes: list[str]) -> Session:
+def open_session(workload: str, changes: list[str]) -> Session:
+    """The session of a workload with changes."""
     from solver.inputs.workload import apply_overrides, load_workload
     from solver.paths import find_workload
     from solver.sensitivity.session import Session

@@ -7,18 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from solver.sensitivity.findings import Axis, Column, Curves, Findings, Table, usd
+from solver.sensitivity.frontier import KINDS
 from solver.sensitivity.session import Session
 from solver.sensitivity.studies.common import best, catalog, question, question_words
-
-KINDS = {
-    "hbm-gpu": "HBM GPUs",
-    "hbm-other": "other HBM accelerators",
-    "sram-wafer": "SRAM wafers",
-    "sram-chip": "SRAM chips",
-    "nvm-weight": "NVM wafers and chips (hypothetical)",
-    "rom-weight": "mask ROM",
-    "dram-cpu": "CPUs",
-}
 
 
 def speeds() -> list[float]:
