@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from solver.plan.plan import Plan
-    from solver.sensitivity.findings import Findings
+    from solver.sensitivity.findings import Findings, Table
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Sweep:
         return " ".join(self.findings.answer)
 
     def write(self, folder: str | Path) -> None:
-        """Write report.html, report.md, findings.json, findings.xlsx and tables/*.csv."""
-        from solver.reports.findings import write_findings
+        """Write report.html, report.md, findings.json, findings.xlsx, tables/*.csv and tables/*.parquet."""
+        from solver.reports.findings_files import write_findings
 
         write_findings(self.findings, Path(folder))
 
@@ -122,13 +122,18 @@ def _loaded(workload: LoadedWorkload | str | Path) -> LoadedWorkload:
 
 
 def _sweep(found: Findings) -> Sweep:
+    return Sweep(found, {table.key: _frame(table) for table in found.tables})
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    """A table as a data frame; what is missing in a column of numbers is NaN."""
     import pandas as pd
 
     from solver.reports.findings import records
 
-    columns = {t.key: [c.key for c in t.columns] for t in found.tables}
-    frames = {t.key: pd.DataFrame.from_records(records(t), columns=columns[t.key]) for t in found.tables}
-    return Sweep(found, frames)
+    frame = pd.DataFrame.from_records(records(table), columns=[c.key for c in table.columns])
+    numbers = [c.key for c in table.columns if c.kind not in ("text", "count")]
+    return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
 __all__ = ["Solution", "Sweep", "load", "solve", "sweep"]

@@ -36,6 +36,10 @@ def test_sweep_equals_the_command(tmp_path: Path) -> None:
     assert pd.DataFrame(shown["tables"]["intervals"]).equals(frame)
     found.write(tmp_path)
     assert json.loads((tmp_path / "findings.json").read_text()) == shown
+    for key, table in found.tables.items():
+        stored = pd.read_parquet(tmp_path / "tables" / f"{key}.parquet")
+        pd.testing.assert_frame_equal(stored, table, check_dtype=False)
+        assert len(pd.read_csv(tmp_path / "tables" / f"{key}.csv")) == len(table)
 
 
 def test_two_prices_cover_the_plane() -> None:

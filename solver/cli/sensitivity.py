@@ -78,7 +78,8 @@ def study(
 
 def show(found: Findings, out: Path | None, as_json: bool) -> None:
     """Print findings and write them where asked."""
-    from solver.reports.findings import print_findings, to_json, write_findings
+    from solver.reports.findings import print_findings, to_json
+    from solver.reports.findings_files import write_findings
 
     if as_json:
         typer.echo(to_json(found))

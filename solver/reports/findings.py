@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from solver.reports.curves import draw, text_of
-from solver.reports.escape import csv_cell, json_text, markdown, xlsx_text
-from solver.reports.files import write_atomically
+from solver.reports.escape import json_text, markdown
 from solver.reports.units import dollars
 from solver.sensitivity.findings import Column, Findings, Table, share
 
@@ -72,13 +68,14 @@ def _readable(found: Findings) -> list[Table]:
     return [table.for_reading for table in found.tables if table.rows and not table.data_only]
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value, or nothing where it is infinite."""
     return None if isinstance(value, float) and value in (float("inf"), float("-inf")) else value
 
 
 def records(table: Table) -> list[dict[str, Any]]:
     """Rows of a table for files: what is not finite is empty."""
-    return [{key: _finite(value) for key, value in row.items()} for row in table.records()]
+    return [{key: finite(value) for key, value in row.items()} for row in table.records()]
 
 
 def to_json(found: Findings) -> str:
@@ -97,63 +94,6 @@ def to_json(found: Findings) -> str:
             "provenance": dict(found.provenance),
         }
     )
-
-
-def write_findings(found: Findings, folder: Path) -> list[Path]:
-    """report.html, report.md, findings.json, tables/*.csv and findings.xlsx in ``folder``."""
-    files = {
-        "report.html": render_html(found).encode(),
-        "report.md": render_markdown(found).encode(),
-        "findings.json": to_json(found).encode(),
-        "findings.xlsx": _workbook(found),
-    }
-    for table in found.tables:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([c.key for c in table.columns])
-        writer.writerows([[csv_cell(v) for v in row.values()] for row in records(table)])
-        files[f"tables/{table.key}.csv"] = text.getvalue().encode()
-    for name, data in files.items():
-        write_atomically(folder / name, data)
-    return [folder / name for name in files]
-
-
-_FORMATS = {"usd": "$#,##0", "price": "$#,##0.00", "share": "0.0%", "number": "General", "count": "#,##0"}
-
-
-def _workbook(found: Findings) -> bytes:
-    """A sheet with the answer and one per table; text stays text, equal findings give equal bytes."""
-    import datetime
-
-    import xlsxwriter
-
-    target = io.BytesIO()
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(target, {"in_memory": True, **options})
-    book.set_properties({"created": datetime.datetime(2000, 1, 1)})  # not the clock: runs are compared
-    head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
-    formats = {kind: book.add_format({"num_format": code}) for kind, code in _FORMATS.items()}
-    sheet = book.add_worksheet("answer")
-    sheet.set_column(0, 0, 110, book.add_format({"text_wrap": True}))
-    for n, sentence in enumerate((*found.answer, *(f"{name}: {value}" for name, value in found.facts))):
-        sheet.write_string(n, 0, xlsx_text(sentence))
-    for table in found.tables:
-        if not table.rows:
-            continue
-        sheet = book.add_worksheet(table.key)
-        sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
-        for n, column in enumerate(table.columns):
-            sheet.write_string(0, n, xlsx_text(column.label), head)
-            sheet.set_column(n, n, 30 if column.kind == "text" else 16)
-            for line, row in enumerate(table.rows, 1):
-                value = _finite(row[n])
-                if isinstance(value, int | float) and not isinstance(value, bool):
-                    sheet.write_number(line, n, value, formats.get(column.kind))
-                elif value is not None:
-                    sheet.write_string(line, n, xlsx_text(value))
-    book.close()
-    return target.getvalue()
 
 
 def print_findings(found: Findings, console: Console) -> None:

@@ -113,13 +113,14 @@ SAME_COST, SAME_PLAN = 1e-9, 1e-7
 
 def refine(oracle: Oracle, box: tuple[tuple[float, float], ...], most: int = 400) -> Envelope:
     """Ask the oracle at the corners of the pieces until no corner shows a new plan (or ``most`` solves)."""
-    envelope = Envelope(box)
+    envelope, ends = Envelope(box), box_corners(box)
     while len(envelope.bounds) < most:
         corner = _unasked(envelope)
         if corner is None:
             break
         known = envelope.cost(corner)
-        solved = oracle(corner, envelope.best(corner))
+        # far from where it was found a plan can cost many times the best: a start that hinders
+        solved = oracle(corner, None if corner in ends else envelope.best(corner))
         envelope.bounds[envelope.key(corner)] = solved.bound
         again = solved.line.key is not None and any(x.key == solved.line.key for x in envelope.lines)
         tolerance = SAME_PLAN if again else SAME_COST

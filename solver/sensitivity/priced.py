@@ -9,6 +9,7 @@ import numpy as np
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
+from solver.engine.start import start as large_start
 from solver.errors import InfeasibleError, LimitReached, UsageError
 from solver.formulation.build import build_program
 from solver.formulation.model import Program
@@ -145,6 +146,8 @@ class Priced:
         self.model.set_costs(self._objective(self.objective_at(point)))
         if start is not None and isinstance(start.plan, FoundPlan):
             self.model.start_from(start.plan.values)
+        else:
+            large_start(self.problem_at(point), self.program, self.model, self.time_limit_s)
         outcome = self.model.solve(self.gap if gap is None else gap, self.time_limit_s)
         if outcome.ending is not Ending.OPTIMAL:
             self.gap = SLOW_GAP

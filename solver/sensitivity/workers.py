@@ -96,7 +96,8 @@ def on_cluster(
     try:
         distributed = importlib.import_module("distributed")
     except ImportError:
-        raise UsageError("--dask needs the package distributed: pip install distributed") from None
+        needed = "--dask needs the package distributed: pip install 'fleet-solver[cluster]'"
+        raise UsageError(needed) from None
     try:
         client = distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
