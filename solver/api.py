@@ -85,9 +85,12 @@ def sweep(
     seed: int = 0,
     jobs: int = 1,
     store: str | Path | None = None,
+    tolerance: float = 0.005,
+    correlate: Mapping[tuple[str, str], float] | None = None,
 ) -> Sweep:
-    """One of: exact intervals of one ``price`` or a map of two; breakpoints of one input to ``vary``;
-    an ``uncertain`` run over the catalog's ranges and the factors stated as name: (low, mode, high).
+    """One of: exact intervals of one ``price`` or a map of two; breakpoints of one input to ``vary``, each to
+    ``tolerance`` of its range; an ``uncertain`` run over the catalog's ranges and the factors stated as
+    name: (low, mode, high), with the rank correlations ``correlate`` between pairs of factors.
 
     With ``jobs`` above 1, call it under ``if __name__ == "__main__"``: worker processes are spawned.
     """
@@ -101,7 +104,10 @@ def sweep(
         from solver.sensitivity.uncertain import Options, uncertain_findings
 
         stated = tuple(f"{name}={low!r}..{mode!r}..{high!r}" for name, (low, mode, high) in uncertain.items())
-        options = Options(stated, scenarios, seed, jobs, None if store is None else Path(store))
+        pairs = tuple(f"{a},{b}={value!r}" for (a, b), value in (correlate or {}).items())
+        options = Options(
+            stated, scenarios, seed, jobs, None if store is None else Path(store), correlate=pairs
+        )
         return _sweep(uncertain_findings(session, options))
     ranges = tuple(Range(name, low, high) for name, (low, high) in (price or vary or {}).items())
     if any(not 0 <= r.low < r.high for r in ranges) or not 1 <= len(ranges) <= (2 if price else 1):
@@ -114,7 +120,7 @@ def sweep(
     from solver.sensitivity.bracket_findings import bracket_findings
     from solver.sensitivity.brackets import bracket
 
-    return _sweep(bracket_findings(session, bracket(session, ranges[0])))
+    return _sweep(bracket_findings(session, bracket(session, ranges[0], tolerance=tolerance)))
 
 
 def _loaded(workload: LoadedWorkload | str | Path) -> LoadedWorkload:

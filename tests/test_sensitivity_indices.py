@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
+from solver.errors import InputError
+from solver.sensitivity.correlations import normal_matrix, parse_correlations
+from solver.sensitivity.factors import Factor
 from solver.sensitivity.indices import design, indices, of_function
+from solver.sensitivity.uncertain import scenario_values
 
 ISHIGAMI_FIRST, ISHIGAMI_TOTAL = (0.3139, 0.4424, 0.0), (0.5576, 0.4424, 0.2437)
 
@@ -70,3 +75,46 @@ def test_a_constant_has_no_indices_and_a_single_factor_has_all() -> None:
 def test_rows_must_be_a_power_of_two() -> None:
     with pytest.raises(ValueError, match="power of two"):
         design(2, 100, 0)
+
+
+# ---- stated correlations ----
+
+
+def factors(count: int) -> tuple[Factor, ...]:
+    return tuple(Factor(f"f{n}", 0.0, 1.0, 4.0, "", "") for n in range(count))
+
+
+def test_correlated_designs_have_the_stated_rank_correlation_and_the_same_values() -> None:
+    stated = parse_correlations(("f0,f1=0.8", "f1, f2=-0.4"), factors(4))
+    free = np.array(scenario_values(factors(4), 1000, seed=3))
+    joint = np.array(scenario_values(factors(4), 1000, 3, stated))
+    assert (np.sort(free, axis=0) == np.sort(joint, axis=0)).all()  # a Latin hypercube stays one
+    ranks = spearmanr(joint).statistic
+    assert ranks[0, 1] == pytest.approx(0.8, abs=0.02) and ranks[1, 2] == pytest.approx(-0.4, abs=0.02)
+    assert abs(ranks[0, 3]) < 0.02 and abs(spearmanr(free).statistic[0, 1]) < 0.1
+
+
+def test_correlations_by_hand() -> None:
+    """Rank correlation 0.5 needs normal scores with 2 sin(pi / 12) = 0.5176."""
+    assert normal_matrix(((0, 1, 0.5),), 2) == pytest.approx(np.array([[1, 0.5176], [0.5176, 1]]), abs=1e-4)
+
+
+def test_few_rows_of_many_factors_are_drawn_all_the_same() -> None:
+    stated = parse_correlations(("f0,f1=0.9",), factors(12))
+    assert len(scenario_values(factors(12), 8, 1, stated)) == 8
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (("f0,f1",), "NAME,NAME=VALUE"),
+        (("f0,f1=1",), "between -1 and 1"),
+        (("f0,x=0.5",), "no factor is called 'x'"),
+        (("f0,f0=0.5",), "one factor"),
+        (("f0,f1=0.5", "f1,f0=0.5"), "twice"),
+        (("f0,f1=0.9", "f1,f2=0.9", "f0,f2=-0.9"), "cannot hold together"),
+    ],
+)
+def test_correlations_that_are_wrong_are_named(texts: tuple[str, ...], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        parse_correlations(texts, factors(3))

@@ -26,11 +26,18 @@ def sensitivity(
     vary: Annotated[
         str | None, typer.Option("--vary", help="NAME=LOW..HIGH: demand, ttft, tpot, discount_rate, a path.")
     ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=1e-6, max=0.5, help="Width of a bracket of --vary, as a share of the range.")
+    ] = 0.005,
     uncertain: Annotated[
         bool, typer.Option("--uncertain", help="Draw prices and demand from their ranges.")
     ] = False,
     factor: Annotated[
         list[str] | None, typer.Option("--factor", help="NAME=LOW..MODE..HIGH of --uncertain, repeatable.")
+    ] = None,
+    correlate: Annotated[
+        list[str] | None,
+        typer.Option("--correlate", help="NAME,NAME=VALUE: rank correlation of two factors."),
     ] = None,
     scenarios: Annotated[int, typer.Option(min=8, help="Scenarios of --uncertain.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the design.")] = 0,
@@ -52,11 +59,11 @@ def sensitivity(
     if price:
         found = _prices(session, price)
     elif vary is not None:
-        found = _vary(session, vary)
+        found = _vary(session, vary, tolerance)
     else:
         from solver.sensitivity.uncertain import Options, uncertain_findings
 
-        options = Options(tuple(factor or ()), scenarios, seed, jobs, store, dask)
+        options = Options(tuple(factor or ()), scenarios, seed, jobs, store, dask, tuple(correlate or ()))
         found = uncertain_findings(session, options)
     show(found, out, as_json)
 
@@ -112,9 +119,9 @@ def _prices(session: Session, texts: list[str]) -> Findings:
     return price_findings(session, price_result(session, ranges))
 
 
-def _vary(session: Session, text: str) -> Findings:
+def _vary(session: Session, text: str, tolerance: float) -> Findings:
     from solver.sensitivity.bracket_findings import bracket_findings
     from solver.sensitivity.brackets import bracket
     from solver.sensitivity.parameters import parse_range
 
-    return bracket_findings(session, bracket(session, parse_range(text, "--vary")))
+    return bracket_findings(session, bracket(session, parse_range(text, "--vary"), tolerance=tolerance))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solver.sensitivity.brackets import BracketResult, Sample
+from solver.sensitivity.brackets import MOST_SOLVES, BracketResult, Sample
 from solver.sensitivity.findings import Axis, Column, Curves, Findings, Table
 from solver.sensitivity.session import Session
 
@@ -16,14 +16,15 @@ def bracket_findings(session: Session, result: BracketResult) -> Findings:
         answer=tuple(_answer(session, result)),
         facts=(
             ("changes found", str(len(result.changes))),
+            ("of these in the kinds of systems", str(sum(c.in_kind for c in result.changes))),
             ("solves", str(len(result.samples))),
             ("each change known to within", f"{result.tolerance:.3g} {unit}"),
         ),
         figures=_figures(result),
         tables=(_changes(session, result), _samples(session, result), session.prices_table()),
         notes=(
-            "Between samples of one and the same set of systems a change and its reversal would not be seen; "
-            "counts of systems change more often than kinds.",
+            "Between samples of one and the same fleet a change and its reversal would not be seen.",
+            *([] if result.complete else [f"After {MOST_SOLVES} solves only changes in kind were followed."]),
         ),
         provenance=session.provenance(),
     )
@@ -38,13 +39,16 @@ def _fleet(session: Session, sample: Sample) -> str:
 def _answer(session: Session, result: BracketResult) -> list[str]:
     name = result.range.name
     first, last = result.samples[0], result.samples[-1]
-    if not result.changes:
+    kinds = [c for c in result.changes if c.in_kind]
+    if not kinds:
+        counted = len(result.changes)
+        numbers = f"their numbers change {counted} times" if counted else "so do their numbers"
         return [
-            f"From {first.value:g} to {last.value:g} ({name}, {result.unit}) the kinds of systems stay: "
-            f"{_fleet(session, first)} at the lower end, {_fleet(session, last)} at the upper."
+            f"From {first.value:g} to {last.value:g} ({name}, {result.unit}) the kinds of systems stay, "
+            f"{numbers}: {_fleet(session, first)} at the lower end, {_fleet(session, last)} at the upper."
         ]
     sentences = [f"{_fleet(session, first)} at {name} {first.value:g} ({result.unit})."]
-    for change in result.changes[:8]:
+    for change in kinds[:8]:
         sentences.append(
             f"Between {change.low.value:.4g} and {change.high.value:.4g} it becomes "
             f"{_fleet(session, change.high)}."
@@ -56,14 +60,22 @@ def _changes(session: Session, result: BracketResult) -> Table:
     columns = (
         Column("last_before", "last value before", "number"),
         Column("first_after", "first value after", "number"),
+        Column("change", "what changes"),
         Column("fleet_before", "fleet before"),
         Column("fleet_after", "fleet after"),
     )
     rows = tuple(
-        (c.low.value, c.high.value, _fleet(session, c.low), _fleet(session, c.high)) for c in result.changes
+        (
+            c.low.value,
+            c.high.value,
+            "kinds" if c.in_kind else "numbers",
+            _fleet(session, c.low),
+            _fleet(session, c.high),
+        )
+        for c in result.changes
     )
     caption = f"{result.range.name} in {result.unit}; brackets at most {result.tolerance:.3g} wide."
-    return Table("changes", "Where the kinds of systems change", caption, columns, rows)
+    return Table("changes", "Where the fleet changes", caption, columns, rows)
 
 
 def _samples(session: Session, result: BracketResult) -> Table:

@@ -1,8 +1,9 @@
 """Breakpoints of what is not a price: demand, promises, budgets, tariffs, the discount rate.
 
 The program changes with these, so there is no cost line to intersect. The range is sampled, and between
-two samples with different fleets the change is bracketed by bisection (scipy.optimize.bisect) to a stated
-tolerance. A fleet that appears and vanishes again between two samples that agree is not seen.
+two samples with different fleets each change is bracketed by bisection (scipy.optimize.bisect) to a stated
+tolerance. A fleet that appears and vanishes again between two samples that agree is not seen. After
+`MOST_SOLVES` only changes in the kinds of systems are bracketed, not those in their numbers.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from itertools import pairwise
 import numpy as np
 
 from solver.errors import InfeasibleError, LimitReached
+from solver.sensitivity.oracle import Oracle
 from solver.sensitivity.parameters import Range, change_unit, changed
-from solver.sensitivity.priced import FoundPlan, Priced
+from solver.sensitivity.priced import FoundPlan
 from solver.sensitivity.session import Session
 
-#: Relative gap of each solve.
-GAP = 1e-4
+#: Solves after which changes in numbers of systems alone are no longer followed.
+MOST_SOLVES = 160
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,23 @@ class Sample:
         api = (("API", "api"),) if self.plan.shares.get("API", 0.0) > 1e-6 else ()
         return tuple((s, way) for s, way, _ in self.plan.fleet) + api
 
+    @property
+    def fleet(self) -> tuple[object, ...]:
+        """Systems in the fleet with their numbers."""
+        return self.kinds if self.plan is None else (*self.kinds, *self.plan.fleet)
+
 
 @dataclass(frozen=True)
 class Change:
-    """Between ``low`` and ``high`` (at most the tolerance apart) the kinds of systems change."""
+    """Between ``low`` and ``high`` (at most the tolerance apart) the fleet changes."""
 
     low: Sample
     high: Sample
+
+    @property
+    def in_kind(self) -> bool:
+        """Whether the kinds of systems change, not their numbers alone."""
+        return self.low.kinds != self.high.kinds
 
 
 @dataclass(frozen=True)
@@ -57,14 +69,14 @@ class BracketResult:
     tolerance: float
     samples: tuple[Sample, ...]
     changes: tuple[Change, ...]
+    complete: bool = True  # changes in numbers were followed everywhere
 
 
 def evaluate(session: Session, name: str, value: float) -> Sample:
     """The best plan with one statement changed."""
     try:
         there = session.with_loaded(changed(session.loaded, name, value))
-        priced = Priced(there.prepared, ())
-        solved = priced.solve((), None, GAP)
+        solved = Oracle(there, ())(())
     except InfeasibleError as error:
         return Sample(value, None, None, str(error).splitlines()[0])
     except LimitReached as error:
@@ -91,11 +103,16 @@ def bracket(
 
     width = tolerance * (wanted.high - wanted.low)
     values = [float(v) for v in np.linspace(wanted.low, wanted.high, samples)]
+    for value in values:
+        at(value)
     changes: list[Change] = []
+    complete = True
     for low, high in pairwise(values):
-        changes += _between(at, low, high, width)
+        kinds_only = len(known) > MOST_SOLVES and at(low).kinds == at(high).kinds
+        complete &= not (kinds_only and at(low).fleet != at(high).fleet)
+        changes += [] if kinds_only else _between(at, low, high, width)
     ordered = tuple(known[v] for v in sorted(known))
-    return BracketResult(wanted, change_unit(wanted.name), width, ordered, tuple(changes))
+    return BracketResult(wanted, change_unit(wanted.name), width, ordered, tuple(changes), complete)
 
 
 def _between(at: Callable[[float], Sample], low: float, high: float, width: float) -> list[Change]:
@@ -103,12 +120,12 @@ def _between(at: Callable[[float], Sample], low: float, high: float, width: floa
     from scipy.optimize import bisect
 
     found: list[Change] = []
-    while at(low).kinds != at(high).kinds:
-        here = at(low).kinds
+    while at(low).fleet != at(high).fleet:
+        here = at(low).fleet
         seen = [low, high]
 
         def same(value: float, here: object = here, seen: list[float] = seen) -> float:
-            inside = at(value).kinds == here
+            inside = at(value).fleet == here
             seen[not inside] = max(seen[0], value) if inside else min(seen[1], value)
             return 1.0 if inside else -1.0
 

@@ -56,6 +56,20 @@ CHANGES = {
     "tpot": "times every TPOT promise",
 }
 
+#: Ends of keys of the workload file that name their unit.
+SUFFIXES = {
+    "_ms": "ms",
+    "_usd_kwh": "USD/kWh",
+    "_usd_hr": "USD/h",
+    "_usd": "USD",
+    "_kw": "kW",
+    "_gb": "GB",
+    "_tbs": "TB/s",
+    "_s_per_user": "tokens/s",
+    "_per_s": "1/s",
+    "years": "years",
+}
+
 
 def changed(loaded: LoadedWorkload, name: str, value: float) -> LoadedWorkload:
     """The workload with a change from `CHANGES`, ``demand.SERVICE``, or any path of the file format."""
@@ -69,7 +83,8 @@ def changed(loaded: LoadedWorkload, name: str, value: float) -> LoadedWorkload:
 
 def change_unit(name: str) -> str:
     """Unit of a change."""
-    return CHANGES.get(name.partition(".")[0] if name.startswith("demand.") else name, "as in the file")
+    end = next((unit for suffix, unit in SUFFIXES.items() if name.endswith(suffix)), "as in the file")
+    return CHANGES.get(name.partition(".")[0] if name.startswith("demand.") else name, end)
 
 
 def _change(workload: Workload, name: str, value: float) -> Workload | None:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from solver.backend.outcome import Ending, Outcome
-from solver.engine.assemble import assemble
-from solver.engine.solve import DERATING, MOST_DERATINGS, derated, late_services
 from solver.errors import InfeasibleError
-from solver.formulation.build import build_program
-from solver.plan.routing import RepairFailed, repair
-from solver.sensitivity.envelope import Line, Piece, Point, Solved, refine
+from solver.sensitivity.envelope import Piece, Point, refine
+from solver.sensitivity.oracle import Oracle, exact_check
 from solver.sensitivity.parameters import Range
 from solver.sensitivity.price_names import on_menu, price_kinds, price_now, sold
 from solver.sensitivity.priced import FoundPlan, Priced
 from solver.sensitivity.session import Session
-from solver.verify.from_plan import verify_plan
 
 #: Relative error left to the solver's own arithmetic (its feasibility tolerance), added to every proof.
 ARITHMETIC = 1e-7
@@ -99,8 +94,7 @@ def _now(session: Session, here: Session, name: str) -> float | None:
 class Search:
     """The search for all plans that are best at some price.
 
-    Each solve is that of `solver solve`: where a plan breaks a promise at the mix its pools get, the safe
-    loads of that service are cut and it is solved again. Where the price stands in a limit that tightens as
+    Where the price stands in a limit that tightens as
     it rises, plans drop out one by one: up to the price at which a plan breaks the limit, the least cost
     under the limits of the lower end is the least cost, so the search goes on from there with the limits
     of that price.
@@ -111,7 +105,6 @@ class Search:
         self.solves = self.derated_solves = 0
         self.limited = False
         self._level: dict[bytes, Priced] = {}  # plan -> the model (with its safe loads) that found it
-        self._late: dict[bytes, set[str]] = {}
 
     def pieces(self, box: tuple[tuple[float, float], ...]) -> list[PricePiece]:
         """Intervals or polygons that fill the box; without a plan where nothing keeps all limits."""
@@ -153,39 +146,12 @@ class Search:
         self, box: tuple[tuple[float, float], ...], limits_at: tuple[float, ...] | None
     ) -> tuple[list[Piece], Priced]:
         """The pieces of a box under the limits of some prices, and the model without cut loads."""
-        levels: dict[tuple[tuple[str, float], ...], Priced] = {}
-
-        def at(factors: dict[str, float]) -> Priced:
-            key = tuple(sorted(factors.items()))
-            if key not in levels:
-                prepared = derated(self.session.prepared, factors)
-                levels[key] = Priced(prepared, self.names, limits_at=limits_at)
-            return levels[key]
-
-        def oracle(point: Point, start: Line | None) -> Solved:
-            factors: dict[str, float] = {}
-            for _ in range(MOST_DERATINGS):
-                solved = at(factors).solve(point, None if factors else start)
-                self.solves += 1
-                late = self._late_at(at(factors), point, solved)
-                if not late:
-                    break
-                self.derated_solves += not factors
-                factors |= {name: factors.get(name, 1.0) * DERATING for name in late}
-            return solved
-
+        oracle = Oracle(self.session, self.names, limits_at)
         pieces = refine(oracle, box, max(2, self.most - self.solves)).pieces()
-        return pieces, at({})
-
-    def _late_at(self, priced: Priced, point: Point, solved: Solved) -> set[str]:
-        """Services whose promise the plan breaks at its own mix (whatever the prices)."""
-        plan = solved.line.plan
-        assert isinstance(plan, FoundPlan)
-        key = plan.values.tobytes()
-        if key not in self._late:
-            self._level[key] = priced
-            self._late[key] = exact_check(self.session, priced, point, plan)[1]
-        return self._late[key]
+        self.solves += oracle.solves
+        self.derated_solves += oracle.derated_solves
+        self._level |= oracle.level
+        return pieces, oracle.at({})
 
     def _checked(self, piece: Piece) -> PricePiece:
         """A piece in dollars with the verdict of the exact check at its middle."""
@@ -218,23 +184,6 @@ def same(a: PricePiece, b: PricePiece) -> bool:
     assert a.plan is not None and b.plan is not None
     meets = abs(a.costs_usd[-1] - b.costs_usd[0]) <= 1e-6 * abs(b.costs_usd[0])
     return meets and a.plan.fleet == b.plan.fleet
-
-
-def exact_check(session: Session, priced: Priced, point: Point, plan: FoundPlan) -> tuple[str, set[str]]:
-    """The independent exact check of a plan at these prices: "passed", or what failed and which promises."""
-    prepared = replace(priced.prepared, problem=priced.problem_at(point))
-    program = build_program(prepared.problem)
-    cost = float(priced.objective_at(point) @ plan.values)
-    outcome = Outcome(Ending.OPTIMAL, "kOptimal", plan.values, cost, cost, 0.0)
-    try:
-        routing = repair(program, plan.values)
-    except RepairFailed as failure:
-        return f"no exact routing: {failure}", set()
-    verdict = verify_plan(assemble(session.loaded, session.catalog, prepared, program, outcome, routing))
-    if verdict.passed:
-        return "passed", set()
-    words = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:3])
-    return words, late_services(verdict, prepared)
 
 
 def spans(pieces: Iterable[PricePiece], system: str, least: float) -> list[tuple[float, float]]:

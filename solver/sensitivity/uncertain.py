@@ -13,6 +13,7 @@ import numpy as np
 
 from solver.errors import InfeasibleError, InputError
 from solver.plan.serialise import api_to_dict, point_to_dict
+from solver.sensitivity.correlations import Correlation, correlated, parse_correlations
 from solver.sensitivity.factors import Factor, factors_of
 from solver.sensitivity.findings import Findings
 from solver.sensitivity.indices import Indices, design, indices, mixed
@@ -36,6 +37,7 @@ class Options:
     jobs: int = 1
     store: Path | None = None
     dask: str = ""
+    correlate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class UncertainResult:
     ranked: tuple[Factor, ...]  # factors of the indices
     indices: Indices | None
     fleets: tuple[FleetRegret, ...]  # today's first
+    correlations: tuple[Correlation, ...] = ()
 
 
 def uncertain_result(session: Session, options: Options) -> UncertainResult:
@@ -82,14 +85,17 @@ def uncertain_result(session: Session, options: Options) -> UncertainResult:
     factors = factors_of(session, options.stated)
     if not factors:
         raise InputError.at("--factor", 0, "nothing is uncertain", "write --factor NAME=LOW..MODE..HIGH")
-    store = Store(options.store, question(session, factors, options))
+    stated = parse_correlations(options.correlate, factors)
+    store = Store(options.store, question(session, factors, options, stated))
     try:
-        return _result(session, factors, options, store)
+        return _result(session, factors, options, stated, store)
     finally:
         store.close()
 
 
-def question(session: Session, factors: tuple[Factor, ...], options: Options) -> str:
+def question(
+    session: Session, factors: tuple[Factor, ...], options: Options, stated: tuple[Correlation, ...]
+) -> str:
     """A digest of everything that decides the records."""
     from solver import __version__
 
@@ -101,6 +107,7 @@ def question(session: Session, factors: tuple[Factor, ...], options: Options) ->
         "menu": [point_to_dict(p) for p in problem.points] + [api_to_dict(a) for a in problem.apis],
         "offers": [asdict(o) for o in problem.offers],
         "factors": [[f.name, f.low, f.mode, f.high] for f in factors],
+        "correlations": stated,
         "scenarios": options.scenarios,
         "seed": options.seed,
         "gap": GAP,
@@ -108,7 +115,13 @@ def question(session: Session, factors: tuple[Factor, ...], options: Options) ->
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _result(session: Session, factors: tuple[Factor, ...], options: Options, store: Store) -> UncertainResult:
+def _result(
+    session: Session,
+    factors: tuple[Factor, ...],
+    options: Options,
+    stated: tuple[Correlation, ...],
+    store: Store,
+) -> UncertainResult:
     def solved(tasks: list[Task], label: str) -> list[dict[str, Any]]:
         return run_all(session.prepared, factors, tasks, store, options.jobs, label, options.dask)
 
@@ -118,7 +131,7 @@ def _result(session: Session, factors: tuple[Factor, ...], options: Options, sto
         for j, f in enumerate(factors)
         for end in ("low", "high")
     ]
-    drawn = scenario_values(factors, options.scenarios, options.seed)
+    drawn = scenario_values(factors, options.scenarios, options.seed, stated)
     tasks = [Task(f"scenario-{n}", values) for n, values in enumerate(drawn)]
     nominal, *rest = solved([Task("nominal", modes), *ends, *tasks], "scenarios")
     if nominal["cost_usd"] is None:
@@ -131,7 +144,7 @@ def _result(session: Session, factors: tuple[Factor, ...], options: Options, sto
     fleets = _fleets(session, factors, tasks, nominal, records, solved)
     swings.sort(key=lambda s: -abs(s[2] - s[1]))
     return UncertainResult(
-        factors, nominal, tuple(records), tuple(swings), tuple(chosen), found, tuple(fleets)
+        factors, nominal, tuple(records), tuple(swings), tuple(chosen), found, tuple(fleets), stated
     )
 
 
@@ -139,11 +152,14 @@ def _cost(record: dict[str, Any]) -> float:
     return float("nan") if record["cost_usd"] is None else float(record["cost_usd"])
 
 
-def scenario_values(factors: tuple[Factor, ...], count: int, seed: int) -> list[tuple[float, ...]]:
+def scenario_values(
+    factors: tuple[Factor, ...], count: int, seed: int, stated: tuple[Correlation, ...] = ()
+) -> list[tuple[float, ...]]:
     """Latin hypercube design of the factors (scipy.stats.qmc), one tuple per scenario."""
     from scipy.stats import qmc
 
     sample = qmc.LatinHypercube(len(factors), rng=np.random.default_rng(seed)).random(count)
+    sample = correlated(sample, stated)
     columns = [f.quantile(sample[:, j]) for j, f in enumerate(factors)]
     return [tuple(float(c[n]) for c in columns) for n in range(count)]
 
