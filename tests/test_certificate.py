@@ -56,6 +56,18 @@ def test_boxes_of_traffic_come_from_its_demand() -> None:
     assert exact.least([1.25], {}, costs=True) == Fraction(15, 4) - Fraction(3, 4)
 
 
+def test_what_waits_is_bounded_by_its_row_and_then_bounds_traffic() -> None:
+    """x - q = 1 and 2 q <= 3: q is at most 1.5, rounded up 2 (all numbers are whole), so x is at most 3."""
+    program = Program()
+    for name in ("x", "q"):
+        program.add((name,))
+    program.row("all", "demand", {0: 1.0, 1: -1.0}, "==", 1.0, unit="peaks", sentence="")
+    program.row("waits", "deadline", {1: 2.0}, "<=", 3.0, unit="peaks", sentence="")
+    exact = Exact.of(program)
+    ends = [Fraction(high or 0, 1 << exact.scale) for _, high in exact.boxes]
+    assert ends == [3, 2]
+
+
 def test_without_a_box_there_is_no_bound() -> None:
     program = Program()
     program.cost("api", program.add(("x",)), 1.0)

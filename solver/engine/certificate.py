@@ -6,7 +6,7 @@ For any row multipliers y of the right sign (y <= 0 for <=, y >= 0 for >=) every
 
 whatever y is; HiGHS's duals only make it high. Numbers of the program are dyadic rationals, so L(y) is
 computed in whole numbers with one common denominator: no rounding. The boxes of traffic columns follow from
-the demand rows. A small branch and bound over the whole-number columns raises the bound: a node counts with
+the rows. A small branch and bound over the whole-number columns raises the bound: a node counts with
 its own L(y), or is dropped where multipliers prove exactly that it holds no plan. What is certified is the
 program as built (its rows are those of solver.formulation), not the formulas behind them.
 """
@@ -27,6 +27,8 @@ from solver.formulation.model import Program
 WORK, NODES = 400_000, 400
 #: Multipliers are rounded to this many binary digits after the point; branching values this near are whole.
 DIGITS, NEAR = 60, 1e-6
+#: Most passes over the rows that bound columns.
+PASSES = 4
 
 Box = tuple[float, float]
 
@@ -65,13 +67,33 @@ class Exact:
         return made
 
     def _close_boxes(self) -> None:
-        """sum a x (<=, ==) b with a > 0 and x >= 0 gives x_j <= b / a_j (rounded up)."""
-        for row, (terms, right) in zip(self.program.rows, self.rows, strict=True):
-            if row.sense == ">=" or any(a < 0 or self.boxes[c][0] < 0 for c, a in terms):
-                continue
-            for c, a in terms:
-                low, high = self.boxes[c]
-                limit = -((-right << self.scale) // a)
+        """Upper ends of columns from rows: a_j x_j <= b - the least that all others can add (rounded up).
+
+        Passed over until nothing changes: what can wait is bounded by its own row, and then bounds traffic.
+        """
+        for _ in range(PASSES):
+            before = list(self.boxes)
+            for row, (terms, right) in zip(self.program.rows, self.rows, strict=True):
+                if row.sense != ">=":
+                    self._close(terms, right)
+            if self.boxes == before:
+                return
+
+    def _close(self, terms: list[tuple[int, int]], right: int) -> None:
+        """The boxes of one row sum a x <= b."""
+        least, open_ended = 0, 0
+        for c, a in terms:
+            low, high = self.boxes[c]
+            if a < 0 and high is None:
+                open_ended += 1
+            else:
+                least += a * (low if a > 0 else high or 0)
+        if open_ended:
+            return
+        for c, a in terms:
+            low, high = self.boxes[c]
+            if a > 0:
+                limit = -(-((right << self.scale) - least + a * low) // a)
                 if high is None or limit < high:
                     self.boxes[c] = (low, max(limit, low))
 
