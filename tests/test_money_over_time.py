@@ -5,9 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from test_procurement import A100, H100, HOURS, cost, lines, plan_of, price
+from test_procurement import A100, H100, HOURS, catalogs, cost, lines, plan_of, price
 
+from solver.engine.solve import Request, solve
 from solver.finance.cash_flow import cash_flow, statement
+from solver.formulation.prepare import prepare
+from solver.inputs.workload import apply_overrides, load_workload
+from solver.paths import find_workload
 from solver.plan.plan import Plan
 from solver.time_value import depreciation_shares
 
@@ -198,3 +202,38 @@ def test_most_traffic_for_the_money() -> None:
     energy = cost(cheapest, "energy") / 16  # of one system, three years discounted: $4.1k a year
     few = plan_of("33-most-traffic", *opex)
     assert sum(s.count for s in few.systems) == 4 == int(20e3 / (energy / 2.67))
+
+
+def test_announced_systems_come_in_their_year() -> None:
+    """A priced hypothetical chip of 2028 is not got in 2027, although nobody states a date."""
+    catalog, calibration = catalogs()
+    chip = catalog.systems["hyp-hbf-gpu8"]
+    assert (chip.year, chip.available_from) == (2028, "2028")
+    changes = (
+        "hardware={include: [hyp-hbf-gpu8, dgx-h100], overrides: {hyp-hbf-gpu8: {price_usd: 1000}}}",
+        "profiles=[{id: a, system: hyp-hbf-gpu8, service: growth, requests_per_s: [40]}, "
+        "{id: h100, system: dgx-h100, service: growth, requests_per_s: [10]}]",
+    )
+    plan = plan_of("18-growth", *changes, "hardware.profiles=only")
+    assert {(s.system, s.epoch) for s in plan.systems} == {(H100, 0), ("hyp-hbf-gpu8", 1)}
+    later = plan_of("18-growth", *changes, "hardware.profiles=only", "horizon.start=2028-01")
+    assert {s.system for s in later.systems} == {"hyp-hbf-gpu8"}
+    prepared = prepare(
+        apply_overrides(
+            load_workload(find_workload("18-growth")), [*changes, "hardware.profiles=only"]
+        ).workload,
+        catalog,
+        calibration,
+    )
+    assert {o.available_years for o in prepared.problem.offers if o.system == "hyp-hbf-gpu8"} == {1.0}
+
+
+@pytest.mark.parametrize("name", ["27-old-and-new", "28-resale", "30-fiscal-years", "31-taxes-and-people"])
+def test_dropping_hours_changes_nothing(name: str) -> None:
+    """The plan with all hours kept costs the same; a day's curve in place of the constant demand."""
+    day = "services.0.demand.rate_rps=[" + ", ".join(["20"] * 8 + ["40"] * 8 + ["30"] * 8) + "]"
+    tariff = "sites=[{name: here, tariff: {peak: 0.3 $/kWh, off_peak: 0.05 $/kWh, peak_hours: 8-20}}]"
+    loaded = apply_overrides(load_workload(find_workload(name)), [day, tariff])
+    reduced, full = (solve(loaded, *catalogs(), Request(compare=False, reduce=r)) for r in (True, False))
+    assert reduced.objective_usd == pytest.approx(full.objective_usd, rel=1e-9)
+    assert len(full.periods) >= len(reduced.periods)

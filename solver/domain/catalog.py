@@ -60,6 +60,11 @@ class System(Frozen):
     note: str = ""
     values: dict[str, Quantity]
 
+    @property
+    def available_from(self) -> str:
+        """First year of an announced or hypothetical system; empty for those that can be had."""
+        return str(self.year) if self.status.startswith(("announced", "hypothetical")) else ""
+
     def get(self, name: str) -> float | None:
         """The value called ``name`` in the unit of SYSTEM_QUANTITIES, or None where unknown."""
         quantity = self.values.get(name)

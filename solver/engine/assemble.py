@@ -157,10 +157,13 @@ def discounted_tokens(prepared: Prepared, missing: tuple[Unserved, ...] = ()) ->
 
 
 def _power(problem: Problem, bought: tuple[Any, ...]) -> dict[str, float]:
-    power = {site.name: 0.0 for site in problem.sites}
-    here = {offer.id for offer in problem.offers if offer.on_site}
+    """Maximum power of the systems that stand at each site in the last epoch."""
+    power, last = {site.name: 0.0 for site in problem.sites}, len(problem.epochs) - 1
+    here = {offer.id: offer for offer in problem.offers if offer.on_site}
     for line in bought:
-        if line.offer in here and line.acquisition != "replace":
+        if line.offer not in here or line.acquisition == "replace" or line.sold_epoch is not None:
+            continue
+        if problem.alive(here[line.offer], line.epoch, last):
             power[line.site] += line.count * problem.systems[line.system].power_max_kw
     return power
 

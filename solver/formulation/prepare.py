@@ -177,7 +177,7 @@ def stated_systems(workload: Workload, catalog: Catalog) -> dict[str, System]:
 
 
 def priced(workload: Workload, system: System, kind: str, price_usd: float) -> SystemOffer:
-    """An offer at a price that only the workload states."""
+    """An offer at a price that only the workload states, not before the system's own date."""
     money = workload.money
     return SystemOffer(
         f"{system.id}/{kind}",
@@ -190,6 +190,7 @@ def priced(workload: Workload, system: System, kind: str, price_usd: float) -> S
         None,
         1,
         system.vendor,
+        available_years=years_until(system.available_from, workload.horizon.start),
         resale_by_age=money.resale_by_age if kind == "buy" else (),
     )
 
@@ -220,7 +221,7 @@ def own_offers(workload: Workload, system: System) -> list[SystemOffer]:
 
 def stated_offers(workload: Workload, system: System, offer: WorkloadOffer) -> list[SystemOffer]:
     """An offer of the workload, and one more for each tier: the price of larger lots."""
-    money, given = workload.money, offer.lead_months / 12
+    money, given, first = workload.money, offer.lead_months / 12, workload.horizon.start
     made = replace(
         priced(workload, system, offer.kind, offer.price_usd),
         id=offer.id,
@@ -228,7 +229,7 @@ def stated_offers(workload: Workload, system: System, offer: WorkloadOffer) -> l
         supply_per_year=offer.supply_per_year,
         minimum_lot=offer.minimum_lot,
         supplier=offer.supplier or system.vendor,
-        available_years=max(given, years_until(offer.available_from, workload.horizon.start)),
+        available_years=max(given, years_until(offer.available_from or system.available_from, first)),
         interruption_share=offer.interruption_share,
         resale_by_age=resale_of(money, offer),
         lead_years=given,

@@ -28,7 +28,7 @@ def _of(system: System, terms: Mapping[str, Quantity]) -> list[Offer]:
             supplier="cloud",
             kind="rent",
             price=system.values["cloud_usd_hr"],
-            available_from=_available_from(system),
+            available_from=system.available_from,
         )
         offers.append(rent)
     return offers
@@ -49,12 +49,8 @@ def _buy(system: System, terms: Mapping[str, Quantity]) -> Offer:
         price=system.values["price_usd"],
         supply_per_year=system.values.get("supply_per_year"),
         lead_weeks=system.values.get("lead_weeks"),
-        available_from=_available_from(system),
+        available_from=system.available_from,
         life_years=terms.get("life_years"),
         support_share_per_year=terms.get("support_share_per_year"),
         residual_share=terms.get("residual_share"),
     )
-
-
-def _available_from(system: System) -> str:
-    return str(system.year) if system.status.startswith(("announced", "hypothetical")) else ""
