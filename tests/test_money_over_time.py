@@ -14,6 +14,7 @@ from solver.inputs.workload import apply_overrides, load_workload
 from solver.paths import find_workload
 from solver.plan.plan import Plan
 from solver.time_value import depreciation_shares
+from solver.whatif.workbook import TERMS, Book
 
 B200 = "dgx-b200"
 
@@ -237,3 +238,24 @@ def test_dropping_hours_changes_nothing(name: str) -> None:
     reduced, full = (solve(loaded, *catalogs(), Request(compare=False, reduce=r)) for r in (True, False))
     assert reduced.objective_usd == pytest.approx(full.objective_usd, rel=1e-9)
     assert len(full.periods) >= len(reduced.periods)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "11-lease",
+        "27-old-and-new",
+        "28-resale",
+        "29-lead-time",
+        "31-taxes-and-people",
+        "32-tariff",
+        "33-most-traffic",
+    ],
+)
+def test_the_workbook_comes_to_the_cost_of_the_plan(name: str) -> None:
+    changes = ("services.0.acquisitions=[buy]",) if name == "31-taxes-and-people" else ()
+    plan = plan_of(name, *changes)
+    book = Book(plan)
+    total = book.costs().cells[len(TERMS) + 1, 1]
+    assert isinstance(total, tuple)
+    assert total[1] == pytest.approx(plan.objective_usd, abs=0.5)

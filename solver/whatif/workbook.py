@@ -2,8 +2,9 @@
 
 The fleet and the traffic are fixed; every dollar is a formula over the sheet *Assumptions*. The algebra is
 that of solver.finance.cash_flow: purchases at the start of their epoch, what runs at the end of each month,
-the residual value at the end of the horizon; present value (1 + discount rate)^-years. Cached values are
-computed here, so that viewers which do not calculate show the plan's figures.
+the residual value at the end of the horizon; present value (1 + discount rate)^-years. What has no formula
+(taxes, people, moves, sales, leases) stands as a value in "other". Cached values are computed here, so that
+viewers which do not calculate show the plan's figures.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from solver.domain.workload import HOURS_PER_YEAR, Workload
 from solver.errors import UsageError
-from solver.finance.cash_flow import months
+from solver.finance.cash_flow import cash_flow, months
 from solver.plan.plan import Plan
 from solver.time_value import present_value_factor
 from solver.whatif.difference import WAY_WORDS, fleet_counts
@@ -22,7 +23,7 @@ from solver.whatif.sheets import Sheet, letter, written
 if TYPE_CHECKING:
     from solver.whatif.session import Session
 
-TERMS = ("purchase", "support", "residual", "energy", "space", "rental", "token API")
+TERMS = ("purchase", "support", "residual", "energy", "space", "rental", "token API", "other")
 EPS = "0.000000001"
 
 #: FOCUS 1.0 column -> what the ledger writes there (https://focus.finops.org/focus-specification/).
@@ -48,7 +49,9 @@ class Book:
         self.lines = fleet_lines(plan, self.workload, self.horizon)
         self.given = {g.key: (n + 2, g) for n, g in enumerate(givens(plan, self.workload, self.lines))}
         self.months = months(0.0, self.horizon)
-        self.starts = sorted({line.begin for line in self.lines if line.kind == "buy"} | {0.0})
+        self.flows = cash_flow(plan)
+        begins = {f.years for f in self.flows if f.begins}
+        self.starts = sorted({line.begin for line in self.lines if line.kind == "buy"} | begins | {0.0})
 
     # values that may be changed ------------------------------------------------------------------
 
@@ -119,6 +122,8 @@ class Book:
                 formula = self.formula(term, row)
                 if formula is not None:
                     sheet.cells[row, 4 + n] = (formula, values[term])
+                elif term == "other" and values[term]:
+                    sheet.cells[row, 4 + n] = values[term]
             total = sum(values.values())
             last = 4 + len(TERMS)
             first, end_column = letter(4), letter(last - 1)
@@ -173,7 +178,9 @@ class Book:
         return None
 
     def amount(self, term: str, begin: float, end: float) -> float:
-        """The value of that formula."""
+        """The value of that formula; "other": what the cash flow has beyond the formulas."""
+        if term == "other":
+            return self._other(begin, end)
         moment, total = begin == end, 0.0
         for line in self.lines:
             price = self.value("price", line.offer)
@@ -196,6 +203,17 @@ class Book:
             elif term == running and lasts and line.end > end - 1e-9:
                 total += worth * line.amount_per_year * (end - begin)
         return total
+
+    def _other(self, begin: float, end: float) -> float:
+        """Taxes, people, moves, sales, leases and all else that no formula expresses (0 up to rounding)."""
+        paid = sum(
+            flow.usd
+            for flow in self.flows
+            if (abs(flow.years - end) < 1e-9 if flow.begins else begin + 1e-9 < flow.years < end + 1e-9)
+            and flow.begins == (begin == end)
+        )
+        rest = paid - sum(self.amount(term, begin, end) for term in TERMS[:-1])
+        return rest if abs(rest) > 5e-3 else 0.0
 
     # what it comes to -----------------------------------------------------------------------------
 
@@ -253,7 +271,7 @@ class Book:
         for line, (begin, end, _) in enumerate(self._times(), 1):
             for n, term in enumerate(TERMS):
                 value = self.amount(term, begin, end)
-                if value and self.formula(term, line) is not None:
+                if value and (term == "other" or self.formula(term, line) is not None):
                     start, stop = self._month(begin), self._month(end, end == begin)
                     formula = (f"='Cash flow'!{letter(4 + n)}{line + 1}", value)
                     kind = CATEGORY.get(term, "Usage")
