@@ -253,6 +253,14 @@ BINDING: dict[str, Callable[[], Problem]] = {
         sites=(Site(name="a", energy_usd_kwh=0.0), Site(name="b", energy_usd_kwh=0.0)),
         resilience=Resilience(site_loss_share=1.0),
     ),
+    "feed": lambda: change(
+        with_api(price=1.0), sites=(Site(name="a", energy_usd_kwh=0.0, feed_kw=16.0, pue=1.5),)
+    ),
+    "cooling": lambda: change(
+        with_api(price=1.0), sites=(Site(name="a", energy_usd_kwh=0.0, cooling_kw=16.0),)
+    ),
+    "open_sites": lambda: change(base(), sites=(Site(name="a", energy_usd_kwh=0.0, opening_usd=1e5),)),
+    "opening": lambda: change(base(), sites=(Site(name="a", energy_usd_kwh=0.0, opening_usd=1e5),)),
     "availability": lambda: change(base(), resilience=Resilience(availability=0.999)),
     "api_limits": lambda: with_api(limit=0.5),
     "systems": base,

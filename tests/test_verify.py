@@ -173,6 +173,18 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
         "a token API": lambda a: a.with_service("chat", residency=Residency(sites=("east",))),
         "a region's data": lambda a: in_region(a, Residency(apis=("v",))),
     },
+    "feed": {
+        "a weaker feed": lambda a: a.with_site(feed_kw=29.99),
+    },
+    "cooling": {
+        "less cooling": lambda a: a.with_site(cooling_kw=24.99),
+    },
+    "open_sites": {
+        "opens later": lambda a: a.with_site(open_from="2027-02"),
+    },
+    "opening": {
+        "a site that costs": lambda a: a.with_plan(costs=(*a.plan.costs, CostLine(term="opening", usd=1.0))),
+    },
     "availability": {
         "no spare": lambda a: a.with_workload(resilience=Resilience(availability=0.999)),
         "fails more often": lambda a: a.with_system("nvm", mtbf_hours=1000.0).with_workload(

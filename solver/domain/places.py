@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from solver.domain.calendar import Month
 from solver.domain.quantity import Frozen
 
 
@@ -11,7 +12,9 @@ class Site(Frozen):
     """A place that can hold systems, with its limits (None: no limit)."""
 
     name: str = "site"
-    power_kw: float | None = Field(default=None, gt=0)
+    power_kw: float | None = Field(default=None, gt=0)  # at the racks
+    feed_kw: float | None = Field(default=None, gt=0)  # at the meter, PUE included
+    cooling_kw: float | None = Field(default=None, gt=0)  # heat that can be taken away
     rack_units: float | None = Field(default=None, gt=0)
     pue: float = Field(default=1.3, ge=1)
     energy_usd_kwh: float = Field(default=0.08, ge=0)
@@ -21,6 +24,8 @@ class Site(Frozen):
     round_trip_by_region_ms: dict[str, float] = {}  # region -> round trip; others: round_trip_ms
     jurisdiction: str = ""  # whose law the data at the site is under, such as EU
     carbon_kg_kwh: float = Field(default=0.0, ge=0)
+    opening_usd: float = Field(default=0.0, ge=0)  # once, when it gets its first systems
+    open_from: Month | None = None  # first month in which it can hold systems
 
     @model_validator(mode="after")
     def _tariff(self) -> Site:

@@ -53,11 +53,22 @@ def payments(plan: Plan) -> Iterator[Payment]:
             yield Payment("rental", line.system, begin, end, usd)
         if offer["kind"] in ("buy", "lease"):
             yield from _standing(plan, line, workload)
+    yield from _opened(plan, workload)
     yield from _used(plan, workload)
     yield from _people_and_moves(plan, workload)
     for epoch, (begin, end) in enumerate(plan.epochs):
         for item, usd in _tokens(plan, workload, epoch).items():
             yield Payment("api", item, begin, end, usd)
+
+
+def _opened(plan: Plan, workload: Workload) -> Iterator[Payment]:
+    """The cost of opening a site, when it gets its first systems."""
+    for site in workload.sites:
+        lines = (x for x in plan.systems if (x.acquisition, x.site) == ("buy", site.name) and x.count > 0)
+        bought = [x.epoch for x in lines if plan.inputs["offers"][x.offer]["kind"] in ("buy", "lease")]
+        if bought and site.opening_usd:
+            start = plan.epochs[min(bought)][0]
+            yield Payment("opening", site.name, start, start, site.opening_usd, begins=True)
 
 
 def served_epochs(plan: Plan, line: SystemPurchase) -> list[int]:

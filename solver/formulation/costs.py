@@ -134,6 +134,22 @@ def space(problem: Problem, program: Program) -> None:
     on_site(problem, program, "space", usd_per_year)
 
 
+@cost_term("opening", "sum cost_i (v^e - v^(e+1)) site[i,e]")
+def opening(problem: Problem, program: Program) -> None:
+    """Paid once, when a site gets its first systems: cost_i v^start of the epoch, as a running cost.
+
+    site[i,e] is 1 from that epoch on, so that a unit of it pays cost_i at the start of e and has it back at
+    the start of the next epoch.
+    """
+    for (_, i, e), column in program.family("site"):
+        usd, last = problem.sites[int(str(i))].opening_usd, len(problem.epochs) - 1
+        epochs = problem.epochs[int(str(e)) : int(str(e)) + 2]
+        signs = (usd, -usd) if int(str(e)) < last else (usd,)
+        starts = [epoch.start_years for epoch in epochs]
+        paid = [Payment(at, at, amount) for at, amount in zip(starts, signs, strict=False)]
+        pay(problem, program, "opening", column, paid)
+
+
 @cost_term("api", "sum price[j,b] lambda_k 3600 hours_t a[j,b,t]")
 def api(problem: Problem, program: Program) -> None:
     """Tokens bought: price of a request of bucket b x requests in the period (discounted)."""

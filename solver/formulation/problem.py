@@ -206,6 +206,11 @@ class Problem:
         """Offers with a purchase price (owned systems have none)."""
         return [o for o in self.offers if o.kind == "buy" and o.price_usd > 0 and system in (None, o.system)]
 
+    def opens_years(self, site: Site) -> float:
+        """Years from the start of the horizon until a site can hold systems."""
+        start = self.workload.horizon.start
+        return years_until(site.open_from, start) if site.open_from else 0.0
+
     def up_share(self, system: str) -> float:
         """Share of time that a system is up: MTBF / (MTBF + repair time)."""
         facts, stated = self.systems.get(system), self.workload.resilience
@@ -277,6 +282,7 @@ def make_epochs(workload: Workload, shortest_life_years: float = math.inf) -> tu
     if step is None:
         step = 1.0 if grows or shortest_life_years < years else years
         had = (*workload.hardware.available_from.values(), *(o.available_from for o in workload.offers))
+        had += tuple(site.open_from for site in workload.sites)
         begins = (*(years_until(m, first) for m in had), *fiscal_starts(workload))
         dates = sorted({*dates, *(t for t in begins if 0 < t < years - 1e-9)})
     elif grows and abs(round(1 / step) * step - 1) > 1e-9:

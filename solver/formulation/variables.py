@@ -79,6 +79,9 @@ def _over_time(problem: Problem, program: Program) -> None:
                     high = program.columns[program.index[("buy", o, i, e)]].high
                     for f in living(problem, offer, e)[1:]:
                         program.add(("sell", o, i, e, f), 0, high, integer=True)
+    for i, site in enumerate(problem.sites):
+        for e in epochs if site.opening_usd > 0 else ():
+            program.add(("site", i, e), 0, 1, integer=True)
     if money.staff is not None and money.staff.per_site:
         for i in sites:
             for e in epochs:

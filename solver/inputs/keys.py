@@ -72,6 +72,9 @@ KEYS: dict[str, dict[str, Key]] = {
     "horizon": _number("years", "years") | _number("epoch_years", "years", "epoch"),
     "site": {
         **_number("power_kw", "kW", "power"),
+        **_number("feed_kw", "kW", "feed"),
+        **_number("cooling_kw", "kW", "cooling"),
+        **{name: Key("opening_usd", "USD") for name in ("opening_usd", "opening")},
         "rack_units": Key("rack_units", "U"),
         "pue": Key("pue", "count"),
         **_number("energy_usd_kwh", "USD/kWh", "energy"),

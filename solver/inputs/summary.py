@@ -73,6 +73,8 @@ def _levels(levels: ServiceLevels) -> str:
 
 def _site(site: Site) -> str:
     power = "no power limit" if site.power_kw is None else f"{site.power_kw:g} kW"
+    limits = {"at the meter": site.feed_kw, "of heat": site.cooling_kw}
+    power += "".join(f", {kw:g} kW {what}" for what, kw in limits.items() if kw is not None)
     racks = "no space limit" if site.rack_units is None else f"{site.rack_units:g} rack units"
     law = f" under {site.jurisdiction}" if site.jurisdiction else ""
     trips = "".join(f", {trip:g} ms to {region}" for region, trip in site.round_trip_by_region_ms.items())

@@ -192,7 +192,12 @@ def _costs(plan: Plan) -> Section:
 
 def cost_words(term: str) -> str:
     """A cost term for readers."""
-    return {"purchase": "purchase and support", "api": "token API", "space": "rack space"}.get(term, term)
+    return {
+        "purchase": "purchase and support",
+        "api": "token API",
+        "space": "rack space",
+        "opening": "opening of sites",
+    }.get(term, term)
 
 
 def _power(plan: Plan, traffic: Traffic) -> Section:

@@ -27,14 +27,14 @@ def available(case: Case) -> Iterator[Broken]:
         owned = offer.supply_total is not None
         moments = [written(offer.available_years)]
         if (stated := own.get(offer.tier_of or line.offer)) is not None:
-            moments += [_years_until(case, stated.available_from), written(stated.lead_months) / 12]
-        moments.append(Fraction(0) if owned else _years_until(case, dates.get(line.system)))
+            moments += [years_until(case, stated.available_from), written(stated.lead_months) / 12]
+        moments.append(Fraction(0) if owned else years_until(case, dates.get(line.system)))
         if line.count > 0 and max(moments) > start + INSTANT:
             message = f"{line.offer} in year {show(start)}, to be had from year {show(max(moments))}"
             yield Broken(message, max(moments) - start)
 
 
-def _years_until(case: Case, month: str | None) -> Fraction:
+def years_until(case: Case, month: str | None) -> Fraction:
     """Years from the start of the horizon to a month written as 2027-07."""
     if not month:
         return Fraction(0)
@@ -85,6 +85,18 @@ def power(case: Case) -> Iterator[Broken]:
     yield from _site_limit(case, "kW", lambda s: s.power_kw, lambda f: f.power_max_kw)
 
 
+@check("feed", "PUE x sum of maximum power of systems on site <= feed of the site, kW")
+def feed(case: Case) -> Iterator[Broken]:
+    """Bought and leased systems and their cooling fit the feed of their site in each epoch, at the meter."""
+    yield from _site_limit(case, "kW", lambda s: s.feed_kw, lambda f: f.power_max_kw, lambda s: s.pue)
+
+
+@check("cooling", "sum of maximum power of systems on site <= cooling of the site, kW")
+def cooling(case: Case) -> Iterator[Broken]:
+    """The heat of bought and leased systems fits the cooling of their site in each epoch, kW."""
+    yield from _site_limit(case, "kW of heat", lambda s: s.cooling_kw, lambda f: f.power_max_kw)
+
+
 @check("racks", "sum of rack units of systems on site <= rack units of the site")
 def racks(case: Case) -> Iterator[Broken]:
     """Bought and leased systems fit the racks of their site in each epoch, in rack units."""
@@ -92,7 +104,11 @@ def racks(case: Case) -> Iterator[Broken]:
 
 
 def _site_limit(
-    case: Case, unit: str, limit_of: Callable[[Site], float | None], need_of: Callable[[PlaceFacts], float]
+    case: Case,
+    unit: str,
+    limit_of: Callable[[Site], float | None],
+    need_of: Callable[[PlaceFacts], float],
+    factor_of: Callable[[Site], float] = lambda site: 1.0,
 ) -> Iterator[Broken]:
     for name, site in case.sites.items():
         limit = limit_of(site)
@@ -102,7 +118,7 @@ def _site_limit(
         for e in range(len(case.epochs)):
             need = sum(
                 (
-                    line.count * written(need_of(case.systems[line.system]))
+                    line.count * written(need_of(case.systems[line.system])) * written(factor_of(site))
                     for line in here
                     if case.serves(line, e)
                 ),

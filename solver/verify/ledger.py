@@ -9,7 +9,18 @@ from solver.verify.case import Case
 from solver.verify.exact import INSTANT, written
 from solver.verify.payments import Payment, payments, present
 
-TERMS = ("purchase", "replacement", "rental", "energy", "space", "staff", "migration", "api", "tax")
+TERMS = (
+    "purchase",
+    "replacement",
+    "rental",
+    "energy",
+    "space",
+    "staff",
+    "migration",
+    "api",
+    "tax",
+    "opening",
+)
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,7 @@ def fiscal_years(case: Case) -> list[tuple[Fraction, Fraction]]:
 
 
 def term(case: Case, name: str) -> Iterator[Broken]:
+    """What is wrong with a cost term of the plan, recomputed."""
     reported = sum((Fraction(entry.usd) for entry in case.plan.costs if entry.term == name), Fraction(0))
     recomputed = case.ledger.term(name)
     if abs(reported - recomputed) > HALF_CENT:

@@ -52,10 +52,26 @@ def payments(case: Case) -> Iterator[Payment]:
             yield _rented(case, line, offer, n)
         if offer.on_site:
             yield from _standing(case, line, n)
+    yield from _opened(case)
     yield from _used(case)
     yield from _people(case)
     yield from _moves(case)
     yield from _api(case)
+
+
+def _opened(case: Case) -> Iterator[Payment]:
+    """The cost of opening a site, at the start of the first epoch for which it gets systems."""
+    for name, site in case.sites.items():
+        bought = [
+            line.epoch
+            for line in case.plan.systems
+            if (line.acquisition, line.site) == ("buy", name)
+            and line.count > 0
+            and case.offers[line.offer].on_site
+        ]
+        if bought:
+            start = case.epochs[min(bought)].start
+            yield Payment("opening", start, start, written(site.opening_usd))
 
 
 def _bought(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Iterator[Payment]:

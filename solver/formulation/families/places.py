@@ -1,4 +1,4 @@
-"""Families about sites: power and rack space."""
+"""Families about sites: power at the racks and at the meter, cooling, rack space."""
 
 from __future__ import annotations
 
@@ -28,6 +28,38 @@ def power(problem: Problem, program: Program) -> None:
     )
 
 
+@family("feed", "PUE_i sum_s P_s installed[s,i,e] <= feed_i")
+def feed(problem: Problem, program: Program) -> None:
+    """The site's feed carries racks and cooling: PUE_i sum_s P_s installed[s,i,e] <= feed_i (kW).
+
+    P_s is the maximum power of the system.
+    """
+    _site_limit(
+        problem,
+        program,
+        "feed",
+        "kW at the meter",
+        lambda s: s.power_max_kw,
+        [site.feed_kw for site in problem.sites],
+        "feed_kw",
+        [site.pue for site in problem.sites],
+    )
+
+
+@family("cooling", "sum_s P_s installed[s,i,e] <= cooling_i")
+def cooling(problem: Problem, program: Program) -> None:
+    """All power becomes heat that the cooling takes away: sum_s P_s installed[s,i,e] <= cooling_i (kW)."""
+    _site_limit(
+        problem,
+        program,
+        "cooling",
+        "kW of heat",
+        lambda s: s.power_max_kw,
+        [site.cooling_kw for site in problem.sites],
+        "cooling_kw",
+    )
+
+
 @family("racks", "sum_s U_s installed[s,i,e] <= rack_units_i")
 def racks(problem: Problem, program: Program) -> None:
     """Bought systems fit the racks of the site: sum_s U_s installed[s,i,e] <= rack_units_i (U)."""
@@ -50,6 +82,7 @@ def _site_limit(
     per: Callable[[SystemFacts], float],
     limits: list[float | None],
     field: str,
+    factors: list[float] | None = None,
 ) -> None:
     owned = (*program.family("buy"), *program.family("sell"))
     standing = {c for key, c in owned if problem.offers[int(str(key[1]))].on_site}
@@ -61,7 +94,7 @@ def _site_limit(
             for system, facts in problem.systems.items():
                 for column, count in installed_terms(problem, program, system, i, e).items():
                     if column in standing:
-                        terms[column] = count * per(facts)
+                        terms[column] = count * per(facts) * (factors[i] if factors else 1.0)
             site = problem.sites[i].name
             program.row(
                 f"{name}[{site},{e}]",
