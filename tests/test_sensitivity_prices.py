@@ -1,6 +1,7 @@
 """Exact price sensitivity: worked lines, random problems against a grid of solves, a map of two prices."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,9 +9,13 @@ from hypothesis import strategies as st
 from small_problems import make_case
 
 from solver.errors import InfeasibleError, InputError
+from solver.inputs.workload import load_workload
+from solver.paths import find_workload
 from solver.sensitivity.envelope import Line, Point, Solved, refine
 from solver.sensitivity.parameters import parse_range
 from solver.sensitivity.priced import Priced
+from solver.sensitivity.prices import HALF, IN_FLEET, price_result, spans
+from solver.sensitivity.session import Session
 
 
 def oracle_of(lines: list[Line], count: list[int]):
@@ -94,6 +99,19 @@ def test_systems_bought_fall_as_the_price_rises() -> None:
             continue
         weights = [p.line.weights[0] for p in pieces]
         assert weights == sorted(weights, reverse=True)
+
+
+def test_a_system_that_stands_by_for_the_loss_of_a_site_is_in_the_fleet() -> None:
+    """Families that add columns (routes after the loss) leave the price of the columns as it is: five
+    systems stand by and serve, so the cost rises by $5 for each dollar of price."""
+    session = Session.of(load_workload(find_workload("25-site-loss")))
+    result = price_result(session, (parse_range("dgx-h100=100k..200k"),))
+    [piece] = result.pieces
+    assert piece.plan is not None and [count for *_, count in piece.plan.fleet] == [5]
+    assert piece.costs_usd[1] - piece.costs_usd[0] == pytest.approx(5 * 100_000)
+    idle = replace(piece, plan=replace(piece.plan, shares={}))
+    assert idle.shares == {"dgx-h100": 0.0}
+    assert spans([idle], "dgx-h100", IN_FLEET) == [(100e3, 200e3)] and not spans([idle], "dgx-h100", HALF)
 
 
 def test_ranges() -> None:

@@ -14,7 +14,7 @@ from solver.sensitivity.findings import (
     usd,
 )
 from solver.sensitivity.price_tables import NONE, fleet_words, price_tables
-from solver.sensitivity.prices import ALL, HALF, SERVES, PriceResult, spans
+from solver.sensitivity.prices import ALL, HALF, IN_FLEET, PriceResult, spans
 from solver.sensitivity.session import Session
 
 
@@ -95,7 +95,7 @@ def _entry_words(session: Session, result: PriceResult) -> str:
         return f"The price of electricity ({now}) {effect}."
     enters, half, everything = (
         max((end for _, end in spans(result.pieces, system, least)), default=None)
-        for least in (SERVES, HALF, ALL)
+        for least in (IN_FLEET, HALF, ALL)
     )
     if enters is None:
         return f"{name} ({now}) is in no fleet in this range."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from solver.sensitivity.findings import Column, Kind, Table, share
-from solver.sensitivity.prices import ALL, HALF, SERVES, PricePiece, PriceResult, spans
+from solver.sensitivity.prices import ALL, HALF, IN_FLEET, PricePiece, PriceResult, spans
 from solver.sensitivity.session import Session
 
 NONE = "no plan keeps all limits"
@@ -66,7 +66,7 @@ def _thresholds(session: Session, result: PriceResult) -> Table:
     rows: list[tuple[object, ...]] = []
     for system in systems:
         half, everything = (spans(result.pieces, system, least) for least in (HALF, ALL))
-        for low, high in spans(result.pieces, system, SERVES):
+        for low, high in spans(result.pieces, system, IN_FLEET):
             inside = [p for p in result.pieces if low <= p.low and p.high <= high]
             rows.append(
                 (

@@ -26,10 +26,13 @@ GAP, SLOW_GAP = 0.0, 1e-4
 TWO_PRICES = (1.0, 2.0)
 
 
-def costs_of(problem: Problem) -> Floats:
-    """Objective of a problem, k$ per unit of each column (the columns do not depend on prices)."""
+def costs_of(problem: Problem, columns: int) -> Floats:
+    """Objective of a problem, k$ per unit of each of its ``columns``, which do not depend on prices.
+
+    Columns that constraint families add come last and cost nothing.
+    """
     program = build_program(problem, frozenset(FAMILIES))
-    costs = np.zeros(len(program.columns))
+    costs = np.zeros(columns)
     for column, kusd in program.objective().items():
         costs[column] = kusd
     return costs
@@ -66,14 +69,15 @@ class Priced:
     ) -> None:
         self.prepared, self.names, self.time_limit_s = prepared, names, time_limit_s
         zero = self.problem_at((0.0,) * len(names))
-        self.base = costs_of(zero)
-        self.weights = [
-            costs_of(self.problem_at(tuple(float(i == n) for i in range(len(names))))) - self.base
-            for n in range(len(names))
-        ]
         self._low, self._high = (
             build_program(self.problem_at((price,) * len(names))) for price in TWO_PRICES
         )
+        columns = len(self._low.columns)
+        self.base = costs_of(zero, columns)
+        self.weights = [
+            costs_of(self.problem_at(tuple(float(i == n) for i in range(len(names)))), columns) - self.base
+            for n in range(len(names))
+        ]
         self.priced_rows = self._rows_with_prices()
         if self.priced_rows and limits_at is None:
             raise self._refusal(self._low.rows[self.priced_rows[0]].sentence)

@@ -17,8 +17,9 @@ from solver.sensitivity.session import Session
 ARITHMETIC = 1e-7
 #: First step behind a price at which a plan breaks a limit, as a share of the range.
 SMALL = 1e-9
-#: Shares of the tokens from which a system is in the fleet, serves half of them, serves all.
+#: Shares of the tokens from which a system serves, serves half of them, serves all; in the fleet with any.
 SERVES, HALF, ALL = 1e-6, 0.5 - 1e-9, 1 - 1e-6
+IN_FLEET = 0.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,11 @@ class PricePiece:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of all tokens by system; nothing where there is no plan."""
-        return {s: v for s, v in self.plan.shares.items() if v > SERVES} if self.plan else {}
+        """Share of all tokens by system (0: it stands by); nothing where there is no plan."""
+        if self.plan is None:
+            return {}
+        serving = {s: v for s, v in self.plan.shares.items() if v > SERVES}
+        return {system: 0.0 for system, _, _ in self.plan.fleet} | serving
 
     @property
     def low(self) -> float:
@@ -190,7 +194,7 @@ def spans(pieces: Iterable[PricePiece], system: str, least: float) -> list[tuple
     """Intervals of the price in which a system serves at least a share of all tokens."""
     found: list[tuple[float, float]] = []
     for piece in pieces:
-        if piece.shares.get(system, 0.0) < least:
+        if piece.shares.get(system, -1.0) < least:
             continue
         if found and piece.low <= found[-1][1]:
             found[-1] = (found[-1][0], piece.high)
