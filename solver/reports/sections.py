@@ -18,6 +18,7 @@ from solver.reports.fleet import (
     fleet,
     replica_words,
 )
+from solver.reports.money import cash_section, moves_section, people_section, unserved_section
 from solver.reports.places import loss_section, regions_section
 from solver.reports.section import Column, Section, right, without_empty_columns
 from solver.reports.serving import pool_groups, serving_lines
@@ -36,6 +37,7 @@ def sections(plan: Plan) -> list[Section]:
         _systems(plan),
         _pools(plan, traffic, names),
         _serving(traffic, names),
+        unserved_section(plan),
         regions_section(traffic, names),
         waiting_section(plan, traffic),
         wear_section(plan, names),
@@ -43,6 +45,9 @@ def sections(plan: Plan) -> list[Section]:
         spares_section(plan, traffic, names),
         _levels(plan),
         _costs(plan),
+        cash_section(plan),
+        people_section(plan),
+        moves_section(plan, names),
         _power(plan, traffic),
         binding_section(plan, names),
         alternatives_section(plan, names),

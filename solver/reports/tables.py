@@ -16,6 +16,7 @@ from solver.plan.serialise import plan_json
 from solver.reports.escape import csv_cell
 from solver.reports.files import write_atomically
 from solver.reports.fleet import Names, leverage
+from solver.reports.money import paid_by_year
 from solver.reports.places import loss_lines, region_lines
 from solver.reports.serving import serving_lines
 from solver.reports.spares import spare_lines
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 #: Names of all tables.
 TABLES = {
     *("summary", "systems", "pools", "routes", "serving", "service_levels", "costs", "power", "hours"),
+    *("cash_flow", "people", "moves", "unserved", "loads"),
     *("regions", "deferrals", "wear"),
     "site_loss",
     "availability",
@@ -67,6 +69,11 @@ def records(plan: Plan) -> Records:
             {**s.model_dump(), "kept": kept(s.promise, s.promised, s.reached)} for s in plan.service_levels
         ],
         "costs": _costs(plan),
+        "cash_flow": paid_by_year(plan),
+        "people": _dumped(plan.people),
+        "moves": _dumped(plan.moves),
+        "unserved": _dumped(plan.unserved),
+        "loads": _dumped(plan.loads),
         "power": [{"site": site, "power_kw": kw} for site, kw in plan.power_kw.items()],
         "hours": _hours(traffic),
         "binding": _dumped(plan.binding),
