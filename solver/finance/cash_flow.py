@@ -46,15 +46,15 @@ class Flow:
 def cash_flow(plan: Plan) -> tuple[Flow, ...]:
     """All payments of a plan in order of time."""
     workload = Workload.model_validate(plan.inputs["workload"])
-    rate, tax, short = workload.money.discount_rate, workload.money.tax_rate, first_year(workload)
+    rate, tax = workload.money.discount_rate, workload.money.tax_rate
     flows: list[Flow] = []
     for payment in payments(plan):
-        for years, usd in _moments(payment):
+        for years, usd in moments(payment):
             entries = [] if payment.kind == "off" else [(payment.term, payment.item, usd)]
             if tax and payment.kind != "capital":
                 entries.append(("tax", payment.item, -tax * usd))
             for term, item, amount in entries:
-                year = _count(years + 1 - short, payment.begins)
+                year = fiscal_year(workload, years, payment.begins)
                 present = amount * present_value_factor(rate, years)
                 flows.append(Flow(years, term, item, amount, present, year, payment.begins))
     return tuple(sorted((f for f in flows if f.usd), key=lambda f: (f.years, f.term, f.item)))
@@ -66,7 +66,12 @@ def first_year(workload: Workload) -> float:
     return (((workload.money.fiscal_year_start or first) - first - 1) % MONTHS + 1) / MONTHS
 
 
-def _moments(payment: Payment) -> Iterator[tuple[float, float]]:
+def fiscal_year(workload: Workload, years: float, begins: bool) -> int:
+    """The fiscal year (1, 2, ...) of a payment; one that ``begins`` a year belongs to that year."""
+    return _count(years + 1 - first_year(workload), begins)
+
+
+def moments(payment: Payment) -> Iterator[tuple[float, float]]:
     """(years, dollars) of a payment: at once, or at the end of each month."""
     if payment.end <= payment.start:
         yield payment.start, payment.usd

@@ -267,7 +267,8 @@ class Plan(Frozen):
         if line.acquisition != "buy":
             return [line.epoch]
         ends = self.epochs[line.epoch][0] + self.inputs["offers"][line.offer]["life_years"]
-        return [e for e in range(line.epoch, len(self.epochs)) if ends >= self.epochs[e][1] - 1e-9]
+        last = len(self.epochs) if line.sold_epoch is None else line.sold_epoch
+        return [e for e in range(line.epoch, last) if ends >= self.epochs[e][1] - 1e-9]
 
     def count(self, system: str) -> int:
         """How many of a system are bought or rented for all hours (largest epoch)."""

@@ -6,6 +6,8 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
+Cell = str | float | tuple[str, float]
+
 
 @dataclass
 class Sheet:
@@ -25,12 +27,23 @@ class Sheet:
         if head:
             self.heads.add(line)
 
+    def value(self, row: int, column: int) -> float:
+        """The number of a cell, or the cached one of its formula (0 where there is none)."""
+        cell = self.cells.get((row, column), 0.0)
+        return float(cell[1] if isinstance(cell, tuple) else cell)
+
 
 def letter(column: int) -> str:
-    return chr(ord("A") + column) if column < 26 else f"A{chr(ord('A') + column - 26)}"
+    """The name of a column: A, Z, AA."""
+    name = ""
+    while column >= 0:
+        name = chr(ord("A") + column % 26) + name
+        column = column // 26 - 1
+    return name
 
 
 def written(sheets: list[Sheet]) -> bytes:
+    """The bytes of the workbook."""
     import xlsxwriter
 
     target = io.BytesIO()
@@ -56,7 +69,7 @@ def written(sheets: list[Sheet]) -> bytes:
             made.set_column(n, n, width)
         for (row, column), value in sorted(sheet.cells.items()):
             form = "head" if row in sheet.heads else "input" if (row, column) in sheet.inputs else "money"
-            if sheet.name in ("Assumptions", "Fleet") and form == "money":
+            if sheet.name in ("Assumptions", "Fleet", "Payments") and form == "money":
                 form = "plain"
             _cell(made, row, column, value, forms[form])
     book.close()

@@ -1,311 +1,234 @@
 """The money of a plan as a workbook with live formulas: change a price and the costs follow.
 
-The fleet and the traffic are fixed; every dollar is a formula over the sheet *Assumptions*. The algebra is
-that of solver.finance.cash_flow: purchases at the start of their epoch, what runs at the end of each month,
-the residual value at the end of the horizon; present value (1 + discount rate)^-years. What has no formula
-(taxes, people, moves, sales, leases) stands as a value in "other". Cached values are computed here, so that
-viewers which do not calculate show the plan's figures.
+The fleet and the traffic are fixed; every dollar is a formula over the sheet *Assumptions*. *Payments* lists
+what is paid for, with a formula for its amount, and which share of it falls due at which moment; *Cash flow*
+adds up by moment and term, *Costs* by year. Payments and moments are those of solver.finance. Cached values
+are computed here, so that viewers which do not calculate show the plan's figures.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.domain.catalog import TokenApi
 from solver.errors import UsageError
-from solver.finance.cash_flow import cash_flow, months
+from solver.finance.cash_flow import fiscal_year, moments
 from solver.plan.plan import Plan
-from solver.time_value import present_value_factor
+from solver.time_value import MONTHS, present_value_factor
 from solver.whatif.difference import WAY_WORDS, fleet_counts
-from solver.whatif.ledger_lines import Line, fleet_lines, givens
-from solver.whatif.sheets import Sheet, letter, written
+from solver.whatif.entries import Entry, Ledger
+from solver.whatif.months import month_number, month_text
+from solver.whatif.sheets import Cell, Sheet, letter, written
 
 if TYPE_CHECKING:
     from solver.whatif.session import Session
 
-TERMS = ("purchase", "support", "residual", "energy", "space", "rental", "token API", "other")
-EPS = "0.000000001"
+Moment = tuple[float, bool]  # years from the start; whether it begins a year rather than ends one
+FIRST = 8  # column of the first moment on the sheet of payments
 
-#: FOCUS 1.0 column -> what the ledger writes there (https://focus.finops.org/focus-specification/).
-CATEGORY = {"purchase": "Purchase", "residual": "Credit"}
+#: Kind of payment -> ChargeCategory of FOCUS 1.0 (https://focus.finops.org).
+CATEGORY = {"capital": "Purchase", "resale": "Credit", "running": "Usage"}
+FOCUS = (
+    *("BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd", "ChargeCategory"),
+    *("ChargeFrequency", "ChargeDescription", "ServiceCategory", "ServiceName", "ResourceName"),
+    *("RegionName", "BilledCost", "EffectiveCost", "BillingCurrency"),
+)
+BILLED = FOCUS.index("BilledCost")
 
 
-def workbook(plan: Plan, scenarios: list[tuple[str, Plan]] | None = None) -> bytes:
+def workbook(
+    plan: Plan, scenarios: list[tuple[str, Plan]] | None = None, apis: Mapping[str, TokenApi] | None = None
+) -> bytes:
     """The workbook of a plan; ``scenarios`` stand beside each other on a sheet of their own."""
-    book = Book(plan)
-    sheets = [book.assumptions(), book.fleet(), book.cash_flow(), book.costs(), book.ledger()]
+    book = Book(plan, apis or {})
+    sheets = [book.assumptions(), book.fleet(), book.payments(), book.cash_flow(), book.costs(), book.focus()]
     if scenarios:
         sheets.append(_scenarios(scenarios))
     return written(sheets)
 
 
 class Book:
-    """The sheets of one plan; rows count from 0."""
+    """The sheets of one plan; rows and columns count from 0."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.workload = Workload.model_validate(plan.inputs["workload"])
-        self.horizon = plan.epochs[-1][1]
-        self.lines = fleet_lines(plan, self.workload, self.horizon)
-        self.given = {g.key: (n + 2, g) for n, g in enumerate(givens(plan, self.workload, self.lines))}
-        self.months = months(0.0, self.horizon)
-        self.flows = cash_flow(plan)
-        begins = {f.years for f in self.flows if f.begins}
-        self.starts = sorted({line.begin for line in self.lines if line.kind == "buy"} | begins | {0.0})
+    def __init__(self, plan: Plan, apis: Mapping[str, TokenApi]) -> None:
+        self.plan, self.ledger = plan, Ledger(plan, apis)
+        self.entries, self.workload = self.ledger.entries, self.ledger.workload
+        self.rows = {key: n + 2 for n, key in enumerate(self.ledger.given)}
+        self.shares = [_shares(e) for e in self.entries]
+        self.times: list[Moment] = sorted({m for shares in self.shares for m in shares})
+        tax = ["tax"] if self.workload.money.tax_rate else []
+        self.terms = [*dict.fromkeys(e.payment.term for e in self.entries if e.payment.kind != "off"), *tax]
 
-    # values that may be changed ------------------------------------------------------------------
-
-    def value(self, group: str, name: str) -> float:
-        """The present value of a given."""
-        return self.given[group, name][1].value
-
-    def cell(self, group: str, name: str) -> str:
+    def cell(self, *key: str) -> str:
         """The address of a given."""
-        return f"Assumptions!$B${self.given[group, name][0] + 1}"
+        return f"Assumptions!$B${self.rows[key[0], key[1]] + 1}"
 
     def assumptions(self) -> Sheet:
-        sheet = Sheet("Assumptions", (44, 16, 18, 70))
-        sheet.row(0, "Change the blue values; the costs follow, for the fleet as it is.")
+        """Values that may be changed, with unit and source."""
+        sheet = Sheet("Assumptions", (60, 16, 18, 70))
+        sheet.row(0, "Change the blue values; the costs follow, for the fleet and the traffic as they are.")
         sheet.row(1, "Assumption", "Value", "Unit", "Source", head=True)
-        for row, given in self.given.values():
-            sheet.row(row, given.name, given.value, given.unit, given.source)
-            sheet.inputs.add((row, 1))
+        for key, given in self.ledger.given.items():
+            sheet.row(self.rows[key], given.name, given.value, given.unit, given.source)
+            sheet.inputs.add((self.rows[key], 1))
         return sheet
-
-    # the fleet ------------------------------------------------------------------------------------
 
     def fleet(self) -> Sheet:
-        sheet = Sheet("Fleet", (30, 16, 16, 10, 14, 10, 10, 12, 10, 10, 12, 12, 12, 12, 14, 14))
-        sheet.row(
-            0,
-            *("Item", "Site", "How", "Count", "Unit price", "From year", "To year"),
-            *("Support to", "Energy to", "Residual", "Support share", "kW each", "PUE", "USD/kWh"),
-            *("USD/month space", "Amount/year"),
-            head=True,
-        )
-        for n, line in enumerate(self.lines, 1):
-            buy = line.kind == "buy"
-            sheet.row(
-                n,
-                *(line.name, line.site, line.way, line.count),
-                self._ref("price", line.offer),
-                *(line.begin, line.end, line.support_end, line.power_end),
-                self._ref("residual", line.offer) if buy and line.residual else 0.0,
-                self._ref("support", line.offer) if buy else 0.0,
-                line.power_kw,
-                self._ref("pue", line.site) if buy else 0.0,
-                self._ref("energy", line.site) if buy else 0.0,
-                self._space(line) if buy else 0.0,
-                line.amount_per_year,
-            )
+        """Systems to get, and where their price stands."""
+        sheet = Sheet("Fleet", (34, 16, 18, 10, 12, 12, 16))
+        sheet.row(0, "System", "Site", "How", "Count", "From year", "Until year", "Unit price", head=True)
+        for n, line in enumerate(self.plan.systems, 1):
+            way, there = self.plan.way(line), self.plan.at_once(line) or [line.epoch]
+            begin, end = self.plan.epochs[line.epoch][0], self.plan.epochs[there[-1]][1]
+            price: Cell = line.unit_price_usd
+            if ("price", line.offer) in self.rows:
+                price = (f"={self.cell('price', line.offer)}", line.unit_price_usd)
+            sheet.row(n, line.name, line.site, WAY_WORDS.get(way, way), line.count, begin, end, price)
         return sheet
 
-    def _ref(self, group: str, name: str) -> tuple[str, float]:
-        return f"={self.cell(group, name)}", self.value(group, name)
+    def payments(self) -> Sheet:
+        """What is paid for: its amount, and the share of it at each moment (columns: years)."""
+        sheet = Sheet("Payments", (14, 34, 14, 14, 10, 9, 9, 18, *(8,) * len(self.times)))
+        head = ("Term", "Item", "Site", "How", "Kind", "From year", "Until year", "Amount")
+        sheet.row(0, *head, *(years for years, _ in self.times), head=True)
+        for n, (entry, shares) in enumerate(zip(self.entries, self.shares, strict=True), 1):
+            p, parts = entry.payment, []
+            for number, keys in entry.terms:
+                parts.append("*".join([repr(number), *(self.cell(*key) for key in keys)]))
+            amount = ("=" + "+".join(parts), p.usd)
+            sheet.row(n, p.term, p.item, entry.site, entry.way, p.kind, p.start, p.end, amount)
+            for column, moment in enumerate(self.times, FIRST):
+                if moment in shares:
+                    sheet.cells[n, column] = shares[moment]
+        return sheet
 
-    def _space(self, line: Line) -> tuple[str, float]:
-        rent = self.value("space", line.site)
-        return f"={line.rack_units!r}*{self.cell('space', line.site)}", line.rack_units * rent
-
-    # month by month -------------------------------------------------------------------------------
+    def paid(self, term: str, moment: Moment) -> float:
+        """Dollars of a term at a moment."""
+        rate = -self.workload.money.tax_rate if term == "tax" else 1.0
+        return rate * sum(
+            entry.payment.usd * shares.get(moment, 0.0)
+            for entry, shares in zip(self.entries, self.shares, strict=True)
+            if (entry.payment.kind != "capital" if term == "tax" else entry.payment.term == term)
+        )
 
     def cash_flow(self) -> Sheet:
-        sheet = Sheet("Cash flow", (12, 12, 12, 12, *(14,) * (len(TERMS) + 2)))
-        head = ("Year", "From", "To", "Factor", *TERMS, "total", "present value")
+        """Dollars by moment and term, with the present value."""
+        sheet = Sheet("Cash flow", (12, 12, 10, 12, *(16,) * (len(self.terms) + 2)))
+        head = ("Fiscal year", "Month", "Years", "Factor", *self.terms, "total", "present value")
         sheet.row(0, *head, head=True)
-        row = 1
-        for begin, end, at in self._times():
-            values = {term: self.amount(term, begin, end) for term in TERMS}
-            factor = present_value_factor(self.value("money", "discount"), at)
-            sheet.row(row, max(1, int(at + 1 - 1e-9)), begin, end, (self._factor(row), factor))
-            for n, term in enumerate(TERMS):
-                formula = self.formula(term, row)
-                if formula is not None:
-                    sheet.cells[row, 4 + n] = (formula, values[term])
-                elif term == "other" and values[term]:
-                    sheet.cells[row, 4 + n] = values[term]
-            total = sum(values.values())
-            last = 4 + len(TERMS)
-            first, end_column = letter(4), letter(last - 1)
-            sheet.cells[row, last] = (f"=SUM({first}{row + 1}:{end_column}{row + 1})", total)
+        rate, last = self.workload.money.discount_rate, 4 + len(self.terms)
+        for row, (years, begins) in enumerate(self.times, 1):
+            factor = present_value_factor(rate, years)
+            formula = f"=(1+{self.cell('money', 'discount')})^-C{row + 1}"
+            year = fiscal_year(self.workload, years, begins)
+            sheet.row(row, year, self._month(years, begins), years, (formula, factor))
+            amounts = [self.paid(term, (years, begins)) for term in self.terms]
+            for column, (term, amount) in enumerate(zip(self.terms, amounts, strict=True), 4):
+                sheet.cells[row, column] = (self._sum(term, row), amount)
+            total = sum(amounts)
+            sheet.cells[row, last] = (f"=SUM(E{row + 1}:{letter(last - 1)}{row + 1})", total)
             sheet.cells[row, last + 1] = (f"={letter(last)}{row + 1}*D{row + 1}", total * factor)
-            row += 1
         return sheet
 
-    def _times(self) -> list[tuple[float, float, float]]:
-        """(from, to, paid at): purchases at a moment, months at their end, in order of time."""
-        moments = [(t, t, t) for t in self.starts]
-        return sorted([*moments, *((a, b, b) for a, b in self.months)], key=lambda x: (x[2], x[0]))
-
-    def _factor(self, row: int) -> str:
-        return f"=(1+{self.cell('money', 'discount')})^-C{row + 1}"
-
-    def _column(self, name: str) -> str:
-        return f"Fleet!${name}$2:${name}${len(self.lines) + 1}"
-
-    def formula(self, term: str, row: int) -> str | None:
-        """The formula of a term in a row of the cash flow; None where nothing can fall due."""
-        if not self.lines:
-            return None
-        begin, end, at = self._times()[row - 1]
-        c, start, stop = self._column, f"$B{row + 1}", f"$C{row + 1}"
-        kinds = {"rental": "run", "token API": "api"}
-        how = c("C")
-        buys = f'(LEFT({how},3)="buy")'
-        lasts = f"({c('F')}<{start}+{EPS})"
-        dt = f"({stop}-{start})"
-        if begin == end:
-            if term != "purchase":
-                return None
-            return f"=SUMPRODUCT({buys}*(ABS({c('F')}-{stop})<{EPS})*{c('D')}*{c('E')})"
-        if term == "support":
-            return f"=SUMPRODUCT({buys}*{lasts}*({c('H')}>{stop}-{EPS})*{c('D')}*{c('E')}*{c('K')})*{dt}"
-        if term == "energy":
-            alive = f"{lasts}*({c('I')}>{stop}-{EPS})"
-            power = f"{c('D')}*{c('L')}*{c('M')}*{c('N')}"
-            return f"=SUMPRODUCT({buys}*{alive}*{power})*{HOURS_PER_YEAR!r}*{dt}"
-        if term == "space":
-            alive = f"{lasts}*({c('I')}>{stop}-{EPS})"
-            return f"=SUMPRODUCT({buys}*{alive}*{c('D')}*{c('O')})*12*{dt}"
-        if term == "residual":
-            if at < self.horizon - 1e-9:
-                return None
-            return f"=-SUMPRODUCT({buys}*{c('D')}*{c('E')}*{c('J')})"
-        if term in kinds:
-            what = f'({how}="tokens")' if term == "token API" else f'(({how}<>"tokens")-{buys})'
-            runs = f"{lasts}*({c('G')}>{stop}-{EPS})"
-            return f"=SUMPRODUCT({what}*{runs}*{c('D')}*{c('E')}*{c('P')})*{dt}"
-        return None
-
-    def amount(self, term: str, begin: float, end: float) -> float:
-        """The value of that formula; "other": what the cash flow has beyond the formulas."""
-        if term == "other":
-            return self._other(begin, end)
-        moment, total = begin == end, 0.0
-        for line in self.lines:
-            price = self.value("price", line.offer)
-            buy, lasts = line.kind == "buy", line.begin < begin + 1e-9
-            running = {"run": "rental", "api": "token API"}.get(line.kind)
-            worth = line.count * price
-            if buy and moment and term == "purchase" and abs(line.begin - end) < 1e-9:
-                total += worth
-            elif moment:
-                continue
-            elif buy and term == "support" and lasts and line.support_end > end - 1e-9:
-                total += worth * self.value("support", line.offer) * (end - begin)
-            elif buy and term == "energy" and lasts and line.power_end > end - 1e-9:
-                kw = line.count * line.power_kw * self.value("pue", line.site)
-                total += kw * self.value("energy", line.site) * HOURS_PER_YEAR * (end - begin)
-            elif buy and term == "space" and lasts and line.power_end > end - 1e-9:
-                total += line.count * line.rack_units * self.value("space", line.site) * 12 * (end - begin)
-            elif buy and term == "residual" and line.residual and end > self.horizon - 1e-9:
-                total -= worth * self.value("residual", line.offer)
-            elif term == running and lasts and line.end > end - 1e-9:
-                total += worth * line.amount_per_year * (end - begin)
-        return total
-
-    def _other(self, begin: float, end: float) -> float:
-        """Taxes, people, moves, sales, leases and all else that no formula expresses (0 up to rounding)."""
-        paid = sum(
-            flow.usd
-            for flow in self.flows
-            if (abs(flow.years - end) < 1e-9 if flow.begins else begin + 1e-9 < flow.years < end + 1e-9)
-            and flow.begins == (begin == end)
-        )
-        rest = paid - sum(self.amount(term, begin, end) for term in TERMS[:-1])
-        return rest if abs(rest) > 5e-3 else 0.0
-
-    # what it comes to -----------------------------------------------------------------------------
+    def _sum(self, term: str, row: int) -> str:
+        """What payments of a term come to at the moment of a row of the cash flow."""
+        bottom, due = len(self.entries) + 1, letter(FIRST + row - 1)
+        money = f"Payments!$H$2:$H${bottom}*Payments!${due}$2:${due}${bottom}"
+        if term == "tax":
+            kinds = f'Payments!$E$2:$E${bottom}<>"capital"'
+            return f"=-{self.cell('money', 'tax')}*SUMPRODUCT(({kinds})*{money})"
+        return f'=SUMPRODUCT((Payments!$A$2:$A${bottom}="{term}")*{money})'
 
     def costs(self) -> Sheet:
-        sheet = Sheet("Costs", (34, 18, *(18,) * 12))
-        last = len(self._times()) + 1
-        years = sorted({max(1, int(at + 1 - 1e-9)) for _, _, at in self._times()})
+        """Cost terms: present value, and dollars as paid in each fiscal year."""
+        years = sorted({fiscal_year(self.workload, *moment) for moment in self.times})
+        sheet = Sheet("Costs", (36, 20, *(18,) * len(years)))
         sheet.row(0, "Cost term", "present value", *(f"year {y}" for y in years), head=True)
-        flows = [
-            (max(1, int(at + 1 - 1e-9)), present_value_factor(self.value("money", "discount"), at), a, b)
-            for a, b, at in self._times()
-        ]
-        for n, term in enumerate(TERMS):
-            column = f"'Cash flow'!${letter(4 + n)}$2:${letter(4 + n)}${last}"
-            present = sum(self.amount(term, a, b) * factor for _, factor, a, b in flows)
-            cells: list[Any] = [(f"=SUMPRODUCT({column}*'Cash flow'!$D$2:$D${last})", present)]
+        last, rate = len(self.times) + 1, self.workload.money.discount_rate
+        for n, term in enumerate(self.terms, 1):
+            column = f"'Cash flow'!${letter(3 + n)}$2:${letter(3 + n)}${last}"
+            flows = [(m, self.paid(term, m)) for m in self.times]
+            present = sum(usd * present_value_factor(rate, m[0]) for m, usd in flows)
+            cells: list[Cell] = [(f"=SUMPRODUCT({column}*'Cash flow'!$D$2:$D${last})", present)]
             for year in years:
-                paid = sum(self.amount(term, a, b) for y, _, a, b in flows if y == year)
+                paid = sum(usd for m, usd in flows if fiscal_year(self.workload, *m) == year)
                 cells.append((f"=SUMIF('Cash flow'!$A$2:$A${last},{year},{column})", paid))
-            sheet.row(n + 1, term, *cells)
-        bottom = len(TERMS) + 1
-        totals = []
-        for k in range(1, len(years) + 2):
-            name = letter(k)
-            value = sum(sheet.cells[n + 1, k][1] for n in range(len(TERMS)))
-            totals.append((f"=SUM({name}2:{name}{bottom})", value))
-        sheet.row(bottom, "total", *totals)
-        output = self.plan.usd_per_m_output_tokens
-        tokens = self.plan.objective_usd / output if output else 0.0
-        sheet.row(bottom + 2, "verified plan, present value", self.plan.objective_usd)
-        sheet.row(
-            bottom + 3,
-            "change against the verified plan",
-            (f"=B{bottom + 1}-B{bottom + 3}", totals[0][1] - self.plan.objective_usd),
-        )
-        sheet.row(bottom + 4, "million output tokens, discounted", tokens)
-        if tokens:
-            sheet.row(
-                bottom + 5,
-                "USD per million output tokens",
-                (f"=B{bottom + 1}/B{bottom + 5}", totals[0][1] / tokens),
-            )
+            sheet.row(n, term, *cells)
+        self._totals(sheet, len(self.terms) + 1, len(years) + 1)
         return sheet
 
-    def ledger(self) -> Sheet:
-        """One row per month and term under the column names of FOCUS 1.0."""
-        sheet = Sheet("FOCUS", (20, 20, 18, 18, 30, 16, 16))
-        sheet.row(
-            0,
-            *("ChargePeriodStart", "ChargePeriodEnd", "ChargeCategory", "ServiceCategory"),
-            *("ChargeDescription", "BilledCost", "BillingCurrency"),
-            head=True,
-        )
-        row = 1
-        for line, (begin, end, _) in enumerate(self._times(), 1):
-            for n, term in enumerate(TERMS):
-                value = self.amount(term, begin, end)
-                if value and (term == "other" or self.formula(term, line) is not None):
-                    start, stop = self._month(begin), self._month(end, end == begin)
-                    formula = (f"='Cash flow'!{letter(4 + n)}{line + 1}", value)
-                    kind = CATEGORY.get(term, "Usage")
-                    sheet.row(row, start, stop, kind, "AI and Machine Learning", term, formula, "USD")
+    def _totals(self, sheet: Sheet, bottom: int, columns: int) -> None:
+        totals: list[Cell] = []
+        for k in range(1, columns + 1):
+            value = sum(sheet.value(n, k) for n in range(1, bottom))
+            totals.append((f"=SUM({letter(k)}2:{letter(k)}{bottom})" if bottom > 1 else "=0", value))
+        sheet.row(bottom, "total", *totals)
+        total, plan = sheet.value(bottom, 1), self.plan
+        sheet.row(bottom + 2, "verified plan, present value", plan.objective_usd)
+        change = f"=B{bottom + 1}-B{bottom + 3}"
+        sheet.row(bottom + 3, "change against the verified plan", (change, total - plan.objective_usd))
+        if plan.usd_per_m_output_tokens:
+            tokens = plan.objective_usd / plan.usd_per_m_output_tokens
+            sheet.row(bottom + 4, "million output tokens, discounted", tokens)
+            ratio = f"=B{bottom + 1}/B{bottom + 5}"
+            sheet.row(bottom + 5, "USD per million output tokens", (ratio, total / tokens))
+
+    def focus(self) -> Sheet:
+        """One row per payment and moment under the column names of FOCUS 1.0."""
+        sheet = Sheet("FOCUS", (18,) * len(FOCUS))
+        sheet.row(0, *FOCUS, head=True)
+        row, rate = 1, self.workload.money.tax_rate
+        for n, (entry, shares) in enumerate(zip(self.entries, self.shares, strict=True), 2):
+            p = entry.payment
+            for moment, share in shares.items():
+                column, usd = letter(FIRST + self.times.index(moment)), p.usd * share
+                cell = f"Payments!$H${n}*Payments!{column}${n}"
+                charges = [] if p.kind == "off" else [(CATEGORY[p.kind], p.term, f"={cell}", usd)]
+                if rate and p.kind != "capital":
+                    charges.append(("Tax", "tax", f"=-{self.cell('money', 'tax')}*{cell}", -rate * usd))
+                for category, term, formula, value in charges:
+                    billed = ((formula, value), (f"={letter(BILLED)}{row + 1}", value))
+                    sheet.row(row, *self._charge(entry, moment, category, term), *billed, "USD")
                     row += 1
         return sheet
 
-    def _month(self, years: float, next_month: bool = False) -> str:
-        first = self.workload.horizon.start
-        count = int(first[:4]) * 12 + int(first[5:7]) - 1 + round(years * 12) + next_month
-        return f"{count // 12:04d}-{count % 12 + 1:02d}-01"
+    def _charge(self, entry: Entry, moment: Moment, category: str, term: str) -> tuple[str, ...]:
+        month = month_number(self._month(*moment))
+        start, end = f"{month_text(month)}-01", f"{month_text(month + 1)}-01"
+        often = "Recurring" if entry.payment.end > entry.payment.start else "One-Time"
+        service = "AI and Machine Learning" if entry.way == "tokens" else "Compute"
+        item = entry.payment.item
+        words = f"{term}: {item}"
+        return start, end, start, end, category, often, words, service, term, item, entry.site
+
+    def _month(self, years: float, begins: bool) -> str:
+        """The month that a moment begins or ends."""
+        first = month_number(self.workload.horizon.start)
+        return month_text(first + round(years * MONTHS) - (not begins and years > 0))
+
+
+def _shares(entry: Entry) -> dict[Moment, float]:
+    """Which part of an entry falls due at which moment."""
+    p = entry.payment
+    whole = type(p)(p.term, p.item, p.start, p.end, 1.0, p.kind, p.begins)
+    return {(round(years, 9), p.begins): part for years, part in moments(whole)}
 
 
 def _scenarios(plans: list[tuple[str, Plan]]) -> Sheet:
     sheet = Sheet("Scenarios", (40, *(24,) * len(plans)))
     sheet.row(0, "Scenario", *(name for name, _ in plans), head=True)
     sheet.row(1, "present value, USD", *(p.objective_usd for _, p in plans))
-    sheet.row(
-        2,
-        "change against the first",
-        *(
-            (f"={letter(n + 1)}2-$B$2", p.objective_usd - plans[0][1].objective_usd)
-            for n, (_, p) in enumerate(plans)
-        ),
-    )
+    first = plans[0][1].objective_usd
+    changes = [(f"={letter(n + 1)}2-$B$2", p.objective_usd - first) for n, (_, p) in enumerate(plans)]
+    sheet.row(2, "change against the first", *changes)
     sheet.row(3, "USD per million output tokens", *(p.usd_per_m_output_tokens for _, p in plans))
     terms = dict.fromkeys(c.term for _, p in plans for c in p.costs)
     for row, term in enumerate(terms, 4):
-        values = [next((c.usd for c in p.costs if c.term == term), 0.0) for _, p in plans]
-        sheet.row(row, term, *values)
-    base = 4 + len(terms)
+        sheet.row(row, term, *(next((c.usd for c in p.costs if c.term == term), 0.0) for _, p in plans))
     names = {s.system: s.name for _, p in plans for s in p.systems}
     fleets = [fleet_counts(p) for _, p in plans]
-    for row, key in enumerate(dict.fromkeys(k for f in fleets for k in f), base):
+    for row, key in enumerate(dict.fromkeys(k for f in fleets for k in f), 4 + len(terms)):
         label = f"{names[key[0]]}, {key[1]} ({WAY_WORDS.get(key[2], key[2])})"
         sheet.row(row, label, *(f.get(key, 0) for f in fleets))
     return sheet
@@ -313,6 +236,8 @@ def _scenarios(plans: list[tuple[str, Plan]]) -> Sheet:
 
 def workbook_of(session: Session) -> bytes:
     """The workbook of a session: the present state, with the base and all branches beside it."""
+    from solver.operating_points.apis import with_token_prices
+
     plan = session.result(compare=True).plan
     if plan is None:
         raise UsageError("there is no plan to write")
@@ -320,4 +245,5 @@ def workbook_of(session: Session) -> bytes:
     for name in session.journal.heads:
         if session.resolve(name) not in (0, session.head):
             scenarios.append((name, session.result(name).plan))
-    return workbook(plan, [(name, p) for name, p in scenarios if p is not None])
+    apis = with_token_prices(session.catalog.apis, session.loaded().workload.token_prices)
+    return workbook(plan, [(name, p) for name, p in scenarios if p is not None], apis)
