@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from solver.domain.workload import HardwarePolicy, Workload
 from solver.inputs.draft import Draft
+from solver.inputs.time_consistency import check_time
 from solver.inputs.validation import nearest, shorten
 
 
@@ -19,6 +20,7 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
             draft.complain(
                 f"services.{index}.ends", f"ends {service.ends} before it starts", "write a later month"
             )
+    check_time(draft, workload)
     _check_hardware(draft, workload.hardware)
     _check_profiles(draft, workload)
     _check_regions(draft, workload)
