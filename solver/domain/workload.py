@@ -16,10 +16,9 @@ from solver.domain.places import Residency as Residency
 from solver.domain.places import Site as Site
 from solver.domain.quantity import Frozen
 from solver.domain.resilience import Resilience as Resilience
+from solver.domain.serving import KvPrecision, Precision, PrefixCache, Serving, Speculation
 from solver.errors import Place
 
-Precision = Literal["fp16", "fp8", "fp4"]
-Serving = Literal["aggregated", "disaggregated"]
 Acquisition = Literal["buy", "lease", "reserve", "rent", "spot", "api"]
 
 HOURS_PER_YEAR = 8766.0  # 365.25 days
@@ -90,12 +89,15 @@ class Service(Frozen):
     name: str
     model: str
     precisions: tuple[Precision, ...] = ("fp16", "fp8")
+    kv_precisions: tuple[KvPrecision, ...] = ("fp16", "fp8")  # fp8: of models with fp8 or fp4 weights
     demand: Demand
     lengths: tuple[LengthBucket, ...]
     levels: ServiceLevels = ServiceLevels()
     serving: tuple[Serving, ...] = ("aggregated",)  # one pool for both phases, or prefill and decode apart
     prefix_hit: float = Field(default=0.0, ge=0, lt=1)  # share of prompt tokens found in the prefix cache
+    prefix_cache: PrefixCache | None = None  # None: what is found is shared by all and takes no memory
     speculative_tokens: float = Field(default=1.0, ge=1)  # accepted tokens per step (1: no speculation)
+    speculation: Speculation | None = None  # draft lengths that the program may choose
     model_updates_per_day: float = Field(default=0.0, ge=0)  # weight images written per day
     acquisitions: tuple[Acquisition, ...] = ("buy", "rent", "api")
     residency: Residency | None = None  # where its data may be served (None: anywhere)

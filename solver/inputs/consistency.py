@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solver.domain.workload import HardwarePolicy, Workload
+from solver.domain.workload import HardwarePolicy, Service, Workload
 from solver.inputs.draft import Draft
 from solver.inputs.time_consistency import check_time
 from solver.inputs.validation import nearest, shorten
@@ -15,7 +15,15 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
         if service.site_loss_share is not None and service.levels.deadline_hours is not None:
             words = "work with a deadline waits for the site to come back"
             draft.complain(f"services.{index}.site_loss_share", words, "leave site_loss out")
-        _check_service(draft, f"services.{index}", service.precisions, service.acquisitions, service.serving)
+        _check_service(
+            draft,
+            f"services.{index}",
+            service.precisions,
+            service.acquisitions,
+            service.serving,
+            service.kv_precisions,
+        )
+        _check_serving(draft, f"services.{index}", service)
         if service.starts and service.ends and service.ends <= service.starts:
             draft.complain(
                 f"services.{index}.ends", f"ends {service.ends} before it starts", "write a later month"
@@ -111,8 +119,26 @@ def _check_profiles(draft: Draft, workload: Workload) -> None:
             draft.complain(f"{path}.usd_per_hour", words, "state one price per system")
 
 
+def _check_serving(draft: Draft, path: str, service: Service) -> None:
+    """Speculation is stated once and within reason; a cache keeps something."""
+    if (drafts := service.speculation) is not None:
+        if service.speculative_tokens > 1:
+            words = "speculative_tokens and speculation state the same thing"
+            draft.complain(f"{path}.speculation", words, "keep one of the two")
+        lengths = drafts.draft_tokens
+        if not lengths or len(set(lengths)) < len(lengths) or not all(1 <= n <= 16 for n in lengths):
+            words = f"draft_tokens is {shorten(list(lengths))}"
+            draft.complain(f"{path}.speculation.draft_tokens", words, "write different lengths from 1 to 16")
+    if (cache := service.prefix_cache) is not None:
+        if service.prefix_hit == 0:
+            words = "a prefix cache is kept, but prefix_hit is 0"
+            draft.complain(f"{path}.prefix_cache", words, "write prefix_hit: 50 %")
+        if not cache.stores or len(set(cache.stores)) < len(cache.stores):
+            draft.complain(f"{path}.prefix_cache.stores", "no store, or one twice", "write [memory, host]")
+
+
 def _check_service(draft: Draft, path: str, *lists: tuple[str, ...]) -> None:
-    for name, items in zip(("precisions", "acquisitions", "serving"), lists, strict=True):
+    for name, items in zip(("precisions", "acquisitions", "serving", "kv_precisions"), lists, strict=True):
         if not items or len(set(items)) < len(items):
             problem = f"{name} is empty" if not items else f"{name} names the same thing twice"
             draft.complain(f"{path}.{name}", problem, "write each choice once")

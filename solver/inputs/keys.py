@@ -47,6 +47,7 @@ KEYS: dict[str, dict[str, Key]] = {
     "service": {
         **_list("precisions"),
         **_list("serving"),
+        **_list("kv_precisions"),
         **_list("acquisitions"),
         **_share("prefix_hit"),
         **_share("site_loss_share", "site_loss"),
@@ -92,6 +93,12 @@ KEYS: dict[str, dict[str, Key]] = {
         **_number("mtbf_hours", "h", "mtbf"),
         **_number("repair_hours", "h", "repair"),
     },
+    "speculation": {
+        **_share("acceptance"),
+        **_share("draft_cost"),
+        "draft_tokens": Key("draft_tokens", "tokens", kind="numbers"),
+    },
+    "prefix_cache": {**_number("retention_s", "s", "retention"), **_list("stores")},
     "residency": {**_list("sites"), **_list("jurisdictions"), **_list("apis")},
     "money": {
         **_share("discount_rate"),
@@ -173,6 +180,8 @@ _SECTION_OF = (
     ("horizon", re.compile("horizon")),
     ("site", re.compile(r"sites\.\d+")),
     ("region", re.compile(r"regions\.\d+")),
+    ("speculation", re.compile(r"services\.\d+\.speculation")),
+    ("prefix_cache", re.compile(r"services\.\d+\.prefix_cache")),
     ("residency", re.compile(r"(services|regions)\.\d+\.residency")),
     ("offer", re.compile(r"offers\.\d+")),
     ("profile", re.compile(r"profiles\.\d+")),

@@ -69,6 +69,9 @@ def _service(draft: Draft, data: Any, index: int, workload: dict[str, Any]) -> A
         fields["demand"] = demand or {"rate_rps": [1.0]}
     if "residency" in data:
         fields["residency"] = _residency(draft, data["residency"], f"{path}.residency")
+    for section in ("speculation", "prefix_cache"):
+        if section in data:
+            fields[section] = rewrite(draft, section, data[section], f"{path}.{section}")
     if "levels" in data:
         fields["levels"] = _levels(draft, data["levels"], f"{path}.levels")
     return fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections import OrderedDict
@@ -22,8 +23,9 @@ from solver.operating_points.point import ApiPoint, OperatingPoint, Screened
 from solver.operating_points.profiles import profile_points, stated_points
 from solver.operating_points.regions import cells_of, may_call, narrowed, narrowed_profiles, reaches, widened
 from solver.operating_points.requests import mix_of
+from solver.operating_points.variants import Found, drafts_of, hits_of, with_drafts, with_prefixes
 from solver.performance.calibration import Calibration
-from solver.performance.steps import step_table
+from solver.performance.steps import StepTable, step_table
 
 
 @dataclass(frozen=True)
@@ -152,29 +154,44 @@ def _service_points(
             f"{model.name} is {model.status}: {', '.join(model.missing) or 'its architecture is unknown'}"
         )
         return points, [*screened, Screened(service.name, "all systems", "physics", reason)]
-    table, refusals = step_table(
-        model,
-        sorted((s for s in systems.values() if s.values), key=lambda s: s.id),  # others: profiles alone
-        precisions=service.precisions,
-        batches=BATCHES,
-        mean_context_tokens=mix_of(service).mean_context,
-        calibration=calibration,
-        technologies=technologies,
-        prefix_hit=service.prefix_hit,
-        speculative_tokens=service.speculative_tokens,
-        kv_in_weight_memory=policy.kv_in_weight_memory,
-        streamed=policy.streamed_weights,
-    )
-    screened += [Screened(service.name, r.system, r.configuration, r.reason) for r in refusals]
-    if not policy.resident_weights:
-        wafer = [systems[s].kind == "sram-wafer" for s in table.system]
-        table = table.take(~np.array(wafer, dtype=np.bool_) | (table.placement == "streamed"))
-    if len(table.system):
-        for setting in settings:
-            if "aggregated" in service.serving:
-                add(setting, points_of(setting, table))
-            if "disaggregated" in service.serving:
-                add(setting, separate_points(setting, table, calibration))
+    for drafts, hit in itertools.product(drafts_of(service), hits_of(service)):
+        table, refusals = step_table(
+            model,
+            sorted((s for s in systems.values() if s.values), key=lambda s: s.id),  # others: profiles alone
+            precisions=service.precisions,
+            batches=BATCHES,
+            mean_context_tokens=mix_of(service).mean_context,
+            calibration=calibration,
+            technologies=technologies,
+            prefix_hit=hit,
+            kv_in_weight_memory=policy.kv_in_weight_memory,
+            streamed=policy.streamed_weights,
+            kv_precisions=service.kv_precisions,
+            speculative_tokens=drafts.per_step,
+            draft_tokens=drafts.tokens or None,
+            drafting=drafts.drafting,
+        )
+        told = not drafts.tokens and hit == service.prefix_hit
+        screened += [Screened(service.name, r.system, r.configuration, r.reason) for r in refusals if told]
+        if not policy.resident_weights:
+            wafer = [systems[s].kind == "sram-wafer" for s in table.system]
+            table = table.take(~np.array(wafer, dtype=np.bool_) | (table.placement == "streamed"))
+        for setting in settings if len(table.system) else ():
+            made = partial(_served, setting, calibration)
+            found, left_out = with_prefixes(setting, table, hit, made)
+            add(setting, (with_drafts(found, drafts.tokens), left_out if told else []))
+    return points, screened
+
+
+def _served(setting: Setting, calibration: Calibration, table: StepTable) -> Found:
+    """Points of a table in the ways of serving that the service permits."""
+    points: list[OperatingPoint] = []
+    screened: list[Screened] = []
+    if "aggregated" in setting.service.serving:
+        points, screened = points_of(setting, table)
+    if "disaggregated" in setting.service.serving:
+        apart, left_out = separate_points(setting, table, calibration)
+        points, screened = points + apart, screened + left_out
     return points, screened
 
 

@@ -10,14 +10,14 @@ from solver.operating_points.requests import Floats, mix_of
 from solver.performance.pools import Replicas, late_share
 
 #: Most time that separate pools plan for handing a request over, besides one step: start and transfer of the
-#: KV (routing and set-up take 0.15 s in the median of disaggregated runs) and the wait for a slot.
-HANDOVER_S = 0.3
+#: KV (routing and set-up take 0.13 to 0.35 s in the fitted disaggregated runs) and the wait for a slot.
+HANDOVER_S = 0.6
 
 
 def handover_s(service: Service) -> float:
     """Part of the time to first token that a decode pool may take: transfer, wait for a slot, one step.
 
-    0.3 s and a step at the promised pace, but at most half of the promise; the rest is the prefill pool's.
+    0.6 s and a step at the promised pace, but at most half of the promise; the rest is the prefill pool's.
     """
     step = (service.levels.tpot_ms or 300.0) / 1e3
     if service.levels.ttft_ms is None:

@@ -62,6 +62,7 @@ def candidates(
     technologies: Mapping[str, Technology],
     kv_in_weight_memory: bool,
     streamed: bool,
+    kv_precisions: Sequence[str] = ("fp16", "fp8"),
 ) -> tuple[list[Candidate], tuple[Refusal, ...]]:
     """All candidates of ``model`` and the refusals."""
     found: list[Candidate] = []
@@ -74,6 +75,8 @@ def candidates(
         for precision in precisions:
             try:
                 base = _base(model, system, precision, calibration, technologies)
+                if base.kv_precision not in kv_precisions:  # the other one: fp16 beside narrow weights
+                    base = replace(base, kv_precision=kv_precisions[0])
                 found += _placed(model, base, mean_context_tokens, kv_in_weight_memory, streamed)
             except _Refused as why:
                 refused.append(Refusal(system.id, precision, str(why)))

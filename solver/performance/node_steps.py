@@ -28,6 +28,18 @@ class Case:
     context: float
     prefix_hit: float = 0.0
     speculative_tokens: float = 1.0
+    draft_tokens: int | None = None  # verified besides one of the model itself; None: 2 (a - 1)
+    drafting: float = 1.0  # time of a step with its drafts over that of the step alone
+
+    @property
+    def pace(self) -> float:
+        """Tokens per time of a step without drafts."""
+        return self.speculative_tokens / self.drafting
+
+    @property
+    def verified(self) -> float:
+        """Tokens of a sequence that a step works on."""
+        return 2 * self.speculative_tokens - 1 if self.draft_tokens is None else self.draft_tokens + 1.0
 
 
 def _efficiency(c: Candidate, hidden: float) -> Efficiency:
@@ -54,7 +66,7 @@ def columns(
     e: Efficiency = stacked(Efficiency, [_efficiency(c, float(case.model.hidden)) for c in chosen], rows)
     access = np.array([c.access_s for c in chosen])[rows] * np.maximum(s.moe_layers, 1.0)
     law = _law(case, s, m, g, e, batch)
-    single = _decode(case, s, m, g, e, np.ones_like(batch)).total / case.speculative_tokens
+    single = _decode(case, s, m, g, e, np.ones_like(batch)).total / case.pace
     first = roofline.prefill(s, m, g, e)
     bound = _decode(case, s, m, g, Efficiency.ideal(), batch).total
     return {
@@ -64,7 +76,7 @@ def columns(
         "latency_floor_s": single + access,
         **_prefill(case, first, law, e),
         "pipelined": np.zeros(len(batch), dtype=np.bool_),
-        "bound_tpot_s": bound / case.speculative_tokens,
+        "bound_tpot_s": bound / case.pace,
     }
 
 
@@ -73,8 +85,8 @@ def _machine(c: Candidate) -> Machine:
 
 
 def _decode(case: Case, s: Shape, m: Machine, g: Group, e: Efficiency, batch: Integers) -> Decode:
-    """A step that verifies ``2 a - 1`` tokens of each sequence; they share one reading of the KV."""
-    verified = 2 * case.speculative_tokens - 1
+    """A step that verifies some tokens of each sequence; they share one reading of the KV."""
+    verified = case.verified
     step = roofline.decode(s, m, g, e, np.asarray(batch * verified, dtype=np.float64), case.context)
     return replace(step, kv_read=step.kv_read / verified, kv_local=step.kv_local / verified)
 
@@ -87,7 +99,7 @@ def _law(case: Case, s: Shape, m: Machine, g: Group, e: Efficiency, batch: Integ
     over ``units`` attention groups and pipeline stages; the fullest holds at most (units - 1) / units of a
     sequence more than the mean, which counts as fixed. The fixed part of a pipeline is the sum over stages.
     """
-    units, emitted = np.asarray(g.data * g.stages), case.speculative_tokens
+    units, emitted = np.asarray(g.data * g.stages), case.pace
     spread = np.maximum(batch, units)  # at least one sequence each
     step, even = _decode(case, s, m, g, e, batch), _decode(case, s, m, g, e, spread)
     over = np.maximum(even.dense_compute - even.dense_read, 0.0) / spread

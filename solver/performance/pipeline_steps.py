@@ -29,7 +29,7 @@ def columns(
     case: Case, chosen: Sequence[Candidate], rows: Integers, batch: Integers
 ) -> dict[str, NDArray[Any]]:
     """Step-law columns of :class:`solver.performance.steps.StepTable` for pipelined candidates."""
-    model, emitted = case.model, case.speculative_tokens
+    model, emitted = case.model, case.pace
     s: Shape = stacked(Shape, [roofline.shape(model, c.bytes_as, c.kv_precision) for c in chosen], rows)
     e: Latency = stacked(Latency, [c.entry.latency for c in chosen], rows)
 
@@ -47,6 +47,8 @@ def columns(
     layer, sequence = layer_s(e, s.layers, s.moe_layers, s.hidden), 1e-6 * e.sequence_us
     walk = s.layers * (layer + column("access_s"))  # reading overlaps with it
     busy = np.maximum(np.maximum(layer / e.lanes, reading), computing) + sequence
+    drafts = case.draft_tokens or 0
+    walk, busy = walk + drafts * busy, busy * (1 + drafts)  # drafts pass the layers one behind the other
     kv_rate = chips * np.where(column("kv_bandwidth") > 0, column("kv_bandwidth"), np.inf) * e.memory_share
     local = np.minimum(case.context, s.window) * s.kv_local_bytes / kv_rate
     read = reading * width + local + case.context * s.kv_bytes / kv_rate

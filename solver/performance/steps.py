@@ -83,13 +83,17 @@ def step_table(
     technologies: Mapping[str, Technology] | None = None,
     prefix_hit: float = 0.0,
     speculative_tokens: float = 1.0,
+    draft_tokens: int | None = None,
+    drafting: float = 1.0,
+    kv_precisions: Sequence[str] = ("fp16", "fp8"),
     kv_in_weight_memory: bool = False,
     streamed: bool = True,
 ) -> tuple[StepTable, tuple[Refusal, ...]]:
     """All step laws of ``model``, and by name what cannot be represented.
 
     ``prefix_hit``: share of the prompt tokens whose KV is cached. ``speculative_tokens``: tokens that a step
-    yields per sequence on average (1: no speculation); a step then verifies ``2 a - 1`` tokens.
+    yields per sequence on average (1: no speculation); a step then verifies ``draft_tokens`` + 1 tokens, or
+    ``2 a - 1`` where that is None, and lasts ``drafting`` times as long. ``kv_precisions``: those permitted.
     ``kv_in_weight_memory``: non-volatile weight memory also holds the KV.
     """
     found, refused = candidates(
@@ -101,8 +105,9 @@ def step_table(
         technologies=technologies or {},
         kv_in_weight_memory=kv_in_weight_memory,
         streamed=streamed,
+        kv_precisions=kv_precisions,
     )
-    case = node_steps.Case(model, mean_context_tokens, prefix_hit, speculative_tokens)
+    case = node_steps.Case(model, mean_context_tokens, prefix_hit, speculative_tokens, draft_tokens, drafting)
     parts = []
     for pipelined, module in ((False, node_steps.columns), (True, pipeline_steps.columns)):
         chosen = [c for c in found if c.layout.pipelined is pipelined]

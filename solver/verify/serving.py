@@ -106,6 +106,8 @@ def refused(case: Case, service: Service, server: OperatingPoint | ApiPoint, tar
             return f"it keeps its promises at {', '.join(server.sites)} only, not at {target.site}"
         if server.weight_precision not in service.precisions:
             return f"{service.name} does not permit {server.weight_precision} weights"
+        if not server.profile and server.kv_precision not in service.kv_precisions:
+            return f"{service.name} does not permit {server.kv_precision} KV"
     return None
 
 

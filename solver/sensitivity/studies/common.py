@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from solver.domain.catalog import Catalog
+from solver.domain.serving import Precision
 from solver.domain.workload import (
     Demand,
     HardwarePolicy,
     Horizon,
     LengthBucket,
     LoadedWorkload,
-    Precision,
     Service,
     ServiceLevels,
     Workload,

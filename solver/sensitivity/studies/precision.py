@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solver.domain.workload import Precision
+from solver.domain.serving import Precision
 from solver.sensitivity.findings import Column, Findings, Table, usd
 from solver.sensitivity.session import Session
 from solver.sensitivity.studies.common import (

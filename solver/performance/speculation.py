@@ -1,0 +1,17 @@
+"""Speculative decoding: tokens that a step yields, and what drafting and verifying cost."""
+
+from __future__ import annotations
+
+
+def tokens_per_step(acceptance: float, draft_tokens: int) -> float:
+    """Expected tokens of a step that verifies ``draft_tokens`` drafted ones: (1 - a^(n+1)) / (1 - a).
+
+    The accepted drafts up to the first refusal, and one token of the large model itself.
+    Source: Leviathan, Kalman, Matias, ICML 2023 (arXiv 2211.17192), equation 1; acceptances independent.
+    """
+    return (1 - acceptance ** (draft_tokens + 1)) / (1 - acceptance)
+
+
+def drafting_factor(draft_cost: float, draft_tokens: int) -> float:
+    """Time of a step with its drafts over that of the step alone: 1 + n c (same source, theorem 3.8)."""
+    return 1 + draft_tokens * draft_cost
