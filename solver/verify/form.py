@@ -118,6 +118,8 @@ def _facts(case: Case) -> Iterator[Broken]:
     for id_, entry in (item for table in tables for item in table.items()):
         if entry.id != id_:
             yield Broken(f"{id_!r} holds the facts of {entry.id!r}")
+        if getattr(entry, "tier_of", "") not in ("", *case.offers):
+            yield Broken(f"{id_!r} is a tier of {entry.tier_of!r}, which is no offer")
         if not _sane(entry):
             yield Broken(f"{id_!r} has a number that is negative, infinite or not a number")
     servers: list[OperatingPoint | ApiPoint] = [*case.points.values(), *case.apis.values()]

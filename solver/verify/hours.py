@@ -18,6 +18,7 @@ from solver.domain.workload import HOURS_PER_YEAR, Service, Workload
 from solver.verify.exact import INSTANT, ROUNDING, written
 
 FULL = 10**40  # more than any rate: what is enough for a service without demand
+LEAST = 1e-300  # hours: keeps a spoilt epoch from dividing by nothing
 NEAR = float(ROUNDING)  # a float in a plan stands for the exact rate or duration this near
 
 
@@ -207,7 +208,7 @@ def _match(
     found: list[int | None] = []
     taken: set[int] = set()
     for entry in listed:
-        vector, wanted = entry["rate_rps"], entry["hours"] / (HOURS_PER_YEAR * float(part))
+        vector, wanted = entry["rate_rps"], entry["hours"] / max(HOURS_PER_YEAR * float(part), LEAST)
         total = sum(vector)
         low, high = bisect_left(sums, total * (1 - 2 * NEAR)), bisect_right(sums, total * (1 + 2 * NEAR))
         near = [n for n in order[low:high] if _near(vectors[n], vector)]
