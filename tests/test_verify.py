@@ -300,8 +300,8 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
         ),
     },
     "objective": {
-        "a cent less": lambda a: a.with_plan(objective_usd=43290.61, bound_usd=0.0),
-        "times 1.01": lambda a: a.with_plan(objective_usd=43290.62 * SCALE),
+        "a cent less": lambda a: a.with_plan(objective_usd=43290.61, bound_usd=43290.61),
+        "times 1.01": lambda a: a.with_plan(objective_usd=43290.62 * SCALE, bound_usd=43290.62 * SCALE),
         "a line costs less": lambda a: a.with_item("systems", lambda s: s.system == "nvm", cost_usd=1.0),
         "a term that is none": lambda a: a.with_plan(
             costs=(*a.plan.costs, a.plan.costs[0].model_copy(update={"term": "discount", "usd": -1.0}))
@@ -309,6 +309,7 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
     },
     "bound": {
         "claimed": lambda a: a.with_plan(bound_usd=43290.65),
+        "further off than the gap says": lambda a: a.with_plan(bound_usd=43200.0, gap=0.0),
         "certified": lambda a: a.with_plan(certified_bound_usd=43290.65),
     },
 } | {

@@ -13,6 +13,7 @@ from solver.verify.ledger import TERMS
 from solver.verify.registry import Broken, check
 
 CENT = 2 * HALF_CENT
+GAP_ROUNDING = Fraction(1, 10**5)
 
 
 @check("purchase", "sum price (v^order - value(age) v^gone + support annuity) count")
@@ -78,15 +79,23 @@ def objective(case: Case) -> Iterator[Broken]:
             yield Broken(f"{entry.term!r} is no cost term", abs(Fraction(entry.usd)))
 
 
-@check("bound", "bound <= objective (to the cent), claimed and certified")
+@check("bound", "claimed and certified bound <= objective (to the cent) <= claimed bound + gap x objective")
 def bound(case: Case) -> Iterator[Broken]:
-    """No lower bound lies above the cost of the plan."""
+    """No lower bound lies above the cost of the plan, and the claimed one is as near as the stated gap says.
+
+    A program whose cost is not that of its plan shows here: its bound belongs to another plan. The gap is
+    compared up to GAP_ROUNDING, what the solver's floats and the room for exact shares may take.
+    """
     for name in ("bound_usd", "certified_bound_usd"):
         value: float | None = getattr(case.plan, name)
         if value is not None:
             over = Fraction(value) - Fraction(case.plan.objective_usd)
             if over > CENT:
                 yield Broken(f"{name} {value:.2f} is above the cost {case.plan.objective_usd:.2f} USD", over)
+    cost, gap = Fraction(case.plan.objective_usd), Fraction(case.plan.gap)
+    short = cost - Fraction(case.plan.bound_usd) - gap * abs(cost)
+    if short > GAP_ROUNDING * abs(cost) + CENT:
+        yield Broken(f"the bound lies further below the cost than the gap of {case.plan.gap:.4%} says", short)
 
 
 @check("budget", "capex, capex and opex per fiscal year, net present cost <= their budgets, USD")
