@@ -189,7 +189,7 @@ def service_levels(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
             else:
                 point, trip = points[route.target], sites[route.site].trip_ms(bucket.region) / 1e3
                 if apart == "decode":
-                    trip += first[route.period, route.bucket, route.site]
+                    trip += first.get((route.period, route.bucket, route.site), 0.0)
                 weighted.append(
                     (
                         weight,
