@@ -80,7 +80,7 @@ def test_0_with_the_contract(capsys: pytest.CaptureFixture[str], case: Path) -> 
 def test_an_alternative_that_is_the_plan_costs_exactly_nothing_more(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, out, _ = run(capsys, "solve", "04-conversation-and-code", "--json")
+    code, out, _ = run(capsys, "solve", "02-argument-loose", "--json")
     assert code == 0
     first = json.loads(out)["alternatives"][0]
     assert (first["name"], first["extra_usd"], first["extra_share"]) == ("only dgx-b200", 0.0, 0.0)
