@@ -17,7 +17,7 @@ from test_registry import BINDING, base, one_busy_hour
 
 from solver.backend.highs import HighsModel
 from solver.domain.catalog import Catalog
-from solver.domain.workload import LoadedWorkload
+from solver.domain.workload import LoadedWorkload, Money, Site
 from solver.engine.assemble import assemble
 from solver.engine.solve import SAFETY, tightened
 from solver.formulation.build import build_program
@@ -40,8 +40,8 @@ CHANGES = {
 }
 SCALE, TIMES = 1.01, 100
 #: Statements that grow with the size of a fleet, by the part of the workload that holds them.
-_SITE = ("power_kw", "rack_units")
-_MONEY = ("budget_capex_usd", "budget_total_usd")
+_SITE = (*(name for name in Site.model_fields if name.endswith("_kw")), "rack_units")
+_MONEY = tuple(name for name in Money.model_fields if name.startswith("budget_") and "_by_" not in name)
 _HARDWARE = ("supply", "minimum", "owned", "supplier_supply")
 
 
