@@ -134,12 +134,23 @@ def work_all_day() -> Problem:
 
 #: Instances of its own where one per cent of a family is less than a whole system of the others.
 OWN: dict[str, Callable[[], Problem]] = {"pool_size": large_pools, "deadline": work_all_day}
-#: Entries that scaling leaves as they are.
-SCALING_SAYS_THE_SAME = {
-    "available": "x <= 0",
-    "residency": "x <= 0",
-    "staffed": "systems <= M open: any M that is large enough",
-}
+
+
+def says_the_same(name: str) -> bool:
+    """Whether 1 % more in the family's rows is the same statement: they only forbid (x <= 0), or tie a yes or
+    no to a number (x <= M yes, yes <= x), where any M that is large enough will do."""
+    if name in COSTS:
+        return False
+    program = build_program(BINDING[name]())
+    rows = [row for row in program.rows if row.family == name]
+    return all(
+        row.rhs == 0
+        and (
+            all(a > 0 for _, a in row.terms)
+            or any(program.columns[c].integer and program.columns[c].high <= 1 for c, _ in row.terms)
+        )
+        for row in rows
+    )
 
 
 def instances(name: str) -> Iterator[Problem]:
@@ -254,8 +265,8 @@ def table() -> Iterator[str]:
         for change in CHANGES:
             rejected, differs = kills(name, change)
             words = ", ".join(sorted(rejected)) or "**not rejected**"
-            if change == "scale" and name in SCALING_SAYS_THE_SAME:
-                words = f"says the same: {SCALING_SAYS_THE_SAME[name]}"
+            if change == "scale" and not rejected and says_the_same(name):
+                words = "says the same: yes or no"
             cells.append(words if differs or ":" in words else f"{words} (optimum the same)")
         yield f"| {name} | {' | '.join(cells)} |"
 
