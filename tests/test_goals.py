@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from small_problems import cost_of, make_case
-from test_registry import base, change
+from test_registry import base, change, with_idle
 
 from solver.backend.highs import HighsModel
 from solver.domain.workload import Money, Site
@@ -50,6 +50,23 @@ def test_most_traffic_within_a_budget() -> None:
     assert outcome.objective == pytest.approx(50.0)  # per cent unserved
     hold_goal(program, terms, outcome.objective, "traffic")
     assert HighsModel(program).solve().objective == pytest.approx(100.0)
+
+
+def test_least_power_counts_use_where_idle_systems_draw_less() -> None:
+    """A day of 2 and 1 requests/s. Two s1 at 10 kW: idle 20 %, used 75 % of the time, PUE 1.3; or four s2 at
+    1 kW, as often used."""
+    problem = change(with_idle(0.2), objective="power")
+    facts = {
+        name: replace(problem.systems[name], power_typ_kw=kw) for name, kw in (("s1", 10.0), ("s2", 1.0))
+    }
+    problem = replace(problem, systems=facts)
+    program = build_program(problem)
+    found = HighsModel(program, goal_terms(problem, program)).solve()
+    assert found.objective == pytest.approx(4 * 1.0 * (0.2 + 0.8 * 0.75) * 1.3)
+    only = replace(problem, offers=problem.offers[:1], points=problem.points[:1])
+    program = build_program(only)
+    found = HighsModel(program, goal_terms(only, program)).solve()
+    assert found.objective == pytest.approx(2 * 10.0 * (0.2 + 0.8 * 0.75) * 1.3)
 
 
 def test_carbon_needs_an_intensity() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from test_procurement import A100, H100, HOURS, catalogs, cost, lines, plan_of, price
 
+from solver.backend.highs import HighsModel
 from solver.engine.solve import Request, solve
 from solver.finance.cash_flow import cash_flow, statement
+from solver.formulation.build import build_program
+from solver.formulation.hours import grouped
 from solver.formulation.prepare import prepare
 from solver.inputs.workload import apply_overrides, load_workload
 from solver.paths import find_workload
@@ -162,6 +167,37 @@ def test_work_follows_the_cheap_hours() -> None:
     always = plan_of("32-tariff", "hardware.idle_power_share=100 %")
     assert cost(always, "energy") == pytest.approx(kw * 4 * 24 * mean * days)
     assert len(always.periods) == 1  # no dollar depends on the hour: only the busiest one is solved
+
+
+def test_like_hours_of_different_tariffs_bound_the_cost() -> None:
+    """24 hours of random demand and tariff in four groups: the plan of the groups costs no less than that of
+    the hours, the mean hours at the least tariffs no more (solver.formulation.hours)."""
+    rng = random.Random(4)
+    rates = ", ".join(f"{rng.uniform(10, 40):.2f}" for _ in range(24))
+    prices = ", ".join(f"{rng.uniform(0.03, 0.5):.3f}" for _ in range(24))
+    changes = (f"services.0.demand.rate_rps=[{rates}]", f"sites=[{{name: here, tariff: [{prices}]}}]")
+    loaded = apply_overrides(load_workload(find_workload("32-tariff")), changes)
+    exact = prepare(loaded.workload, *catalogs())
+    assert len(exact.problem.periods) == 24
+    upper, mean = grouped(exact.problem.workload, exact.problem.epochs, 4)
+    assert len(upper) == len(mean) == 4
+    costs = [
+        HighsModel(build_program(replace(exact.problem, periods=periods))).solve().objective
+        for periods in (mean, exact.problem.periods, upper)
+    ]
+    assert costs == sorted(costs)
+    assert costs[2] < costs[0] * 1.5
+
+
+def test_work_that_can_wait_waits_for_cheap_energy() -> None:
+    """Lesson 34 with dear energy by day: the batch work, which may take twelve hours, runs by night."""
+    tariff = "sites=[{name: here, tariff: {peak: 0.30 $/kWh, off_peak: 0.05 $/kWh, peak_hours: 8-20}}]"
+    plan = plan_of("34-work-that-waits", tariff, "hardware.idle_power_share=30 %")
+    pays_off(plan)
+    k = sorted(s["name"] for s in plan.inputs["workload"]["services"]).index("nightly")
+    by_day = sum(p["rate_rps"][k] for p in plan.periods if 8 <= p["covers"][0] < 20)
+    assert sum(p["rate_rps"][k] for p in plan.periods) == pytest.approx(24 * 30)
+    assert by_day <= 30 * (1 + 1e-6)  # what came after 20 has to be done by 8: an hour of it is left over
 
 
 def test_the_statement_by_quarter_and_month_adds_up() -> None:

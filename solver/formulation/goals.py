@@ -85,6 +85,7 @@ def hold_goal(program: Program, terms: dict[int, float], best: float, goal: str)
     """A row that keeps the goal at its best value while the cost is minimised."""
     slack = SLACKS[goal]
     words = f"the fleet takes no more than the least {goal}, {best:,.4g} {UNITS[goal]}"
+    words += "; what token APIs draw is not known, so none is used"
     if goal == "traffic":
         words = f"as many requests are served as can be: {100 - best:,.6g} % of all"
     program.row(
