@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
-from solver.formulation.problem import Epoch, Period, tariff_sites
+from solver.formulation.epochs import Epoch, Period, tariff_sites
 
 #: Periods of an epoch that the program takes: fewer where there are many operating points.
 FEWEST_PERIODS, MOST_PERIODS, POINT_PERIODS = 36, 240, 5000

@@ -13,42 +13,19 @@ from functools import cached_property
 
 from solver.domain.calendar import years_until
 from solver.domain.workload import (
-    HOURS_PER_YEAR,
     Service,
     Site,
     Workload,
     cycle_hours,
     window_hours,
 )
-from solver.errors import UsageError
+from solver.formulation.epochs import Epoch as Epoch
+from solver.formulation.epochs import Period as Period
+from solver.formulation.epochs import make_epochs as make_epochs
+from solver.formulation.epochs import make_periods as make_periods
+from solver.formulation.epochs import undominated as undominated
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.time_value import running_factor
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """A stretch of the horizon in which the fleet does not change (a year, or the whole horizon)."""
-
-    index: int
-    start_years: float
-    end_years: float
-
-    @property
-    def years(self) -> float:
-        return self.end_years - self.start_years
-
-
-@dataclass(frozen=True)
-class Period:
-    """Hours of one epoch that share one demand vector: ``hours`` of them over the epoch."""
-
-    index: int
-    epoch: int
-    hours: float
-    rate_rps: tuple[float, ...]  # per service
-    label: str
-    covers: tuple[int, ...] = ()  # hours of the representative curve, grouped or (work that waits) one by one
-    cheapest: bool = False  # of several tariffs the least counts (lower bounds), not the largest
 
 
 @dataclass(frozen=True)
@@ -267,95 +244,3 @@ def _classes_of(service: Service, region: str, apart: bool) -> tuple[tuple[int, 
         middle = passed - share / 2
         found[next(n for n, end in enumerate(CLASS_ENDS) if middle <= end + 1e-9)].append(b)
     return tuple(tuple(group) for group in found if group)
-
-
-def make_epochs(workload: Workload, shortest_life_years: float = math.inf) -> tuple[Epoch, ...]:
-    """One epoch, one a year where demand grows or a system dies within the horizon, or as stated.
-
-    Where services start, end or step, an epoch ends there too; a stated epoch must end there anyway. Where
-    none is stated, one ends in each month from which the workload says that systems can be had, and with each
-    fiscal year that has a budget for purchases of its own.
-    """
-    years, step, first = workload.horizon.years, workload.horizon.epoch_years, workload.horizon.start
-    grows = any(s.demand.growth_per_year for s in workload.services)
-    dates = sorted({t for s in workload.services for t in s.changes(first) if t < years - 1e-9})
-    if step is None:
-        step = 1.0 if grows or shortest_life_years < years else years
-        had = (*workload.hardware.available_from.values(), *(o.available_from for o in workload.offers))
-        had += tuple(site.open_from for site in workload.sites)
-        begins = (*(years_until(m, first) for m in had), *fiscal_starts(workload))
-        dates = sorted({*dates, *(t for t in begins if 0 < t < years - 1e-9)})
-    elif grows and abs(round(1 / step) * step - 1) > 1e-9:
-        raise UsageError(
-            f"horizon.epoch_years {step:g}: demand grows from year to year; write 1 or a whole part of a year"
-        )
-    elif late := [t for t in dates if abs(round(t / step) * step - t) > 1e-9]:
-        raise UsageError(
-            f"horizon.epoch_years {step:g}: the demand changes {12 * late[0]:.0f} months after the start, "
-            "within an epoch; write an epoch that ends there, or none"
-        )
-    count = math.ceil(years / step - 1e-9)
-    ends = [min((e + 1) * step, years) for e in range(count)]
-    ends = sorted({*ends, *(t for t in dates if all(abs(t - end) > 1e-9 for end in ends))})
-    return tuple(Epoch(e, ends[e - 1] if e else 0.0, end) for e, end in enumerate(ends))
-
-
-def fiscal_starts(workload: Workload) -> list[float]:
-    """Starts of the fiscal years with a budget for purchases, in years from the start of the horizon."""
-    money, first = workload.money, int(workload.horizon.start[-2:])
-    short = ((money.fiscal_year_start or first) - first - 1) % 12 + 1
-    return [short / 12 + n for n in range(len(money.budget_capex_by_year_usd))]
-
-
-def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period, ...]:
-    """Representative hours with their durations; hours of equal demand are one period.
-
-    Where work can wait, each hour is a period, in order; where power depends on the load, hours of
-    different tariffs are different periods.
-    """
-    curves = [s.demand.rate_rps for s in workload.services]
-    length = cycle_hours(workload)
-    ordered = any(window_hours(workload, s) > 1 for s in workload.services)
-    if length == 8760 and any(len(c) == 168 for c in curves):
-        curves = [tuple(c[h % 168] for h in range(8760)) if len(c) == 168 else c for c in curves]
-    priced = tariff_sites(workload)
-    groups: dict[tuple[float, ...], list[int]] = {}
-    for hour in range(length):
-        key = (*(c[hour % len(c)] for c in curves), *(site.energy_at(hour) for site in priced))
-        groups.setdefault((*key, hour) if ordered else key, []).append(hour)
-    periods: list[Period] = []
-    for epoch in epochs:
-        for base, hours in groups.items():
-            rates = tuple(
-                rate * s.factor_at(epoch.start_years, workload.horizon.start)
-                for rate, s in zip(base[: len(curves)], workload.services, strict=True)
-            )
-            duration = HOURS_PER_YEAR * epoch.years * len(hours) / length
-            label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""
-            label += f"hour {hours[0]}" if len(hours) == 1 else f"{len(hours)} hours of {length}"
-            covers = tuple(hours) if ordered or priced else ()
-            periods.append(Period(len(periods), epoch.index, duration, rates, label, covers))
-    return tuple(periods)
-
-
-def tariff_sites(workload: Workload) -> list[Site]:
-    """Sites whose price of energy tells hours apart: those with a tariff, if power depends on the load."""
-    return [site for site in workload.sites if site.tariff_usd_kwh] if workload.power_follows_load else []
-
-
-def undominated(periods: tuple[Period, ...]) -> tuple[Period, ...]:
-    """Periods whose demand vector is not <= another's of the same epoch.
-
-    A fleet and routing that carries the larger hour carries the smaller one with the same shares, so a
-    dominated hour adds no row (design, section 5). Valid while no cost depends on the hour's routing.
-    """
-    keep: list[Period] = []
-    for p in periods:
-        rivals = [q for q in periods if q.epoch == p.epoch and q is not p]
-        if not any(
-            all(a <= b for a, b in zip(p.rate_rps, q.rate_rps, strict=True))
-            and (p.rate_rps != q.rate_rps or q.index < p.index)
-            for q in rivals
-        ):
-            keep.append(p)
-    return tuple(keep)

@@ -8,8 +8,9 @@ from fractions import Fraction
 from solver.verify.case import Case
 from solver.verify.exact import ROUNDING, share_of, show, written
 from solver.verify.money import term
-from solver.verify.payments import RACK_UNITS, left_systems, needed_loads, open_sites
+from solver.verify.payments import RACK_UNITS
 from solver.verify.registry import Broken, check
+from solver.verify.standing import left_systems, needed_loads, open_sites
 
 NEAR = Fraction(1, 10**9)  # of a share that a plan states as a float
 
