@@ -158,7 +158,7 @@ def test_usable_without_mouse_and_sight(web: TestClient) -> None:
         assert '<html lang="en">' in text
         assert text.count("<h1") == text.count("<main") == 1
         assert 'name="viewport"' in text
-    assert 'aria-live="polite"' in web.get("/").text
+    assert '<p id="status" role="status"' in web.get("/").text
     assert 'class="skip"' in web.get("/").text
 
 

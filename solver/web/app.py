@@ -19,6 +19,7 @@ from solver.errors import SolverError, UsageError
 from solver.reports.html import TEMPLATES, render_html
 from solver.web import other_pages, pages
 from solver.web.guard import Guard
+from solver.whatif.cases import Case
 from solver.whatif.commands import case_of
 from solver.whatif.questions import answer
 from solver.whatif.session import Session
@@ -49,6 +50,27 @@ class Web:
         seconds = time.perf_counter() - started
         said = request.query_params.get("error", "")[:500]
         return HTMLResponse(pages.plan_page(session, seconds, result, said))
+
+    def trial(self, request: Request) -> Response:
+        """The plan after a change that is tried and not made, for sliders on their way."""
+        session, started = self.view(request), time.perf_counter()
+        try:
+            line, loaded = session.tried(_said(dict(request.query_params)))
+            result = session.planner.result(loaded)
+        except SolverError as error:
+            return PlainTextResponse(str(error), 422)
+        seconds = time.perf_counter() - started
+        return HTMLResponse(pages.plan_page(session, seconds, result, trial=pages.Trial(line, loaded)))
+
+    def speed(self, request: Request) -> Response:
+        """Cost against speed of the present state, or of a change that is tried."""
+        session, form = self.view(request), dict(request.query_params)
+        try:
+            loaded = session.tried(_said(form))[1] if form.get("name") or form.get("text") else None
+            case = Case(loaded or session.loaded(), session.catalog, session.planner)
+            return HTMLResponse(other_pages.speed_part(session, answer(case, "speed", ())))
+        except SolverError as error:
+            return HTMLResponse(other_pages.speed_part(session, None, str(error)))
 
     def reasons(self, request: Request) -> Response:
         return HTMLResponse(pages.reasons_part(self.view(request)))
@@ -132,18 +154,19 @@ class Web:
         return RedirectResponse(f"/{back}{query}", 303)
 
 
-def _change(session: Session, form: dict[str, str]) -> None:
+def _said(form: dict[str, str]) -> str:
+    """The change that a form asks for: in words, or a field with its value (empty: none)."""
     text = form.get("text", "").strip()
-    if not text:
-        name, value, unit = form.get("name", ""), form.get("value", "").strip(), form.get("unit", "")
-        if not name:
-            raise UsageError("write a change, such as demand.chat=x2")
-        text = f"{name}={value} {unit}".rstrip() if value else f"{name}=none"
-    session.change(text)
+    if text:
+        return text
+    name, value, unit = form.get("name", ""), form.get("value", "").strip(), form.get("unit", "")
+    if not name:
+        raise UsageError("write a change, such as demand.chat=x2")
+    return f"{name}={value} {unit}".rstrip() if value else f"{name}=none"
 
 
 STEPS: dict[str, Callable[[Session, dict[str, str]], object]] = {
-    "change": _change,
+    "change": lambda session, form: session.change(_said(form)),
     "undo": lambda session, form: session.undo(),
     "redo": lambda session, form: session.redo(),
     "branch": lambda session, form: session.new_branch(form.get("name", ""), form.get("from", "")),
@@ -160,6 +183,8 @@ def make_app(session: Session, bound: str = "127.0.0.1", token: str = "") -> Sta
     web = Web(session)
     routes = [
         Route("/", web.plan),
+        Route("/try", web.trial),
+        Route("/speed", web.speed),
         Route("/reasons", web.reasons),
         Route("/scenarios", web.scenarios),
         Route("/history", web.history),

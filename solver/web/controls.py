@@ -2,59 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.plan.plan import Plan
+from solver.web.control import Control, Group, around, place_words
+from solver.web.more_controls import technology, token_prices, yearly_budgets
 from solver.whatif.values import mean_rps
 
 OFFERED = 8  # prices beside those of the plan
-
-
-@dataclass(frozen=True)
-class Control:
-    """A field: ``name`` and ``unit`` make the change ``name=value unit``; ``source`` says where it stands."""
-
-    name: str
-    label: str
-    value: float | None
-    unit: str
-    source: str
-    low: float = 0.0
-    high: float = 0.0
-    kind: str = "number"  # number | choice
-    choices: tuple[str, ...] = ()
-    chosen: str = ""
-
-    @property
-    def key(self) -> str:
-        """An id for the page."""
-        return "".join(c if c.isalnum() else "-" for c in self.name)
-
-    @property
-    def text(self) -> str:
-        """The value as it stands in the field."""
-        return "" if self.value is None else f"{self.value:.10g}"
-
-    @property
-    def step(self) -> str:
-        """Steps of the slider: a 200th of its span."""
-        return f"{(self.high - self.low) / 200:.6g}"
-
-    @property
-    def has_slider(self) -> bool:
-        """Whether there is a slider."""
-        return self.high > self.low
-
-
-@dataclass(frozen=True)
-class Group:
-    """Fields that belong together."""
-
-    title: str
-    controls: tuple[Control, ...]
 
 
 def groups(loaded: LoadedWorkload, base: LoadedWorkload, plan: Plan | None, catalog: Catalog) -> list[Group]:
@@ -62,22 +17,14 @@ def groups(loaded: LoadedWorkload, base: LoadedWorkload, plan: Plan | None, cata
     found = [
         Group("Demand", tuple(_demand(loaded, base))),
         Group("Prices", tuple(_prices(loaded, plan, catalog))),
+        Group("Token prices", tuple(token_prices(loaded, plan, catalog))),
         Group("Promises", tuple(_promises(loaded, base))),
+        Group("Technology", tuple(technology(loaded, plan, catalog))),
         Group("Money", tuple(_money(loaded, plan))),
+        Group("Budgets by fiscal year", tuple(yearly_budgets(loaded, plan))),
         Group("Sites", tuple(_sites(loaded, base))),
     ]
     return [group for group in found if group.controls]
-
-
-def place_words(loaded: LoadedWorkload, path: str) -> str:
-    """Where a statement stands: file name, line and column."""
-    place = loaded.place(path)
-    return str(replace(place, file=Path(place.file).name))
-
-
-def _around(value: float | None, factor: float) -> tuple[float, float]:
-    """Ends of a slider: a factor below and above; nothing where there is no value."""
-    return (round(value / factor, 6), round(value * factor, 6)) if value else (0.0, 0.0)
 
 
 def _demand(loaded: LoadedWorkload, base: LoadedWorkload) -> list[Control]:
@@ -128,7 +75,7 @@ def _prices(loaded: LoadedWorkload, plan: Plan | None, catalog: Catalog) -> list
             source = f"{listed.evidence}: {listed.source} ({listed.date})" if listed else "your change"
             if quantity in stated.get(system, {}):
                 source = f"your change; catalog: {source}" if listed else "your change"
-            span = _around(listed.value if listed else value, 4)
+            span = around(listed.value if listed else value, 4)
             found.append(Control(f"{field}.{system}", f"{entry.name}", value, unit, source, *span))
     return found
 
@@ -151,21 +98,8 @@ def _promises(loaded: LoadedWorkload, base: LoadedWorkload) -> list[Control]:
             place = place_words(loaded, f"services.{n}.levels.{field}_ms")
             label = f"{service.name}, {name}"
             found.append(
-                Control(f"{field}.{service.name}", label, value, "ms", place, *_around(was or value, 5))
+                Control(f"{field}.{service.name}", label, value, "ms", place, *around(was or value, 5))
             )
-        place = place_words(loaded, f"services.{n}.precisions")
-        found.append(
-            Control(
-                f"precision.{service.name}",
-                f"{service.name}, weight precisions",
-                None,
-                "",
-                place,
-                kind="choice",
-                choices=("fp16,fp8", "fp16", "fp8", "fp8,fp4", "fp4"),
-                chosen=",".join(service.precisions),
-            )
-        )
     return found
 
 
@@ -208,7 +142,7 @@ def _sites(loaded: LoadedWorkload, base: LoadedWorkload) -> list[Control]:
                 f"energy.{site.name}", f"{site.name}, energy", site.energy_usd_kwh, "USD/kWh", place, 0, 0.4
             )
         )
-        span = _around(site.power_kw, 4)
+        span = around(site.power_kw, 4)
         found.append(
             Control(
                 f"power.{site.name}",

@@ -11,9 +11,10 @@ from solver.plan.plan import Plan
 from solver.reports.sections import cost_words
 from solver.reports.svg import Bar, bar_figure
 from solver.reports.units import dollars, listed, usd
+from solver.web.evidence import METHODS, anchor, evidence
 from solver.web.pages import render, signed
 from solver.whatif.cases import Answer, Cell
-from solver.whatif.difference import fleet_counts
+from solver.whatif.difference import WAY_WORDS, fleet_counts
 from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session
 
@@ -31,38 +32,61 @@ def scenarios_page(session: Session, refs: list[str]) -> str:
         session,
         chosen=chosen,
         heads=[(ref, state.title, result) for ref, state, result in shown],
+        evidence=merged([plan for plan in plans if plan is not None]),
+        methods=METHODS,
         rows=_scenario_rows(plans),
     )
 
 
+def merged(plans: list[Plan]) -> list[dict[str, str]]:
+    """The evidence of several plans, each piece once."""
+    found = {item["id"]: item for plan in plans for item in evidence(plan)}
+    return list(found.values())
+
+
 def _scenario_rows(plans: list[Plan | None]) -> list[tuple[str, str, list[str]]]:
-    """(group, name, one text per plan)."""
+    """(anchor of the source, name, one text per plan)."""
     first = next((p for p in plans if p is not None), None)
     rows: list[tuple[str, str, list[str]]] = []
+    known = {item["id"] for item in merged([p for p in plans if p is not None])}
 
-    def add(group: str, name: str, texts: Iterable[str]) -> None:
-        rows.append((group, name, list(texts)))
+    def add(source: str, name: str, texts: Iterable[str]) -> None:
+        rows.append((source, name, list(texts)))
 
-    add("Money", "total, net present", (usd(p.objective_usd) if p else "no plan" for p in plans))
+    add("method-costs", "total, net present", (usd(p.objective_usd) if p else "no plan" for p in plans))
     if first is not None:
         base = first.objective_usd
-        add("Money", "against the first", (signed(p.objective_usd - base) if p else "" for p in plans))
+        add("method-costs", "against the first", (signed(p.objective_usd - base) if p else "" for p in plans))
     per = (dollars(p.usd_per_m_output_tokens) if p else "" for p in plans)
-    add("Money", "per million output tokens", per)
+    add("method-costs", "per million output tokens", per)
     for term in dict.fromkeys(c.term for p in plans if p for c in p.costs):
         values = ({c.term: c.usd for c in p.costs}.get(term, 0.0) if p else None for p in plans)
-        add("Cost terms", cost_words(term), ("" if v is None else usd(v) for v in values))
+        add("method-costs", cost_words(term), ("" if v is None else usd(v) for v in values))
     names = {s.system: s.name for p in plans if p for s in p.systems}
     counts = [fleet_counts(p) if p else {} for p in plans]
     for key in sorted({k for c in counts for k in c}):
-        add("Fleet", f"{names[key[0]]}, {key[1]}, {key[2]}", (f"{c.get(key, 0):,}" for c in counts))
+        label = f"{names[key[0]]}, {key[1]}, {WAY_WORDS.get(key[2], key[2])}"
+        price = f"evidence-{anchor(key[0], 'buy price' if key[2] == 'buy' else 'rent price')}"
+        add(price if price in known else "method-systems", label, (f"{c.get(key, 0):,}" for c in counts))
     levels = [
         {(s.service, s.promise, s.unit): s.reached for s in p.service_levels} if p else {} for p in plans
     ]
     for level in dict.fromkeys(k for found in levels for k in found):
         texts = (f"{found[level]:,.4g} {level[2]}" if level in found else "" for found in levels)
-        add("Reached", f"{level[0]}, {level[1]}", texts)
+        add("method-service_levels", f"{level[0]}, {level[1]}", texts)
     return rows
+
+
+def speed_part(session: Session, found: Answer | None, error: str = "") -> str:
+    """Cost against speed, as a part of the page of the plan."""
+    return render(
+        "speed.html.j2",
+        session,
+        answer=found,
+        figure=answer_figure(found) if found else None,
+        rows=answer_rows(found) if found else [],
+        problem=error,
+    )
 
 
 def history_page(session: Session) -> str:
@@ -79,12 +103,6 @@ def ask_page(
     session: Session, name: str = "", argument: str = "", found: Answer | None = None, error: str = ""
 ) -> str:
     """The questions, and the answer to one of them."""
-    rows: list[list[tuple[str, bool]]] = []
-    if found is not None:
-        rows = [
-            [(cell_words(v, c), isinstance(v, float)) for v, c in zip(row, found.columns, strict=True)]
-            for row in found.rows
-        ]
     return render(
         "ask.html.j2",
         session,
@@ -93,10 +111,18 @@ def ask_page(
         argument=argument,
         answer=found,
         figure=answer_figure(found) if found else None,
-        rows=rows,
+        rows=answer_rows(found) if found else [],
         error=error,
         state=session.state(),
     )
+
+
+def answer_rows(found: Answer) -> list[list[tuple[str, bool]]]:
+    """The rows of an answer: each cell in words, and whether it is a number."""
+    return [
+        [(cell_words(v, c), isinstance(v, float)) for v, c in zip(row, found.columns, strict=True)]
+        for row in found.rows
+    ]
 
 
 def cell_words(value: Cell, column: str) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from solver.domain.workload import LoadedWorkload
 from solver.plan.plan import Plan
 from solver.reports.escape import plain
 from solver.reports.figures import figures
@@ -19,8 +21,9 @@ from solver.reports.section import Section
 from solver.reports.sections import cost_words, sections
 from solver.reports.svg import Bar, bar_figure
 from solver.reports.units import dollars, listed, percent, usd
-from solver.reports.words import quantity_words, sentences, value_words
+from solver.reports.words import sentences
 from solver.web.controls import groups
+from solver.web.evidence import METHODS, anchor, evidence
 from solver.whatif.difference import Difference, difference, yearly
 from solver.whatif.fields import FIELDS
 from solver.whatif.planner import Result
@@ -29,24 +32,6 @@ from solver.whatif.why import why, why_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_SCENARIOS = 6
-
-#: Table -> how its numbers come about (the links of numbers without a catalog value of their own).
-METHODS = {
-    "systems": "Counts are whole numbers chosen by the integer program; totals are net present dollars with "
-    "energy, space and support (docs/formulation.md).",
-    "pools": "Replicas and batches follow from the operating point of each configuration: roofline and "
-    "calibration, or a measurement (docs/formulation.md, sections capacity and pool_size).",
-    "serving": "Shares are the routing of the verified plan, weighted by the requests of each hour.",
-    "service_levels": "Percentiles over all requests of the horizon, from step times and the safe load of "
-    "each pool (docs/formulation.md, section promise).",
-    "costs": "Each term is recomputed exactly from counts, prices and traffic (docs/formulation.md, "
-    "cost terms).",
-    "power": "Maximum power of bought systems at the racks.",
-    "binding": "Limits without slack at the plan; each names the statement it comes from.",
-    "alternatives": "Each is the cheapest plan with that hardware alone, solved within a gap of 0.01 %.",
-    "break_even": "The optimal cost is concave and piecewise linear in a price; the break-even is exact.",
-    "assumptions": "Catalog values with source, date and evidence.",
-}
 
 
 @cache
@@ -134,26 +119,6 @@ def _link(plan: Plan, key: str, texts: list[str]) -> str:
     return f"method-{key}"
 
 
-def anchor(subject: str, quantity: str) -> str:
-    """The id of a piece of evidence."""
-    return "".join(c if c.isalnum() else "-" for c in f"{subject}-{quantity}".lower())
-
-
-def evidence(plan: Plan) -> list[dict[str, str]]:
-    """Catalog values the plan rests on, with anchors."""
-    names = Names(plan)
-    return [
-        {
-            "id": f"evidence-{anchor(a.subject, a.quantity)}",
-            "what": f"{names.system(a.subject)}, {quantity_words(a.quantity)}: {value_words(a)}",
-            "evidence": a.evidence,
-            "source": a.source,
-            "date": a.date,
-        }
-        for a in plan.assumptions
-    ]
-
-
 def facts(plan: Plan) -> list[tuple[str, str, str]]:
     """Key figures: name, value, anchor."""
     return [
@@ -206,16 +171,34 @@ def drawings(plan: Plan) -> list[tuple[str, str, Markup]]:
     return [(title, caption, Markup(drawing)) for title, caption, drawing in found]  # noqa: S704 (escaped in svg)
 
 
-def plan_page(session: Session, seconds: float, result: Result, error: str = "") -> str:
+@dataclass(frozen=True)
+class Trial:
+    """A change that is tried and not made."""
+
+    line: str
+    loaded: LoadedWorkload
+
+    @property
+    def query(self) -> str:
+        """The change as a query of an address."""
+        return f"&text={quote(self.line)}"
+
+
+def plan_page(
+    session: Session, seconds: float, result: Result, error: str = "", trial: Trial | None = None
+) -> str:
     """The main page: fields on one side, the plan on the other."""
     state, plan = session.state(), result.plan
     parent = session.journal.nodes[state.number].parent if state.number else 0
-    before = session.result(f"@{parent}").plan if state.number else None
-    base = session.result("base").plan
+    last = f"@{state.number}" if trial else f"@{parent}" if state.number else ""
+    before = session.result(last).plan if last else None
+    base = session.result("base").plan if (state.number if trial else parent) else None
+    loaded = trial.loaded if trial else session.loaded()
     return render(
         "plan.html.j2",
         session,
         state=state,
+        trial=trial,
         result=result,
         plan=plan,
         answer=sentences(plan) if plan else [],
@@ -223,11 +206,11 @@ def plan_page(session: Session, seconds: float, result: Result, error: str = "")
         blocks=blocks(plan, ("systems", "serving", "service_levels", "costs")) if plan else [],
         figures=drawings(plan) if plan else [],
         change=changed(difference(before, plan)) if plan and before else None,
-        since=changed(difference(base, plan)) if plan and base and parent else None,
+        since=changed(difference(base, plan)) if plan and base else None,
         evidence=evidence(plan) if plan else [],
         methods=METHODS,
         reasons=result.refusal.get("reasons", ()) if plan is None else (),
-        groups=groups(session.loaded(), session.base, plan, session.catalog),
+        groups=groups(loaded, session.base, plan, session.catalog),
         fields=FIELDS,
         seconds=f"{seconds:.2f}",
         error=error,

@@ -116,6 +116,11 @@ class Session:
         event = self.store.append("change", self.branch, judged)
         return self.journal.nodes[event.seq]
 
+    def tried(self, text: str) -> tuple[str, LoadedWorkload]:
+        """A change in canonical form and the workload after it; nothing is written."""
+        line = canonical(text, self.loaded(), self.catalog)
+        return line, apply_change(self.loaded(), line, self.catalog)
+
     def undo(self) -> int:
         """Go back one change; the node that is now the head."""
         return self._step("undo")

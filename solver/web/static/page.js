@@ -1,24 +1,48 @@
-// Forms work without this file. With it, a change is sent and only the parts that changed are replaced.
+// Forms work without this file. With it, a change is tried while a slider or field moves, sent when it rests,
+// and only the parts that changed are replaced.
 "use strict";
 
 const PARTS = ["controls", "result", "error"];
+const REST_MS = 500; // a slider or key that rests so long has made its change
+const LATER_MS = 700; // a trial that rests so long is also solved for other speeds
 
 function busy(on) {
   document.body.classList.toggle("busy", on);
   document.getElementById("main").setAttribute("aria-busy", String(on));
 }
 
-function sliders(root) {
+// The headline is told by a live region that stays on the page.
+function tell() {
+  const headline = document.getElementById("headline");
+  if (headline) document.getElementById("status").textContent = headline.textContent.trim();
+}
+
+function fields(root) {
   for (const slider of root.querySelectorAll("input[type=range][data-for]")) {
     const field = document.getElementById(slider.dataset.for);
+    let rest = 0;
     slider.hidden = false;
-    slider.addEventListener("input", () => { field.value = Number(Number(slider.value).toPrecision(4)); });
-    slider.addEventListener("change", () => slider.form.requestSubmit());
-    field.addEventListener("input", () => { if (field.value !== "") slider.value = field.value; });
+    slider.addEventListener("input", () => {
+      field.value = Number(Number(slider.value).toPrecision(4));
+      clearTimeout(rest);
+      tryOut(slider.form);
+    });
+    slider.addEventListener("change", () => {
+      clearTimeout(rest);
+      rest = setTimeout(() => slider.form.requestSubmit(), REST_MS);
+    });
+    field.addEventListener("input", () => {
+      if (field.value !== "") slider.value = field.value;
+      tryOut(slider.form);
+    });
   }
 }
 
 let latest = 0;
+
+async function page(answer) {
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
 
 async function send(form) {
   const mine = ++latest;
@@ -26,20 +50,19 @@ async function send(form) {
   const back = focused && (focused.id || focused.dataset.for);
   const range = focused && focused.type === "range";
   const open = [...document.querySelectorAll("details.group")].map((d) => d.open);
+  const top = document.getElementById("controls").scrollTop;
   busy(true);
   try {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
     if (mine !== latest) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (!answer.ok || !page.getElementById("result")) throw new Error(page.body.textContent || answer.statusText);
-    for (const part of PARTS) {
-      const fresh = page.getElementById(part);
-      const old = document.getElementById(part);
-      if (part === "error") { old.textContent = fresh.textContent; old.hidden = fresh.hidden; } else old.replaceWith(fresh);
-    }
+    const fresh = await page(answer);
+    if (!answer.ok || !fresh.getElementById("result")) throw new Error(fresh.body.textContent || answer.statusText);
+    for (const part of PARTS) replace(part, fresh);
     document.querySelectorAll("details.group").forEach((d, n) => { if (n in open) d.open = open[n]; });
+    document.getElementById("controls").scrollTop = top;
     start(document.getElementById("controls"));
     start(document.getElementById("result"));
+    tell();
     if (back) {
       const again = range ? document.querySelector(`input[data-for="${CSS.escape(back)}"]`) : document.getElementById(back);
       if (again) again.focus({ preventScroll: true });
@@ -53,17 +76,51 @@ async function send(form) {
   }
 }
 
+function replace(part, fresh) {
+  const next = fresh.getElementById(part);
+  const old = document.getElementById(part);
+  if (part === "error") { old.textContent = next.textContent; old.hidden = next.hidden; } else old.replaceWith(next);
+}
+
+// Trials: one at a time, the newest next.
+let waiting = null;
+let trying = false;
+
+async function tryOut(form) {
+  waiting = form;
+  if (trying) return;
+  trying = true;
+  while (waiting) {
+    const mine = latest;
+    const query = new URLSearchParams(new FormData(waiting));
+    query.set("branch", new URL(waiting.action).searchParams.get("branch") || "");
+    waiting = null;
+    try {
+      const answer = await fetch(`/try?${query}`);
+      if (mine !== latest || !answer.ok) continue;
+      const fresh = await page(answer);
+      if (mine !== latest) continue;
+      replace("result", fresh);
+      start(document.getElementById("result"));
+    } catch { /* the change itself will tell */ }
+  }
+  trying = false;
+}
+
 async function load(part) {
   const mine = latest;
+  if ("later" in part.dataset) {
+    await new Promise((done) => setTimeout(done, LATER_MS));
+    if (!part.isConnected) return;
+  }
   const answer = await fetch(part.dataset.load);
   if (!answer.ok || mine !== latest) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("reasons");
-  const old = document.getElementById("reasons");
-  if (fresh && old && mine === latest) old.replaceWith(fresh);
+  const fresh = (await page(answer)).getElementById(part.id);
+  if (fresh && part.isConnected && mine === latest) part.replaceWith(fresh);
 }
 
 function start(root) {
-  sliders(root);
+  fields(root);
   for (const form of root.querySelectorAll("form[data-live]")) {
     form.addEventListener("submit", (event) => { event.preventDefault(); send(form); });
   }
