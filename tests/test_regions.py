@@ -9,7 +9,16 @@ import pytest
 from test_procurement import H100, catalogs, plan_of
 from test_verify import asked, in_region
 
-from solver.domain.workload import Demand, LengthBucket, Region, Residency, Service, Site, Workload
+from solver.domain.workload import (
+    Demand,
+    LengthBucket,
+    Region,
+    Residency,
+    Service,
+    ServiceLevels,
+    Site,
+    Workload,
+)
 from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError, InputError
 from solver.formulation.order import in_order
@@ -127,14 +136,21 @@ def test_pools_are_offered_for_the_nearest_regions_of_each_site() -> None:
     regions = (Region(name="b", residency=Residency(jurisdictions=("EU",))),)
     asked_ = service({"a": 0.5, "b": 0.3, "c": 0.2})
     workload = in_order(Workload(name="w", services=(asked_,), sites=(far, near), regions=regions))
+    whole = {(r.sites, r.regions) for r in reaches(workload, workload.services[0])}
+    assert whole == {(("near",), ("a", "b", "c")), (("far",), ("a", "c"))}  # nothing is promised
+    promised = workload.services[0].model_copy(update={"levels": ServiceLevels(ttft_ms=50)})
+    workload = workload.model_copy(update={"services": (promised,)})
     found = {(r.sites, r.regions) for r in reaches(workload, workload.services[0])}
     assert found == {
         (("near",), ("a",)),
         (("near",), ("a", "b")),
         (("near",), ("a", "b", "c")),
-        (("far",), ("a",)),  # b must stay under EU law
-        (("far",), ("a", "c")),
+        (("far",), ("a", "c")),  # b must stay under EU law; both are always late
     }
+    loose = promised.model_copy(update={"levels": ServiceLevels(ttft_ms=400)})  # a and b are near
+    workload = workload.model_copy(update={"services": (loose,)})
+    tiers = [r.regions for r in reaches(workload, loose) if r.sites == ("near",)]
+    assert tiers == [("a", "b"), ("a", "b", "c")]
     for reach in reaches(workload, workload.services[0]):
         part = narrowed(workload.services[0], cells_of(workload.services[0], reach))
         assert sum(b.share for b in part.lengths) == pytest.approx(1)
@@ -207,8 +223,6 @@ def test_the_check_permits_what_is_permitted() -> None:
 
 def test_the_check_takes_the_round_trip_of_the_region() -> None:
     """code has no promise; with one of 600 ms it holds at 100 ms, and no more at 300 ms from its region."""
-    from solver.domain.workload import ServiceLevels
-
     promised = in_region(asked(), None).with_service("code", levels=ServiceLevels(ttft_ms=600))
     first = promised.points["code/nvm"].ttft_s[0]
     assert first + 0.1 <= 0.6 < first + 0.3

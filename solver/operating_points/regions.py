@@ -2,18 +2,21 @@
 
 A pool's safe load depends on the round trips of its requests. For each site the regions whose data may be
 served there are sorted by round trip; there is one setting for the nearest, one for the two nearest, and
-so on (regions at one round trip together). Pools are shared by the regions of their setting; the program
-chooses.
+so on; regions at round trips of up to a twentieth of the promise together. Pools are shared by the regions
+of their setting; the program chooses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from solver.domain.catalog import TokenApi
 from solver.domain.workload import Service, Site, Workload, WorkloadProfile
 from solver.operating_points.point import OperatingPoint
+
+#: Round trips up to this part of the tightest latency promise are not told apart (a limit of the menu).
+NEAR = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,20 @@ def _tiers(
 ) -> Iterator[tuple[tuple[str, float], ...]]:
     """The nearest regions of a site, the two nearest, ...; only those whose data may be served there."""
     trips = {r: site.trip_ms(r) for r in regions if may_stand(workload, service, r, site)}
-    for most in sorted(set(trips.values())):
+    for most in sorted(_ends(service, trips.values())):
         yield tuple((region, trip) for region, trip in trips.items() if trip <= most)
+
+
+def _ends(service: Service, trips_ms: Iterable[float]) -> set[float]:
+    """Round trips at which a tier ends: one for all trips that hardly count, one for those always late."""
+    levels = service.levels
+    promised = (levels.ttft_ms, None if levels.end_to_end_s is None else levels.end_to_end_s * 1e3)
+    limit = min((ms for ms in promised if ms is not None), default=float("inf"))
+    groups: dict[float, float] = {}
+    for trip in trips_ms:
+        group = -1.0 if trip <= NEAR * limit else min(trip, limit)
+        groups[group] = max(groups.get(group, trip), trip)
+    return set(groups.values())
 
 
 def _suffix(trips: tuple[tuple[str, float], ...], whole: bool) -> str:
