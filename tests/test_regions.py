@@ -240,3 +240,18 @@ def test_reports_tell_where_each_region_is_served() -> None:
     assert section.rows[0][:3] == ("residency", "eu", "frankfurt")
     rows = {(r["region"], r["site"]): round(r["share"], 6) for r in records(plan)["regions"]}
     assert rows == {("eu", "frankfurt"): 1, ("us", "ohio"): 0.8, ("us", "frankfurt"): 0.2}
+
+
+def test_a_replay_counts_the_way_of_each_request() -> None:
+    """3 % of the requests come 280 ms, the others 30 ms: the same queue, and the promise holds."""
+    from solver.simulate.from_plan import replay_plan, traffic_of, workload_of
+
+    plan = plan_of("24-regions")
+    traffic = traffic_of(plan, workload_of(plan), 0, 100.0, 1, {})
+    assert traffic.further_s is not None
+    far = traffic.further_s > 0.1
+    assert sorted({round(float(s), 6) for s in traffic.further_s}) == [0.03, 0.28]
+    assert far.mean() == pytest.approx(0.03, abs=0.01)
+    (result,) = replay_plan(plan, requests=20_000).periods
+    (promise,) = [p for p in result.result.services[0].promises if p.name == "ttft"]
+    assert 0.95 <= promise.kept_share < 0.975

@@ -137,7 +137,9 @@ def choose_pools(
     return np.asarray(np.array([*pools, -1], dtype=np.int64)[passed], dtype=np.int64)
 
 
-def merge(streams: Sequence[Stream], pools: Sequence[Ints]) -> Traffic:
+def merge(
+    streams: Sequence[Stream], pools: Sequence[Ints], further_s: Sequence[Floats] | None = None
+) -> Traffic:
     """All services' requests in order of time; the service index is the place in ``streams``."""
     arrival = np.concatenate([s.arrival_s for s in streams])
     service = np.concatenate([np.full(len(s.arrival_s), k, dtype=np.int64) for k, s in enumerate(streams)])
@@ -148,4 +150,5 @@ def merge(streams: Sequence[Stream], pools: Sequence[Ints]) -> Traffic:
         np.concatenate([s.output for s in streams])[order],
         service[order],
         np.concatenate(list(pools))[order],
+        None if further_s is None else np.concatenate(list(further_s))[order],
     )

@@ -167,6 +167,8 @@ def _result(state: _Replay, services: Sequence[ServiceSpec], warm_up_s: float, e
     traffic = state.traffic
     overhead = np.array([p.spec.step.ttft_overhead_s for p in state.pools] + [np.nan])
     extra: Floats = overhead[traffic.pool]
+    if traffic.further_s is not None:
+        extra = extra + traffic.further_s
     ttft = state.first - traffic.arrival_s + extra
     total = state.last - traffic.arrival_s + extra
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -136,7 +136,7 @@ def traffic_of(
     traces: Mapping[str, TraceLengths],
 ) -> Traffic:
     """Requests of all services in a period, routed to the pools with the plan's shares."""
-    streams, targets = [], []
+    streams, targets, further = [], [], []
     for k, service in enumerate(workload.services):
         rng = np.random.default_rng([seed, period, k])
         rate = float(plan.periods[period]["rate_rps"][k])
@@ -152,7 +152,16 @@ def traffic_of(
                 stream = with_lengths(rng, stream.arrival_s, service.lengths)
         streams.append(stream)
         targets.append(_targets(rng, plan, period, service, stream))
-    return merge(streams, targets)
+        further.append(_further(plan, workload, period, service)[targets[-1], stream.bucket])
+    return merge(streams, targets, further)
+
+
+def _further(plan: Plan, workload: Workload, period: int, service: Service) -> Floats:
+    """Round trip of each bucket's region beyond the site's own, s (pools and, last, elsewhere x buckets)."""
+    sites = {site.name: site for site in workload.sites}
+    places = [sites[pool.site] for pool in pools_in(plan, period)]
+    rows = [[p.trip_ms(b.region) - p.round_trip_ms for b in service.lengths] for p in places]
+    return np.array([*rows, [0.0] * len(service.lengths)]) / 1e3
 
 
 def _targets(rng: np.random.Generator, plan: Plan, period: int, service: Service, stream: Stream) -> Ints:

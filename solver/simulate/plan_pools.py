@@ -39,13 +39,12 @@ def pool_spec(pool: Pool, point: OperatingPoint, workload: Workload, power_kw: f
     fixed, growing = _kv(point, service)
     first = next(b for b, serves in enumerate(point.serves) if serves)
     tokens = service.lengths[first].prompt_tokens + service.lengths[first].output_tokens
-    trip_ms = max(site.trip_ms(b.region) for b, ok in zip(service.lengths, point.serves, strict=True) if ok)
     return PoolSpec(
         name=f"{pool.point} @ {pool.site}" + (f" ({pool.mode})" if pool.mode != "standing" else ""),
         replicas=pool.replicas,
         batch=pool.batch,
         tau_s=point.tpot_s,
-        step=replace(law, ttft_overhead_s=law.ttft_overhead_s + trip_ms / 1e3),
+        step=replace(law, ttft_overhead_s=law.ttft_overhead_s + site.round_trip_ms / 1e3),
         kv_capacity_bytes=point.kv_capacity_bytes or _PLENTY,
         kv_per_token_bytes=growing,
         kv_fixed_bytes=fixed,

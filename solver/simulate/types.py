@@ -66,6 +66,7 @@ class Traffic:
     output: Ints
     service: Ints
     pool: Ints
+    further_s: Floats | None = None  # round trip of each request's region beyond the site's own (None: 0)
 
     def __post_init__(self) -> None:
         n = len(self.arrival_s)
