@@ -255,6 +255,10 @@ def test_announced_systems_come_in_their_year() -> None:
     assert {(s.system, s.epoch) for s in plan.systems} == {(H100, 0), ("hyp-hbf-gpu8", 1)}
     later = plan_of("18-growth", *changes, "hardware.profiles=only", "horizon.start=2028-01")
     assert {s.system for s in later.systems} == {"hyp-hbf-gpu8"}
+    no_growth = plan_of(  # no epoch is stated: one begins when the chip can be had
+        "18-growth", *changes, "hardware.profiles=only", "services.0.demand.growth_per_year=0"
+    )
+    assert no_growth.epochs == ((0.0, 1.0), (1.0, 3.0))
     prepared = prepare(
         apply_overrides(
             load_workload(find_workload("18-growth")), [*changes, "hardware.profiles=only"]

@@ -57,7 +57,9 @@ def prepare(
     menu = permitted(workload, offers, build_menu(asked, catalog, systems, calibration, prune))
     used = {p.system for p in menu.points} | set(workload.hardware.minimum)
     chosen = tuple(o for o in offers if o.system in used)
-    epochs = make_epochs(workload, min((o.life_years for o in chosen if o.kind == "buy"), default=math.inf))
+    lives = (o.life_years for o in chosen if o.kind == "buy")
+    dates = tuple(sorted({o.available_years for o in chosen}))
+    epochs = make_epochs(workload, min(lives, default=math.inf), dates)
     everything = make_periods(workload, epochs)
     hourly = (
         menu.apis
