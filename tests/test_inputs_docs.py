@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from solver.domain.serving import PrefixCache, Speculation
 from solver.domain.workload import (
     Demand,
     HardwarePolicy,
@@ -42,6 +43,7 @@ def test_every_key_is_explained() -> None:
         "levels": ServiceLevels, "site": Site, "money": Money, "staff": Staff, "hardware": HardwarePolicy,
         "horizon": Horizon, "offer": WorkloadOffer, "profile": WorkloadProfile,
         "token_price": TokenPrice, "region": Region, "residency": Residency, "resilience": Resilience,
+        "speculation": Speculation, "prefix_cache": PrefixCache,
     }  # fmt: skip
     keys = {key for name, model in sections.items() for key in (*model.model_fields, *section_keys(name))}
     times = re.compile(r"(peak_)?(requests|output_tokens)_per_(min|hour|day|month)")
