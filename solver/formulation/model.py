@@ -51,6 +51,9 @@ class Program:
     index: dict[tuple[object, ...], int] = field(default_factory=dict)
     payments: list[tuple[int, Payment]] = field(default_factory=list)  # column, what a unit of it pays when
 
+    _groups: dict[object, list[tuple[tuple[object, ...], int]]] = field(default_factory=dict, init=False)
+    _grouped: int = field(default=0, init=False)  # columns that the groups hold
+
     def add(
         self, key: tuple[object, ...], low: float = 0.0, high: float = math.inf, integer: bool = False
     ) -> int:
@@ -67,7 +70,11 @@ class Program:
 
     def family(self, prefix: str) -> list[tuple[tuple[object, ...], int]]:
         """All columns whose key starts with ``prefix``."""
-        return [(key, column) for key, column in self.index.items() if key[0] == prefix]
+        if self._grouped != len(self.index):
+            self._groups, self._grouped = {}, len(self.index)
+            for item in self.index.items():
+                self._groups.setdefault(item[0][0], []).append(item)
+        return list(self._groups.get(prefix, ()))
 
     def row(
         self,
