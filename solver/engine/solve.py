@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
@@ -89,7 +90,9 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
             residual = str(verdict.residual)
             plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
             plan = certified(plan, now, program, model, outcome) if request.certify else plan
-            return _compared(plan, loaded, now, program, model, outcome) if request.compare else plan
+            if request.compare:
+                plan = _compared(plan, loaded, now, program, model, outcome, factors)
+            return plan
         late = late_services(verdict, now)
         if not late:
             break
@@ -224,6 +227,11 @@ def raise_unless_point(outcome: Outcome, loaded: LoadedWorkload, prepared: Prepa
         raise NumericalRefusal(f"HiGHS ended with {outcome.status}, without a plan that can be trusted")
 
 
+def _free(relaxed: Callable[[], Prepared], factors: Mapping[str, float]) -> Prepared:
+    """The problem with all places on the menu, its safe loads as small as those of the plan."""
+    return derated(relaxed(), factors)
+
+
 def _compared(
     plan: Plan,
     loaded: LoadedWorkload,
@@ -231,14 +239,19 @@ def _compared(
     program: Program,
     model: HighsModel,
     outcome: Outcome,
+    factors: Mapping[str, float],
 ) -> Plan:
     from solver.engine.assemble import bindings
+    from solver.engine.wishes import wishes
     from solver.reports.words import answer
 
     rows = bindings(loaded, prepared, program, model, outcome)
     others, ties = alternatives(prepared, program, model, outcome)
     entries = break_evens(prepared, program, model, outcome, plan, others, ties)
     plan = plan.model_copy(update={"binding": rows, "alternatives": others, "break_even": entries})
+    relaxed = prepared.relaxed
+    free = None if relaxed is None else partial(_free, relaxed, factors)
+    plan = plan.model_copy(update={"wishes": wishes(loaded, prepared, program, outcome, free)})
     return plan.model_copy(update={"answer": answer(plan)})
 
 

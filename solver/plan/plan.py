@@ -174,6 +174,16 @@ class Binding(Frozen):
     shadow_price_usd: float | None = None
 
 
+class Wish(Frozen):
+    """What a statement about places or failures costs: the plan less the best fleet without it."""
+
+    sentence: str
+    statement: str  # path in the workload file
+    place: str
+    without_usd: float
+    costs_usd: float
+
+
 class Alternative(Frozen):
     """The best fleet under a restriction, for comparison."""
 
@@ -243,6 +253,7 @@ class Plan(Frozen):
     usd_per_m_tokens: float
     power_kw: dict[str, float]  # per site, maximum power of bought systems in the last epoch
     binding: tuple[Binding, ...] = ()
+    wishes: tuple[Wish, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     break_even: tuple[BreakEven, ...] = ()
     assumptions: tuple[Assumption, ...] = ()

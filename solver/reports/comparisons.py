@@ -27,6 +27,18 @@ def binding_section(plan: Plan, names: Names) -> Section:
     )
 
 
+def wishes_section(plan: Plan, names: Names) -> Section:
+    """What statements cost."""
+    return Section(
+        "wishes",
+        "What wishes cost",
+        "Without it: net present US dollars of the best fleet without the statement, all others kept. Costs: "
+        "what the statement adds.",
+        (Column("Statement"), right("Without it", dollars), right("Costs", dollars), Column("Written in")),
+        tuple((names.in_words(w.sentence), w.without_usd, w.costs_usd, w.place) for w in plan.wishes),
+    )
+
+
 def alternatives_section(plan: Plan, names: Names) -> Section:
     """The best fleet of each single kind of hardware."""
     others = [a for a in plan.alternatives if a.feasible] + [a for a in plan.alternatives if not a.feasible]

@@ -10,6 +10,7 @@ from solver.reports.comparisons import (
     assumptions_section,
     binding_section,
     break_even_section,
+    wishes_section,
 )
 from solver.reports.fleet import (
     Names,
@@ -50,6 +51,7 @@ def sections(plan: Plan) -> list[Section]:
         moves_section(plan, names),
         _power(plan, traffic),
         binding_section(plan, names),
+        wishes_section(plan, names),
         alternatives_section(plan, names),
         break_even_section(plan, names),
         assumptions_section(plan, names),

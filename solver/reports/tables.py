@@ -32,6 +32,7 @@ TABLES = {
     *("cash_flow", "people", "moves", "unserved", "loads"),
     *("regions", "deferrals", "wear"),
     "site_loss",
+    "wishes",
     "availability",
     *("binding", "alternatives", "break_even", "assumptions", "notes"),
 }
@@ -77,6 +78,7 @@ def records(plan: Plan) -> Records:
         "power": [{"site": site, "power_kw": kw} for site, kw in plan.power_kw.items()],
         "hours": _hours(traffic),
         "binding": _dumped(plan.binding),
+        "wishes": _dumped(plan.wishes),
         "alternatives": _dumped(plan.alternatives),
         "break_even": _dumped(plan.break_even),
         "assumptions": [{**a.model_dump(), "leverage_share": leverage(plan, a)} for a in plan.assumptions],
