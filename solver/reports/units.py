@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+#: Shares below this are the rounding of floats.
+ROUNDING = 1e-12
 _MONEY = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -41,7 +43,7 @@ def dollars(value: float) -> str:
 
 def percent(share: float, signed: bool = False) -> str:
     """A share as per cent with as many digits as it needs: 12 %, 3.4 %, 99.97 %, 0.02 %."""
-    value = share * 100
+    value = share * 100 if abs(share) >= ROUNDING else 0.0
     text = f"{value:.3g}" if abs(value) < 1 else f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
     if 99 <= value < 100:
         digits = 10 if value < 99.9 else 100
