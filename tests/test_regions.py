@@ -27,6 +27,7 @@ from solver.inputs.workload import load_workload, workload_from, workload_to_yam
 from solver.inputs.yaml_text import load_yaml
 from solver.operating_points.regions import cells_of, narrowed, reaches
 from solver.plan.plan import Plan
+from solver.time_value import running_factor
 
 FILE = """
 name: places
@@ -255,3 +256,29 @@ def test_a_replay_counts_the_way_of_each_request() -> None:
     (result,) = replay_plan(plan, requests=20_000).periods
     (promise,) = [p for p in result.result.services[0].promises if p.name == "ttft"]
     assert 0.95 <= promise.kept_share < 0.975
+
+
+@pytest.mark.parametrize(
+    ("rate", "eu", "dear"), [(50, 50, 4.0), (72, 35, 1.5), (33, 90, 20.0), (90, 10, 2.0)]
+)
+def test_the_cheapest_fleet_by_enumeration(rate: int, eu: int, dear: float) -> None:
+    """Systems of 10 requests/s at two sites: Europe's share fits Frankfurt, all of it fits both."""
+    tariff = 0.05 * dear
+    changes = (
+        f"services.0.demand={{requests_per_s: {rate}, regions: {{eu: {eu} %, us: {100 - eu} %}}}}",
+        f"sites.frankfurt.energy_usd_kwh={tariff}",
+    )
+    plan = plan_of("23-residency", *changes)
+    facts = catalogs()[0].systems[H100].values
+    years = running_factor(0.08, 0.0, 3.0)
+    hours = facts["power_typ_kw"].value * 1.3 * 8766 * years
+    unit = {"frankfurt": hours * tariff, "ohio": hours * 0.05}
+    unit = {site: facts["price_usd"].value + usd for site, usd in unit.items()}
+    most = rate // 10 + 2
+    least = min(
+        f * unit["frankfurt"] + o * unit["ohio"]
+        for f in range(most)
+        for o in range(most)
+        if 10 * f >= Fraction(rate * eu, 100) and 10 * (f + o) >= rate
+    )
+    assert plan.objective_usd == pytest.approx(least)
