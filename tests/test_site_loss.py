@@ -163,3 +163,20 @@ def test_reports_tell_who_takes_over() -> None:
     assert "site_loss" in [s.key for s in sections(plan)]
     rows = [r for r in records(plan)["site_loss"] if r["lost_site"] == "north"]
     assert {(r["site"], round(r["share"], 3)) for r in rows} == {("south", 0.667), ("west", 0.333)}
+
+
+def test_promises_hold_after_a_loss_at_the_mix_that_each_pool_gets() -> None:
+    """A chat at two sites: after a loss the other carries half within its promise, waits included."""
+    two = "sites=[{name: a}, {name: b, round_trip: 40 ms}]"
+    plan = plan_of(
+        "24-regions", two, "resilience={site_loss: 50 %}", "services.0.demand={requests_per_s: 60}"
+    )
+    assert {f.lost_site for f in plan.fallbacks} == {"a", "b"}
+    workload = plan.inputs["workload"]
+    (service,) = workload["services"]
+    hasty = {**service, "levels": {**service["levels"], "ttft_ms": 120.0}}
+    broken = plan.model_copy(
+        update={"inputs": {**plan.inputs, "workload": {**workload, "services": [hasty]}}}
+    )
+    messages = [f.message for f in verify_plan(broken).failures if f.check == "site_loss"]
+    assert any("of what is carried is late (ttft)" in message for message in messages)

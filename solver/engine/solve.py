@@ -116,8 +116,8 @@ def certified(plan: Plan, prepared: Prepared, program: Program, model: HighsMode
 
 
 def late_services(verdict: Verdict, prepared: Prepared) -> set[str]:
-    """Services whose promise failed, if nothing else did."""
-    if any(f.check != "promise" for f in verdict.failures):
+    """Services whose promise failed, also after the loss of a site, if nothing else did."""
+    if any(f.check not in ("promise", "site_loss") for f in verdict.failures):
         return set()
     names = [s.name for s in prepared.problem.services]
     return {n for n in names if any(f.message.startswith(f"{n} in ") for f in verdict.failures)}

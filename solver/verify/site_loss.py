@@ -9,7 +9,7 @@ from fractions import Fraction
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.verify.case import Case, Target
 from solver.verify.exact import ROUNDING, share_of, show, written
-from solver.verify.promise import late_buckets
+from solver.verify.promise import WAITING, late_buckets, waiting
 from solver.verify.registry import Broken, check
 from solver.verify.residency import permitted
 from solver.verify.serving import refused, safe_load
@@ -24,7 +24,7 @@ def site_loss(case: Case) -> Iterator[Broken]:
     For each lost site and period there is a fallback, its own or that of a period of the epoch with rates
     as large. Its shares of each bucket add up to 1 exactly; it leads to standing pools at other sites and to
     APIs that may serve the request; sum_b use[r,b] s_k share[b] weight[b] rate <= safe load of each pool;
-    APIs keep their rate limits; late by length alone are at most (1 - q) of what is carried.
+    APIs keep their rate limits; late, waits included, are at most (1 - q) of what is carried.
     """
     need = [written(case.workload.share_after_loss(service)) for service in case.services]
     if not any(need):
@@ -82,13 +82,16 @@ def _allowed(
             if share > 0 and not (server.serves[b] and permitted(case, k, b, target)):
                 yield Broken(f"{target.id}, {words}: bucket {b} may not be served there", share)
         for name, tardy in late_buckets(case, target, k).items():
-            late[k, name] += sum((case.weights[k][b] * s for b, s in shares.items() if tardy[b]), Fraction(0))
+            carried = {b: share * need[k] for b, share in shares.items()}
+            long = sum((case.weights[k][b] * s for b, s in carried.items() if tardy[b]), Fraction(0))
+            late[k, name] += max(long, waiting(case, target, k, name, t, carried) / (1 + WAITING))
     for (k, name), share in late.items():
-        levels, total = case.services[k].levels, sum(case.weights[k])
+        levels, total = case.services[k].levels, need[k] * sum(case.weights[k])
         percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
-        if share > (1 - written(percentile)) * total and need[k] > 0:
-            message = f"{case.services[k].name}, {words}: {show(share / total * 100)} % are late ({name})"
-            yield Broken(message, share)
+        if share > (1 - written(percentile)) * total:
+            name_in = f"{case.services[k].name} in {case.label(t)}, {words}"
+            message = f"{name_in}: {show(share / total * 100)} % of what is carried is late ({name})"
+            yield Broken(message, share - (1 - written(percentile)) * total)
 
 
 def _fits(case: Case, t: int, streams: Streams, need: list[Fraction], words: str) -> Iterator[Broken]:
