@@ -18,9 +18,25 @@ def sentences(workload: Workload) -> Iterator[str]:
         yield f"- {_service(service)}"
     for site in workload.sites:
         yield f"- {_site(site)}"
+    yield from (f"- {words}" for words in _resilience(workload))
     for who, residency in _residencies(workload):
         places = (*residency.jurisdictions, *residency.sites, *residency.apis)
         yield f"- data of {who} may be served by: {', '.join(places)}"
+
+
+def _resilience(workload: Workload) -> Iterator[str]:
+    """What the fleet survives."""
+    for service in workload.services:
+        if (share := workload.share_after_loss(service)) > 0:
+            yield f"after the loss of any one site {share:.4g} of the traffic of {service.name} is carried"
+    stated = workload.resilience
+    if stated.availability is not None:
+        yield (
+            f"enough systems are up {stated.availability:.6g} of the time; each fails every "
+            f"{stated.mtbf_hours:g} h and is repaired in {stated.repair_hours:g} h unless the catalog says more"
+        )
+    if workload.redundancy:
+        yield f"{workload.redundancy} spare replicas in each pool"
 
 
 def _residencies(workload: Workload) -> Iterator[tuple[str, Residency]]:
