@@ -282,3 +282,19 @@ def test_the_cheapest_fleet_by_enumeration(rate: int, eu: int, dear: float) -> N
         if 10 * f >= Fraction(rate * eu, 100) and 10 * (f + o) >= rate
     )
     assert plan.objective_usd == pytest.approx(least)
+
+
+def test_regions_with_curves_of_their_own_are_services_that_share_systems() -> None:
+    """One is busy while the other sleeps; replicas of an eighth of a system stand on one system."""
+    day, night = [8] * 12 + [2] * 12, [2] * 12 + [8] * 12
+    part = "model: llama-3.1-8b, acquisitions: [buy], lengths: {prompt: 1000, output: 250}"
+    services = (
+        f"services=[{{name: east, {part}, demand: {{day: {day}, regions: {{asia: 100 %}}}}}},"
+        f" {{name: west, {part}, demand: {{day: {night}, regions: {{us: 100 %}}}}}}]"
+    )
+    sites = "sites=[{name: ohio, round_trip_by_region: {asia: 200 ms, us: 20 ms}}]"
+    asia = "regions=[{name: asia, residency: {sites: [ohio]}}]"
+    plan = plan_of("23-residency", services, sites, asia, "profiles=[]", "hardware.profiles=none")
+    assert {(s.site, s.count) for s in plan.systems} == {("ohio", 1)}
+    assert {p.service for p in plan.pools} == {"east", "west"}
+    assert len(plan.periods) == 2

@@ -33,7 +33,7 @@ def _resilience(workload: Workload) -> Iterator[str]:
     if stated.availability is not None:
         yield (
             f"enough systems are up {stated.availability:.6g} of the time; each fails every "
-            f"{stated.mtbf_hours:g} h and is repaired in {stated.repair_hours:g} h unless the catalog says more"
+            f"{stated.mtbf_hours:g} h and is repaired in {stated.repair_hours:g} h, or as the catalog says"
         )
     if workload.redundancy:
         yield f"{workload.redundancy} spare replicas in each pool"
