@@ -12,7 +12,7 @@ import numpy as np
 from solver.domain.workload import LoadedWorkload, Service, Workload
 from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError, LimitReached, UsageError
-from solver.formulation.prepare import choose_offers
+from solver.formulation.offers import choose_offers
 from solver.plan.plan import Plan
 from solver.sensitivity.findings import Axis, Column, Curves, Findings, Table, usd
 from solver.sensitivity.session import Session
