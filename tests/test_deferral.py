@@ -14,10 +14,15 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from test_registry import base, change, optimum
 
+from solver.backend.highs import HighsModel
 from solver.domain.workload import Demand, ServiceLevels, window_hours
 from solver.engine.solve import Request, solve
+from solver.engine.start import known_plan
+from solver.formulation.build import build_program
+from solver.formulation.prepare import prepare
 from solver.formulation.problem import Problem, make_epochs, make_periods
 from solver.inputs.catalogs import load_catalog
+from solver.inputs.references import resolve_references
 from solver.inputs.workload import apply_overrides, load_workload
 from solver.paths import find_workload
 from solver.performance.calibration import load_calibration
@@ -153,3 +158,14 @@ def test_hourly_pools_stand_on_what_is_there() -> None:
     plan = plan_of()
     fewer = tuple(s.model_copy(update={"count": s.count - 1}) for s in plan.systems)
     assert "rented" in {f.check for f in verify_plan(plan.model_copy(update={"systems": fewer})).failures}
+
+
+def test_the_search_starts_from_the_fleet_that_waits_for_nothing() -> None:
+    """13 systems serve everything at once; they are a plan of the program in which work may wait."""
+    loaded = resolve_references(load_workload(find_workload("34-work-that-waits")), load_catalog())
+    problem = prepare(loaded.workload, load_catalog(), load_calibration()).problem
+    program = build_program(problem)
+    values = known_plan(problem, program, HighsModel(program), 5.0)
+    assert values is not None
+    bought = sum(values[c] for _, c in program.family("buy"))
+    assert bought == pytest.approx(13)

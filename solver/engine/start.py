@@ -23,8 +23,8 @@ PART, MOST_SECONDS, GAP = 0.25, 15.0, 0.01
 
 def start(problem: Problem, program: Program, model: HighsModel, time_limit_s: float | None) -> None:
     """Offer ``model`` a plan found on the largest hours; does nothing where all hours are alike."""
-    if len(problem.periods) <= len(problem.epochs) or problem.defers:
-        return  # all hours alike, or tied to one another by work that waits
+    if len(problem.periods) <= len(problem.epochs):
+        return
     values = known_plan(
         problem, program, model, min(MOST_SECONDS, PART * (time_limit_s or MOST_SECONDS / PART))
     )
@@ -36,7 +36,7 @@ def known_plan(
     problem: Problem, program: Program, model: HighsModel, seconds: float
 ) -> NDArray[np.float64] | None:
     """Values of all columns of the full program, or None if no such plan was found."""
-    small = build_program(replace(problem, periods=largest_hours(problem.periods)))
+    small = build_program(at_once(replace(problem, periods=largest_hours(problem.periods))))
     hourly = {c for prefix in ("Q", "rent") for _, c in small.family(prefix)}
     shut = [column.shut() if n in hourly else column for n, column in enumerate(small.columns)]
     found = HighsModel(replace(small, columns=shut)).solve(GAP, seconds)
@@ -47,6 +47,17 @@ def known_plan(
         if small.columns[column].integer and column not in hourly and key in program.index:
             whole[program.index[key]] = float(round(found.values[column]))
     return model.solve_lp(whole).values
+
+
+def at_once(problem: Problem) -> Problem:
+    """The problem with all work done in the hour in which it comes; its fleet serves work that waits too."""
+    if not problem.defers:
+        return problem
+    services = tuple(
+        s.model_copy(update={"levels": s.levels.model_copy(update={"deadline_hours": None})})
+        for s in problem.services
+    )
+    return replace(problem, workload=problem.workload.model_copy(update={"services": services}))
 
 
 def largest_hours(periods: tuple[Period, ...]) -> tuple[Period, ...]:

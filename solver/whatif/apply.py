@@ -17,7 +17,7 @@ from solver.whatif.names import apis_of, fiscal_years, members, model_id
 from solver.whatif.values import factor_of, multiplied
 
 NONE = ("none", "no limit", "unlimited", "off")
-_LISTS = ("precision", "ways", "only", "budget.years", "opex.years")
+_LISTS = ("precision", "kv_precision", "serving", "ways", "only", "budget.years", "opex.years")
 
 
 def apply_change(loaded: LoadedWorkload, line: str, catalog: Catalog) -> LoadedWorkload:
