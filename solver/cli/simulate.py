@@ -14,13 +14,10 @@ from solver.errors import ExitCode, UsageError, VerificationFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from rich.console import Console
-
     from solver.domain.workload import LoadedWorkload
     from solver.engine.solve import Request
     from solver.plan.plan import Plan
     from solver.simulate.from_plan import PlanReplay, TraceLengths
-    from solver.simulate.smallest import Smallest
 
 #: Replays of `solver solve --simulate`: seeds from 0 on, and requests in each.
 CLOSING_REPLAYS, CLOSING_REQUESTS = 5, 20_000
@@ -44,6 +41,15 @@ def simulate(
         bool,
         typer.Option("--arrivals-only", help="Take the traces' times; lengths stay the workload's."),
     ] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Systems fail and are repaired; spare replicas serve.")
+    ] = False,
+    mtbf: Annotated[
+        float | None, typer.Option(min=1e-3, help="Hours between failures of a system; default: the plan's.")
+    ] = None,
+    repair: Annotated[
+        float | None, typer.Option(min=1e-6, help="Hours to its repair; default: the plan's.")
+    ] = None,
     smallest: Annotated[
         bool,
         typer.Option("--smallest", help="Also search the fewest replicas that pass 95 % of the replays."),
@@ -52,6 +58,7 @@ def simulate(
 ) -> None:
     """Replay a plan by discrete events; exit code 6 if a promise of the plan does not hold."""
     from solver.plan.serialise import load_plan
+    from solver.simulate.failures import FailureRates
     from solver.simulate.from_plan import replay_plan, workload_of
     from solver.simulate.smallest import smallest_fleet
     from solver.verify.from_plan import verify_plan
@@ -59,15 +66,24 @@ def simulate(
     plan = load_plan(plan_file)
     verdict = verify_plan(plan)
     if not verdict.passed:
-        failures = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
-        raise VerificationFailed(f"the plan does not pass the exact check and is not replayed: {failures}")
+        broken = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
+        raise VerificationFailed(f"the plan does not pass the exact check and is not replayed: {broken}")
     if period is not None and period >= len(plan.periods):
         raise UsageError(f"the plan has periods 0 to {len(plan.periods) - 1}; there is no period {period}")
     traces = _traces(trace or [], [s.name for s in workload_of(plan).services], arrivals_only)
     chosen = None if period is None else [period]
+    rates = FailureRates(mtbf, repair) if failures or mtbf or repair else None
 
     def replay(of: Plan, n: int, tell: Callable[[float], None] | None = None) -> PlanReplay:
-        return replay_plan(of, seed=seed + n, periods=chosen, requests=requests, traces=traces, progress=tell)
+        return replay_plan(
+            of,
+            seed=seed + n,
+            periods=chosen,
+            requests=requests,
+            traces=traces,
+            failures=rates,
+            progress=tell,
+        )
 
     found: list[PlanReplay] = []
     with _Progress(as_json, replays) as tell:
@@ -87,9 +103,11 @@ def simulate(
     else:
         from rich.console import Console
 
-        _show(found, Console())
+        from solver.cli.simulate_text import show, show_smallest
+
+        show(found, Console())
         if smallest:
-            _show_smallest(least, Console())
+            show_smallest(least, Console())
     raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
 
 
@@ -143,9 +161,6 @@ def _traces(options: list[str], services: list[str], arrivals_only: bool = False
     return found
 
 
-WORDS = {"ttft": "TTFT", "tpot": "TPOT", "end_to_end": "end to end", "deadline": "done in time"}
-
-
 class _Progress:
     """A progress bar on stderr, if that is a terminal."""
 
@@ -172,72 +187,3 @@ class _Progress:
 
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
-
-
-def _show(found: list[PlanReplay], console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    if not any(period.result.pools for period in found[0].periods):
-        console.print("The plan sends every request to token APIs; there is nothing to replay.")
-        return
-    table = Table("period", "service", "promise", "promised", "reached", "in time", "holds")
-    for row in _promise_rows(found):
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
-    if len(found) > 1:
-        console.print(f"Every promise holds in {sum(r.holds for r in found)} of {len(found)} replays.")
-    for period in found[0].periods:
-        for p in period.result.pools:
-            words = (
-                f"{period.label}: {p.name}: {p.requests:,} requests",
-                f"busy {p.busy_share:.0%}",
-                f"batch filled to {p.batch_share:.0%} (at most {p.peak_batch} sequences)",
-                f"KV memory {p.kv_share:.1%} (at most {p.kv_peak_share:.1%})",
-                f"{p.kv_written_bytes / 1e12:,.3g} TB of KV written",
-                f"{p.preemptions:,} preemptions",
-                f"{p.energy_kwh:,.3g} kWh",
-            )
-            console.print(Text(", ".join(words)))
-
-
-def _show_smallest(least: Smallest | None, console: Console) -> None:
-    from rich.text import Text
-
-    if least is None:
-        console.print("More replicas of these operating points do not help.")
-        return
-    for point, site, now, few in least.pools:
-        console.print(Text(f"{point} @ {site}: {now:,} replicas; {few:,} pass 95 % of the replays"))
-    words = f"{least.extra:+.1%} in whole systems, {least.extra_of_replicas:+.1%} by replicas"
-    console.print(Text(f"Cost of the fleet against the smallest one: {words}."))
-
-
-def _promise_rows(found: list[PlanReplay]) -> list[tuple[str, ...]]:
-    """One row per period, service and promise; over several replays the worst percentile and share."""
-    rows: dict[tuple[str, str, str], list[tuple[float, float, float, float, bool]]] = {}
-    for replayed in found:
-        for period in replayed.periods:
-            for service in period.result.services:
-                for p in service.promises:
-                    entry = (p.percentile, p.promised_s, p.reached_s, p.kept_share, p.holds)
-                    rows.setdefault((period.label, service.name, p.name), []).append(entry)
-    table: list[tuple[str, ...]] = []
-    for (label, service_name, name), entries in rows.items():
-        worst = max(e[2] for e in entries)
-        table.append(
-            (
-                label,
-                service_name,
-                f"p{entries[0][0] * 100:g} {WORDS[name]}",
-                _time(entries[0][1]),
-                _time(worst),
-                f"{min(e[3] for e in entries):.2%}",
-                f"{sum(e[4] for e in entries)} of {len(entries)}",
-            )
-        )
-    return table
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e3:,.4g} ms" if seconds < 1 else f"{seconds:,.4g} s"

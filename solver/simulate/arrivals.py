@@ -138,7 +138,11 @@ def choose_pools(
 
 
 def merge(
-    streams: Sequence[Stream], pools: Sequence[Ints], further_s: Sequence[Floats] | None = None
+    streams: Sequence[Stream],
+    pools: Sequence[Ints],
+    then: Sequence[Ints] | None = None,
+    handover_s: Sequence[Floats] | None = None,
+    further_s: Sequence[Floats] | None = None,
 ) -> Traffic:
     """All services' requests in order of time; the service index is the place in ``streams``."""
     arrival = np.concatenate([s.arrival_s for s in streams])
@@ -150,5 +154,7 @@ def merge(
         np.concatenate([s.output for s in streams])[order],
         service[order],
         np.concatenate(list(pools))[order],
+        None if then is None else np.concatenate(list(then))[order],
+        None if handover_s is None else np.concatenate(list(handover_s))[order],
         None if further_s is None else np.concatenate(list(further_s))[order],
     )

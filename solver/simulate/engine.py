@@ -52,18 +52,37 @@ class _Replay:
         self.first, self.last = np.full(n, np.nan), np.full(n, np.nan)
         self.pools = [Pool(spec, self._first_token) for spec in pools]
         self.events: list[tuple[float, int, int, int]] = []  # time, pool, replica, version
+        self.then = [-1] * n if traffic.then is None else traffic.then.tolist()
+        self.handovers: list[tuple[float, int]] = []  # when the KV of a request reaches its decode pool
+        self.resumed: dict[int, tuple[int, int]] = {}  # requests prefilled again: prompt, steps left
         self.now = 0.0
 
     def _first_token(self, job: Job, now: float) -> None:
-        if not job.started:
-            job.started = True
+        """The first token counts when the pool that decodes has it."""
+        if job.started:
+            return
+        job.started = True
+        if self.then[job.index] < 0 or (job.handed and math.isnan(self.first[job.index])):
             self.first[job.index] = now
 
-    def arrive(self, i: int, pool: Pool, p: int, now: float) -> None:
-        """A request comes: to a replica at once if the queue is empty and one is free."""
-        spec = pool.spec
+    def arrive(self, i: int, now: float) -> None:
+        """A request comes to the pool that prefills it."""
+        p = int(self.traffic.pool[i])
         prompt, output = max(int(self.traffic.prompt[i]), 1), int(self.traffic.output[i])
-        job = Job(i, prompt, math.ceil(output / spec.tokens_per_step))
+        apart = self.then[i] >= 0
+        steps = 1 if apart else math.ceil(output / self.pools[p].spec.tokens_per_step)
+        self._enter(Job(i, prompt, steps), p, now)
+
+    def handed_over(self, i: int, now: float) -> None:
+        """The KV of a request reaches the pool that decodes it."""
+        p = self.then[i]
+        steps = math.ceil(int(self.traffic.output[i]) / self.pools[p].spec.tokens_per_step)
+        prompt, steps = self.resumed.pop(i, (max(int(self.traffic.prompt[i]), 1), steps))
+        self._enter(Job(i, prompt, steps, handed=True), p, now)
+
+    def _enter(self, job: Job, p: int, now: float) -> None:
+        """To a replica at once if the queue is empty and one is free."""
+        pool = self.pools[p]
         r = -1 if pool.queue else pool.choose(job)
         if r < 0:
             pool.queue.append(job)
@@ -84,7 +103,11 @@ class _Replay:
             return
         for job in replica.finish_block():
             if job.steps:
-                pool.queue.appendleft(job)
+                self._again(job, pool)
+            elif self.then[job.index] >= 0 and not job.handed:
+                assert self.traffic.handover_s is not None
+                arrives = now + float(self.traffic.handover_s[job.index])
+                heapq.heappush(self.handovers, (arrives, job.index))
             else:
                 self.last[job.index] = now
         replica.length = -1  # admissions below must not plan yet
@@ -95,11 +118,30 @@ class _Replay:
             heapq.heappush(self.events, (replica.end(), p, r, replica.version))
         pool.update(r)
 
+    def _again(self, job: Job, pool: Pool) -> None:
+        """What lost its KV returns to the head of the queue; of the prefill pool, if that made it."""
+        if job.handed:
+            self.resumed[job.index] = (job.prompt, job.steps)
+            p = int(self.traffic.pool[job.index])
+            self.pools[p].queue.appendleft(Job(job.index, job.prompt, 1))
+            self._admit_waiting(p)
+        else:
+            pool.queue.appendleft(job)
+
+    def _admit_waiting(self, p: int) -> None:
+        """Requests that wait go to replicas that can take them."""
+        pool = self.pools[p]
+        while pool.queue and (r := pool.choose(pool.queue[0])) >= 0:
+            self._admit(pool, p, r, pool.queue.popleft(), self.now)
+
     def fail(self, failure: Failure, now: float) -> None:
         """A replica goes down; what it held returns to the head of the queue."""
         pool = self.pools[failure.pool]
         replica = pool.replicas[failure.replica]
-        pool.queue.extendleft(reversed(replica.fail()))
+        if replica.down:
+            return
+        for job in reversed(replica.fail()):
+            self._again(job, pool)
         pool.update(failure.replica)
         for r in range(len(pool.replicas)):
             while pool.queue and r != failure.replica and pool.replicas[r].fits(pool.queue[0]):
@@ -135,9 +177,12 @@ def replay(
     )
     arrivals, targets = traffic.arrival_s.tolist(), traffic.pool.tolist()
     i, n, change, now = 0, len(arrivals), 0, 0.0
-    events = state.events
+    events, handovers = state.events, state.handovers
     while True:
+        state.now = now
         next_arrival = arrivals[i] if i < n else math.inf
+        if handovers and handovers[0][0] < next_arrival:
+            next_arrival = handovers[0][0]
         next_event = events[0][0] if events else math.inf
         next_change = changes[change][0] if change < len(changes) else math.inf
         if next_arrival == next_event == math.inf and (next_change == math.inf or _nothing_waits(state)):
@@ -149,10 +194,13 @@ def replay(
             now, down, failure = changes[change]
             change += 1
             (state.fail if down else state.repair)(failure, now)
+        elif handovers and handovers[0][0] == next_arrival:
+            now, index = heapq.heappop(handovers)
+            state.handed_over(index, now)
         else:
-            now, p = next_arrival, targets[i]
-            if p >= 0:
-                state.arrive(i, state.pools[p], p, now)
+            now = next_arrival
+            if targets[i] >= 0:
+                state.arrive(i, now)
             i += 1
             if progress is not None and i % _PROGRESS_EVERY == 0:
                 progress(i / n)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import ValidationError
@@ -17,10 +16,12 @@ from pydantic import ValidationError
 from solver.domain.workload import LengthBucket, Service, Workload
 from solver.errors import InputError
 from solver.plan.plan import Plan, Pool
-from solver.simulate.arrivals import Stream, choose_pools, generate, merge, scale_trace, with_lengths
+from solver.simulate.arrivals import Stream, generate, merge, scale_trace, with_lengths
 from solver.simulate.engine import replay
+from solver.simulate.failures import FailureRates, failures_of
 from solver.simulate.plan_pools import pools_in, replayed_pool
-from solver.simulate.types import Floats, Ints, ReplayResult, ServiceSpec, Traffic
+from solver.simulate.routing import Routing
+from solver.simulate.types import Failure, Floats, Ints, ReplayResult, ServiceSpec, Traffic
 
 _WARM_UP = 0.1  # share of the arrivals that only fill the replicas, but at least for
 _WARM_UP_STAYS = 3.0  # mean times that a request stays
@@ -45,6 +46,7 @@ class PeriodReplay:
     label: str
     seed: int
     result: ReplayResult
+    failures: int = 0  # times that a replica went down
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,13 @@ class PlanReplay:
     def to_json(self) -> str:
         """All summaries as JSON text; equal plan and seed give equal bytes."""
         rows = [
-            {"period": p.period, "label": p.label, "seed": p.seed, **json.loads(p.result.to_json())}
+            {
+                "period": p.period,
+                "label": p.label,
+                "seed": p.seed,
+                "failures": p.failures,
+                **json.loads(p.result.to_json()),
+            }
             for p in self.periods
         ]
         return json.dumps({"holds": self.holds, "replays": rows}, indent=1)
@@ -136,7 +144,7 @@ def traffic_of(
     traces: Mapping[str, TraceLengths],
 ) -> Traffic:
     """Requests of all services in a period, routed to the pools with the plan's shares."""
-    streams, targets, further = [], [], []
+    streams, targets, then, handover_s, further = [], [], [], [], []
     for k, service in enumerate(workload.services):
         rng = np.random.default_rng([seed, period, k])
         rate = float(plan.periods[period]["rate_rps"][k])
@@ -151,9 +159,13 @@ def traffic_of(
             if trace.arrivals_only:
                 stream = with_lengths(rng, stream.arrival_s, service.lengths)
         streams.append(stream)
-        targets.append(_targets(rng, plan, period, service, stream))
+        mine = Routing.of(plan, period, service)
+        targets.append(mine.first(rng, stream))
+        decodes, seconds = mine.then(rng, stream, targets[-1])
+        then.append(decodes)
+        handover_s.append(seconds)
         further.append(_further(plan, workload, period, service)[targets[-1], stream.bucket])
-    return merge(streams, targets, further)
+    return merge(streams, targets, then, handover_s, further)
 
 
 def _further(plan: Plan, workload: Workload, period: int, service: Service) -> Floats:
@@ -164,17 +176,6 @@ def _further(plan: Plan, workload: Workload, period: int, service: Service) -> F
     return np.array([*rows, [0.0] * len(service.lengths)]) / 1e3
 
 
-def _targets(rng: np.random.Generator, plan: Plan, period: int, service: Service, stream: Stream) -> Ints:
-    """The pool of each request, as an index into :func:`pools_in`; -1 for token APIs."""
-    places = {(p.point, p.site, p.mode): n for n, p in enumerate(pools_in(plan, period))}
-    shares = np.zeros((len(places), len(service.lengths)))
-    for route in plan.routes:
-        place = places.get((route.target, route.site, route.mode))
-        if route.service == service.name and route.period == period and place is not None:
-            shares[place, route.bucket] += float(Fraction(route.share))
-    return choose_pools(rng, stream, shares.tolist(), range(len(places)))
-
-
 def replay_plan(
     plan: Plan,
     *,
@@ -183,20 +184,22 @@ def replay_plan(
     requests: int = 20_000,
     traces: Mapping[str, TraceLengths] | None = None,
     workload: Workload | None = None,
+    failures: FailureRates | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> PlanReplay:
     """Replay the plan's busiest periods (or ``periods``), each with about ``requests`` requests that count.
 
     ``traces`` maps a service's name (or "" for all) to a real trace, which is scaled to the demand;
     services without one get generated arrivals of their stated burstiness. ``workload`` stands for the
-    plan's own where the plan was made for a stricter one (:mod:`solver.simulate.tighten`).
+    plan's own where the plan was made for a stricter one (:mod:`solver.simulate.tighten`). With
+    ``failures`` systems fail and are repaired, and spare replicas serve.
     """
     workload = workload_of(plan) if workload is None else workload
     chosen = busiest_periods(plan) if periods is None else tuple(periods)
     results = []
     for n, period in enumerate(chosen):
         share = _scaled(progress, n / len(chosen), 1 / len(chosen))
-        results.append(_replay_period(plan, workload, period, seed, requests, traces or {}, share))
+        results.append(_replay_period(plan, workload, period, seed, requests, traces or {}, failures, share))
     return PlanReplay(tuple(results))
 
 
@@ -219,13 +222,21 @@ def _replay_period(
     seed: int,
     requests: int,
     traces: Mapping[str, TraceLengths],
+    failures: FailureRates | None,
     progress: Callable[[float], None] | None,
 ) -> PeriodReplay:
     rates = [float(r) for r in plan.periods[period]["rate_rps"]]
     pools = pools_in(plan, period)
     specs = [replayed_pool(plan, p, workload) for p in pools]
+    down: tuple[Failure, ...] = ()
     counted = requests / max(sum(rates), 1e-12)
     warm_up = max(_WARM_UP * counted, _WARM_UP_STAYS * _longest_stay(workload, pools))
     traffic = traffic_of(plan, workload, period, warm_up + counted, seed, traces)
-    result = replay(specs, services_of(workload), traffic, warm_up_s=warm_up, progress=progress)
-    return PeriodReplay(period, str(plan.periods[period].get("label", period)), seed, result)
+    if failures is not None:
+        specs = [
+            replace(s, replicas=p.replicas + p.spare_replicas) for s, p in zip(specs, pools, strict=True)
+        ]
+        down = failures_of(plan, workload, pools, warm_up + counted, failures, (seed, period))
+    services = services_of(workload)
+    result = replay(specs, services, traffic, failures=down, warm_up_s=warm_up, progress=progress)
+    return PeriodReplay(period, str(plan.periods[period].get("label", period)), seed, result, len(down))

@@ -13,12 +13,14 @@ import numpy as np
 from solver.domain.workload import Service, Workload
 from solver.errors import InputError
 from solver.operating_points.point import OperatingPoint, StepLaw
+from solver.performance.separate_pools import CHUNK
 from solver.plan.plan import Plan, Pool
 from solver.plan.serialise import point_from_dict
 from solver.simulate.types import Floats, PoolSpec
 
 _PLENTY = 1e300  # KV bytes of a profile that tells no memory
 _MOST_REPLICAS = 100_000
+_WHOLE_PROMPT_S = 1e9  # a step of a prefill pool takes in a prompt, however long
 
 
 def pools_in(plan: Plan, period: int) -> tuple[Pool, ...]:
@@ -35,7 +37,7 @@ def pool_spec(pool: Pool, point: OperatingPoint, workload: Workload, power_kw: f
     """What the replay must know of a pool, from its operating point and the power of one system."""
     service = next(s for s in workload.services if s.name == pool.service)
     site = next(s for s in workload.sites if s.name == pool.site)
-    law = _law(point)
+    law = _law(point) if point.phase == "both" else _law_apart(point)
     fixed, growing = _kv(point, service)
     first = next(b for b, serves in enumerate(point.serves) if serves)
     tokens = service.lengths[first].prompt_tokens + service.lengths[first].output_tokens
@@ -43,8 +45,10 @@ def pool_spec(pool: Pool, point: OperatingPoint, workload: Workload, power_kw: f
         name=f"{pool.point} @ {pool.site}" + (f" ({pool.mode})" if pool.mode != "standing" else ""),
         replicas=pool.replicas,
         batch=pool.batch,
-        tau_s=point.tpot_s,
-        step=replace(law, ttft_overhead_s=law.ttft_overhead_s + site.round_trip_ms / 1e3),
+        tau_s=_WHOLE_PROMPT_S if point.phase == "prefill" else point.tpot_s,
+        step=law
+        if point.phase == "decode"
+        else replace(law, ttft_overhead_s=law.ttft_overhead_s + site.round_trip_ms / 1e3),
         kv_capacity_bytes=point.kv_capacity_bytes or _PLENTY,
         kv_per_token_bytes=growing,
         kv_fixed_bytes=fixed,
@@ -65,6 +69,21 @@ def _law(point: OperatingPoint) -> StepLaw:
         return StepLaw(0.0, 0.0, 0.0, 0.0, 0.0, point.tpot_s, max(first, 0.0), True)
     counted = law.latency_floor_s if law.pipelined else law.fixed_s
     return replace(law, ttft_overhead_s=max(law.ttft_overhead_s - counted, 0.0))
+
+
+def _law_apart(point: OperatingPoint) -> StepLaw:
+    """A replica of one phase. Prefill takes one prompt after the other, in chunks that share their steps'
+    fixed time; what it says of a first token beyond the prompt counts as overhead, but for the KV's way,
+    which the replay goes. Decode begins with the KV.
+    """
+    law, queue = point.step, point.queue
+    if law is None or queue is None:
+        raise ValueError("a pool of one phase needs its step law and its queue")
+    if point.phase == "decode":
+        return replace(law, ttft_overhead_s=0.0)
+    token_s = law.prefill_s + point.tpot_s / CHUNK
+    overhead_s = max(queue.base_s - max(point.transfer_s, default=0.0), 0.0)
+    return StepLaw(0.0, 0.0, 0.0, token_s, law.prefill_quadratic_s, 0.0, overhead_s, False)
 
 
 def _kv(point: OperatingPoint, service: Service) -> tuple[float, float]:

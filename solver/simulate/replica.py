@@ -67,8 +67,8 @@ class Replica:
         """Take a slot; True if the end of the block under way changed."""
         self.waiting.append(job)
         self.order += 1
-        job.order, job.done, job.finish = self.order, 0, -1
-        self.backlog += job.prompt
+        job.order, job.done, job.finish = self.order, job.prompt if job.handed else 0, -1
+        self.backlog += job.prompt - job.done
         self.used += self.kv * job.prompt + self.kv_fixed
         if self.length == 0 or (self.length > 0 and now == self.start):
             self.plan(now)  # idle, or a block that began this instant
@@ -168,7 +168,7 @@ class Replica:
         """Move prompts whose prefill ended to decoding; returns those that needed a single token."""
         single: list[Job] = []
         waiting = self.waiting
-        while waiting and waiting[0].chunk:
+        while waiting and (waiting[0].chunk or waiting[0].handed):
             job = waiting[0]
             job.done += job.chunk
             self.backlog -= job.chunk

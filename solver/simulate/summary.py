@@ -41,7 +41,8 @@ def summarise(
         for s, spec in enumerate(services)
         for mine in [counted & (traffic.service == s)]
     )
-    done = tuple(_pool(pool, int((traffic.pool == p).sum()), end_s) for p, pool in enumerate(pools))
+    places = traffic.pool if traffic.then is None else np.concatenate([traffic.pool, traffic.then])
+    done = tuple(_pool(pool, int((places == p).sum()), end_s) for p, pool in enumerate(pools))
     return ReplayResult(end_s, results, done, *times)
 
 

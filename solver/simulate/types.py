@@ -59,18 +59,26 @@ class ServiceSpec:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests in order of arrival; ``service`` and ``pool`` are indices, pool -1 is served elsewhere."""
+    """Requests in order of arrival; ``service`` and ``pool`` are indices, pool -1 is served elsewhere.
+
+    ``then``: the pool that decodes a request which ``pool`` only prefills (-1: the same one does both), and
+    ``handover_s`` the seconds that its KV takes to get there. None: every request stays in its pool.
+    """
 
     arrival_s: Floats
     prompt: Ints
     output: Ints
     service: Ints
     pool: Ints
+    then: Ints | None = None
+    handover_s: Floats | None = None
     further_s: Floats | None = None  # round trip of each request's region beyond the site's own (None: 0)
 
     def __post_init__(self) -> None:
         n = len(self.arrival_s)
-        if any(len(a) != n for a in (self.prompt, self.output, self.service, self.pool)):
+        lengths = {len(a) for a in (self.prompt, self.output, self.service, self.pool)}
+        lengths |= {len(a) for a in (self.then, self.handover_s) if a is not None}
+        if lengths != {n} or (self.then is None) != (self.handover_s is None):
             raise ValueError("the arrays of the traffic differ in length")
         if n and (np.diff(self.arrival_s).min(initial=0.0) < 0 or self.output.min() < 1):
             raise ValueError(
