@@ -105,23 +105,43 @@ def test_the_queue_is_as_good_as_any_assignment(rates: list[int], hours: int) ->
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, 9), min_size=24, max_size=24).filter(any), st.integers(1, 23), st.data())
-def test_first_come_first_served(arrivals: list[int], most: int, data: st.DataObject) -> None:
-    """Any queue within the rows gives waits within the deadline, and all is served."""
-    recent = [sum(arrivals[h - b] for b in range(most)) for h in range(24)]
-    left: list[float] = []
-    for h in range(24):
-        low = max(0, left[-1] + arrivals[h] - 30) if left else 0
-        high = min(recent[h], left[-1] + arrivals[h]) if left else recent[h]
-        left.append(float(data.draw(st.integers(int(min(low, high)), int(high)))))
-    if left[-1] + arrivals[0] < left[0]:
-        left[0] = float(min(left[-1] + arrivals[0], recent[0]))
-    if any(left[h - 1] + arrivals[h] < left[h] for h in range(24)):
-        return  # no such queue
-    waits = first_come([float(a) for a in arrivals], left)
-    for came, shares in zip(arrivals, waits, strict=True):
-        assert sum(shares.values()) == pytest.approx(1.0 if came else 0.0)
-        assert all(0 <= wait <= most for wait, share in shares.items() if share > 1e-9)
+@given(
+    st.lists(st.integers(0, 9), min_size=24, max_size=24).filter(any),
+    st.lists(st.integers(0, 9), min_size=24, max_size=24).filter(any),
+)
+def test_first_come_first_served(arrivals: list[int], pace: list[int]) -> None:
+    """Work in any hours: all of it is served, as much in each hour as was said, the oldest first."""
+    came = [Fraction(a) for a in arrivals]
+    work = [Fraction(p * sum(arrivals), sum(pace)) for p in pace]
+    waits = first_come(came, work)
+    served = [Fraction(0)] * 24
+    for hour, shares in enumerate(waits):
+        assert sum(shares.values()) == (1 if arrivals[hour] else 0)
+        for wait, share in shares.items():
+            served[(hour + wait) % 24] += share * arrivals[hour]
+    assert served == work
+    for hour in range(24):  # later arrivals are not done before earlier ones
+        if waits[hour] and waits[(hour + 1) % 24]:
+            assert max(waits[hour]) <= min(waits[(hour + 1) % 24]) + 1
+
+
+def test_pools_that_are_full_to_the_last_request_pass() -> None:
+    """Systems rented for single hours are used in full."""
+    plan = plan_of("services.nightly.acquisitions=[buy, rent]", "services.chat.acquisitions=[buy, rent]")
+    assert plan.verified
+    grown = plan_of(
+        "horizon.epoch=1 year",
+        "services.nightly.demand.growth=50 %",
+        "services.nightly.acquisitions=[buy, rent]",
+    )
+    assert grown.verified
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=24, max_size=24).filter(any), st.integers(1, 23))
+def test_more_time_never_costs_more(rates: list[int], hours: int) -> None:
+    few, more = (optimum(waiting(h, tuple(map(float, rates)))) for h in (hours, hours + 1))
+    assert more <= few * (1 + 1e-9)
 
 
 def test_the_plan_says_when_the_work_runs() -> None:

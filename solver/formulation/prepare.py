@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from solver.domain.catalog import Catalog
-from solver.domain.workload import Workload, window_hours
+from solver.domain.workload import MOST_ORDERED_HOURS, Workload, cycle_hours, window_hours
 from solver.formulation.hours import grouped, most_periods
 from solver.formulation.offers import choose_offers, system_facts
 from solver.formulation.order import in_order
@@ -67,6 +67,11 @@ def prepare(
     )
     periods = everything
     mean: tuple[Period, ...] = ()
+    if cycle_hours(workload) > MOST_ORDERED_HOURS and any(s.levels.deadline_hours for s in workload.services):
+        notes.append(
+            "work with a deadline is done in the hour in which it comes: curves of more than "
+            f"{MOST_ORDERED_HOURS} hours are taken in groups, which have no order"
+        )
     if any(window_hours(workload, s) > 1 for s in workload.services):
         notes.append(
             "work with a deadline may wait: every hour is kept, and work that waits keeps its mix of lengths"

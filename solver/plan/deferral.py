@@ -11,7 +11,7 @@ from solver.domain.workload import cycle_hours
 from solver.formulation.model import Program
 from solver.formulation.problem import Period, Problem
 from solver.plan.plan import Deferral
-from solver.plan.routing import DENOMINATOR, NOTHING, Routing
+from solver.plan.routing import NOTHING, Routing, near
 
 
 def deferrals(problem: Problem, program: Program, routing: Routing) -> tuple[Deferral, ...]:
@@ -20,10 +20,10 @@ def deferrals(problem: Problem, program: Program, routing: Routing) -> tuple[Def
     for k, window in enumerate(problem.windows):
         for epoch in problem.epochs if window > 1 else ():
             first, peak = epoch.index * cycle, problem.peak_rps(k)
-            arrivals = [problem.periods[first + h].rate_rps[k] / peak for h in range(cycle)]
-            left = [float(routing.traffic.get(program.index["q", k, first + h], 0)) for h in range(cycle)]
-            for hour, waits in enumerate(first_come(arrivals, left)):
-                for wait, share in _exact(waits).items():
+            arrivals = [Fraction(problem.periods[first + h].rate_rps[k] / peak) for h in range(cycle)]
+            left = [routing.traffic.get(program.index["q", k, first + h], Fraction(0)) for h in range(cycle)]
+            for hour, waits in enumerate(first_come(arrivals, work_of(arrivals, left))):
+                for wait, share in sorted(waits.items()):
                     found.append(
                         Deferral(
                             service=problem.services[k].name,
@@ -36,48 +36,55 @@ def deferrals(problem: Problem, program: Program, routing: Routing) -> tuple[Def
     return tuple(found)
 
 
-def first_come(arrivals: list[float], left: list[float]) -> list[dict[int, float]]:
+def work_of(arrivals: list[Fraction], left: list[Fraction]) -> list[Fraction]:
+    """What each hour serves, given what waits at its end; all that comes, exactly (the largest fills up).
+
+    A simple number is taken where one is meant: pools may be full to the last request.
+    """
+    floats = [float(a + left[h - 1] - left[h]) for h, a in enumerate(arrivals)]
+    work = [Fraction(0) if w < NOTHING else near(w) for w in floats]
+    work[max(range(len(work)), key=work.__getitem__)] += sum(arrivals) - sum(work)
+    return work
+
+
+def first_come(arrivals: list[Fraction], work: list[Fraction]) -> list[dict[int, Fraction]]:
     """For each hour of a cycle: hours waited -> share of its arrivals.
 
-    ``left``: work that waits at the end of each hour. The queue at the start of the cycle is the newest
-    work of the cycle before.
+    The queue at the start of the cycle is the least with which no hour serves what has not come, and it is
+    the newest work of the cycle before. Shares of the size of rounding go to the largest of their hour.
     """
-    cycle, queue = len(arrivals), deque[list[float]]()
-    rest, hour = left[-1], 0
-    while rest > NOTHING and hour > -cycle:
+    cycle, queue = len(arrivals), deque[tuple[int, Fraction]]()
+    rest, so_far = Fraction(0), Fraction(0)
+    for came, done in zip(arrivals, work, strict=True):
+        so_far += done - came
+        rest = max(rest, so_far)
+    hour = 0
+    while rest > 0 and hour > -cycle:
         hour -= 1
         part = min(rest, arrivals[hour % cycle])
-        queue.appendleft([hour, part])
+        queue.appendleft((hour, part))
         rest -= part
-    amounts: list[dict[int, float]] = [{} for _ in arrivals]
+    amounts: list[dict[int, Fraction]] = [{} for _ in arrivals]
     for now in range(cycle):
-        queue.append([now, arrivals[now]])
-        work = arrivals[now] + left[now - 1] - left[now]
-        while work > NOTHING and queue:
-            came, part = queue[0]
-            done = min(work, part)
-            waits = amounts[int(came) % cycle]
-            waits[now - int(came)] = waits.get(now - int(came), 0.0) + done
-            work -= done
-            queue[0][1] -= done
-            if queue[0][1] <= NOTHING * 1e-3:
-                queue.popleft()
-    return [
-        {wait: part / total for wait, part in waits.items()} if (total := sum(waits.values())) > 0 else {}
-        for waits in amounts
-    ]
+        queue.append((now, arrivals[now]))
+        to_do = work[now]
+        while to_do > 0 and queue:
+            when, part = queue.popleft()
+            done = min(to_do, part)
+            waits = amounts[when % cycle]
+            waits[now - when] = waits.get(now - when, Fraction(0)) + done
+            to_do -= done
+            if part > done:
+                queue.appendleft((when, part - done))
+    return [_shares(waits) for waits in amounts]
 
 
-def _exact(shares: Mapping[int, float]) -> dict[int, Fraction]:
-    """Rationals near the shares that add up to 1; the largest takes the remainder."""
-    found = {
-        wait: Fraction(round(share * DENOMINATOR), DENOMINATOR)
-        for wait, share in sorted(shares.items())
-        if share > NOTHING * 10
-    }
+def _shares(amounts: Mapping[int, Fraction]) -> dict[int, Fraction]:
+    """Amounts as shares that add up to 1."""
+    total = sum(amounts.values(), Fraction(0))
+    found = {wait: part / total for wait, part in amounts.items() if total and part > NOTHING * total}
     if found:
-        largest = max(found, key=lambda wait: found[wait])
-        found[largest] += 1 - sum(found.values(), Fraction(0))
+        found[max(found, key=lambda wait: found[wait])] += 1 - sum(found.values())
     return found
 
 

@@ -129,7 +129,7 @@ def _block_rows(
     return made
 
 
-def _near(share: float) -> Fraction:
+def near(share: float) -> Fraction:
     """A rational near a share: a simple one where it is meant (pools that are full to the last request)."""
     simple = Fraction(share).limit_denominator(SIMPLE)
     return simple if abs(float(simple) - share) < 1e-11 else Fraction(round(share * DENOMINATOR), DENOMINATOR)
@@ -148,7 +148,7 @@ def _rounded(
     traffic = {
         c: Fraction(max(float(x[n]), 0.0)) if c in waiting else Fraction(0) for c, n in position.items()
     }
-    traffic |= {c: min(_near(max(float(x[position[c]]), 0.0)), Fraction(1)) for c in missed & position.keys()}
+    traffic |= {c: min(near(max(float(x[position[c]]), 0.0)), Fraction(1)) for c in missed & position.keys()}
     for row in rows:
         if row.family not in SERVING or row.sense != "==":
             continue
@@ -159,13 +159,13 @@ def _rounded(
             continue
         total = Fraction(float(work))
         parts = {c: x[position[c]] / work for c, _ in row.terms if c not in waiting and c not in missed}
-        shares = {c: _near(float(v)) if v > 1e-9 else Fraction(0) for c, v in parts.items()}
+        shares = {c: near(float(v)) if v > 1e-9 else Fraction(0) for c, v in parts.items()}
         _fill(traffic, shares, total, 1 - left)
     for row in rows:
         if row.family == "handoff":  # prefill pools take what decode pools were given
             total = sum((traffic[c] for c, a in row.terms if a < 0), Fraction(0))
             parts = {c: x[position[c]] / float(total) for c, a in row.terms if a > 0 and total}
-            _fill(traffic, {c: _near(float(v)) if v > 1e-9 else Fraction(0) for c, v in parts.items()}, total)
+            _fill(traffic, {c: near(float(v)) if v > 1e-9 else Fraction(0) for c, v in parts.items()}, total)
     return traffic
 
 
