@@ -66,13 +66,23 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "deepseek_v3", 61, 7168, 128, 128, 18432, 129280, 163840, first_k_dense_replace=3, moe_layer_freq=1,
         **latent(1536, 128, 128), **experts("n_routed_experts", 256, 8, 2048, n_shared_experts=1),
     ),
+    "deepseek-v3.2": integers(
+        "deepseek_v32", 61, 7168, 128, 128, 18432, 129280, 163840, first_k_dense_replace=3, moe_layer_freq=1,
+        index_topk=2048, index_n_heads=64, index_head_dim=128,
+        **latent(1536, 128, 128), **experts("n_routed_experts", 256, 8, 2048, n_shared_experts=1),
+    ),
+    "deepseek-v2": integers(
+        "deepseek_v2", 60, 5120, 128, 128, 12288, 102400, 163840, first_k_dense_replace=1, moe_layer_freq=1,
+        **latent(1536, 128, 128), **experts("n_routed_experts", 160, 6, 1536, n_shared_experts=2),
+    ),
+    "qwen3-14b": integers("qwen3", 40, 5120, 40, 8, 17408, 151936, 40960, head_dim=128),
     "glm-4.5": integers(
         "glm4_moe", 92, 5120, 96, 8, 12288, 151552, 131072, head_dim=128, first_k_dense_replace=3,
         **experts("n_routed_experts", 160, 8, 1536, n_shared_experts=1),
     ),
     "glm-5": integers(
         "glm_moe_dsa", 78, 6144, 64, 64, 12288, 154880, 202752, head_dim=64, first_k_dense_replace=3,
-        index_topk=2048, **latent(2048, 192, 256),
+        index_topk=2048, index_n_heads=32, index_head_dim=128, **latent(2048, 192, 256),
         **experts("n_routed_experts", 256, 8, 2048, n_shared_experts=1),
     ),
     "gpt-oss-120b": integers(

@@ -177,7 +177,7 @@ def test_measured_names_resolve(catalog: Catalog) -> None:
     names, aliases = measurement_names(), {a for m in catalog.models.values() for a in (m.id, *m.aliases)}
     hardware = {name for name, _ in rows if name not in names}
     assert all(name.startswith(("MIXED", "Jetson")) for name in hardware)
-    assert {model for _, model in rows if model not in aliases} == {"Kimi-K2.6", "gemma-4-31b"}
+    assert {model for _, model in rows if model not in aliases} == {"gemma-4-31b"}
 
 
 # ---- sourced and consistent

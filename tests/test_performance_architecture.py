@@ -22,6 +22,7 @@ WORKED = {
     "llama-3.1-405b": (405.853, 403.752, 516096, 516096),
     "llama-4-maverick": (400.712, 16.150, 196608, 49152),
     "deepseek-r1": (671.026, 36.626, 70272, 70272),
+    "deepseek-v3.2": (671.884, 37.484, 61 * 2 * (576 + 128), 61 * 2 * 128),  # V3 and an indexer of 0.86 G
     "gpt-oss-120b": (116.829, 5.133, 73728, 36864),
     "gemma-3-27b": (27.009, 27.009, 507904, 81920),
 }
@@ -49,7 +50,8 @@ def test_every_fact_sheet_model() -> None:
     with FACTS.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["calc_total_B"]]
     for row in rows:
-        model = MODELS[row["name"]]
+        model = MODELS[row["name"]]  # the fact sheet leaves the indexer of sparse attention out
+        model = model.model_copy(update={"sparse_tokens": 0, "index_heads": 0, "index_dim": 0})
         p = architecture.parameters(model)
         assert p.total / 1e9 == pytest.approx(float(row["calc_total_B"]), rel=1e-3)
         assert p.active / 1e9 == pytest.approx(float(row["calc_active_matmul_B"]), rel=1e-3)
@@ -104,3 +106,11 @@ def test_announced_mixture_splits_its_totals() -> None:
     p = architecture.parameters(MODELS["llama-4-behemoth"])
     assert p.total == pytest.approx(2e12)
     assert p.active == pytest.approx(288e9)
+
+
+def test_sparse_attention_stores_every_token_and_adds_index_keys() -> None:
+    dense, sparse = MODELS["deepseek-v3"], MODELS["deepseek-v3.2"]
+    per_token = 61 * (512 + 64 + 128)
+    for context in (100.0, 1e5):
+        assert architecture.kv_bytes(sparse, context, "fp8") == context * per_token
+        assert architecture.kv_bytes(dense, context, "fp8") == context * 61 * 576

@@ -59,7 +59,8 @@ def read(folder: Path, *rows: dict[str, str]) -> tuple[Rows, dict[int, str]]:
 
 
 def ideal(**changes: float) -> dict[str, float]:
-    zero = {n: 0.0 for n in NAMES if n.endswith(("_us", "_ms")) or n in ("burst", "expert_tile")}
+    none = ("burst", "expert_tile", "group_reading", "width_share")
+    zero = {n: 0.0 for n in NAMES if n.endswith(("_us", "_ms")) or n in none}
     return dict.fromkeys(NAMES, 1.0) | zero | changes
 
 
@@ -158,7 +159,7 @@ def synthetic(folder: Path) -> Rows:
     truth = ideal(
         memory_share=0.7, compute_share=0.4, kv_factor=0.9, layer_us=60.0, ttft_ms=30.0, step_us=100.0
     )
-    truth |= {"sequence_us": 20.0, "collective_us": 9.0, "link_share": 0.5, "burst": 0.2}
+    truth |= {"sequence_us": 20.0, "collective_us": 9.0, "link_share": 0.5, "burst": 0.08, "eager": 3.0}
     return replace(found, value=predict(found, truth))
 
 

@@ -99,6 +99,9 @@ class Model(Frozen):
     rope_dim: int = 0
     qk_nope_dim: int = 0
     v_head_dim: int = 0
+    sparse_tokens: int = 0  # latent attention that reads only this many selected tokens; 0: all
+    index_heads: int = 0  # of the indexer that selects them
+    index_dim: int = 0
     ffn_dim: int = 0
     n_experts: int = 0
     top_k: int = 0

@@ -23,7 +23,6 @@ _UNKNOWN_HYBRIDS = (
     "linear_num_key_heads",
     "attn_layer_indices",
 )
-_SPARSE_ATTENTION = "attends to a few selected tokens; costs are those of attending to all"
 _LOCAL = ("sliding_attention", "chunked_attention")
 
 #: Field of the catalog -> names in config.json, the first that is there counts.
@@ -143,8 +142,6 @@ class _Reader:
         found["max_context"] = self._int(*_NAMES["max_context"], default=0)
         found["tied_embeddings"] = bool(self.config.get("tie_word_embeddings", False))
         found["native_precision"] = self._precision()
-        if "index_topk" in self.config:
-            found["note"] = _SPARSE_ATTENTION
         found |= self._attention(found["hidden"], found["q_heads"], found["layers"])
         found |= self._experts(found["layers"])
         for field in ("kv_heads", "head_dim"):
@@ -178,6 +175,7 @@ class _Reader:
                 "qk_nope_dim": self._int("qk_nope_head_dim"),
                 "v_head_dim": self._int("v_head_dim"),
                 "head_dim": self._int("head_dim", "v_head_dim"),
+                **self._sparse(),
             }
         kv = self._int("num_key_value_heads", "num_kv_heads", default=heads)
         window, local, kind = self._window(layers)
@@ -189,6 +187,13 @@ class _Reader:
             "window": window if local else 0,
             "n_local_layers": local,
         }
+
+    def _sparse(self) -> dict[str, int]:
+        """Selected tokens and the indexer that selects them (DeepSeek-V3.2, GLM-5)."""
+        if "index_topk" not in self.config:
+            return {}
+        names = {"sparse_tokens": "index_topk", "index_heads": "index_n_heads", "index_dim": "index_head_dim"}
+        return {field: self._int(name) for field, name in names.items()}
 
     def _window(self, layers: int) -> tuple[int, int, Attention]:
         """Window, number of layers that have it, and its kind."""

@@ -20,7 +20,7 @@ from solver.operating_points.dominance import undominated
 from solver.operating_points.phases import separate_points
 from solver.operating_points.physics import BATCHES, Setting, points_of
 from solver.operating_points.point import ApiPoint, OperatingPoint, Screened
-from solver.operating_points.profiles import profile_points, stated_points
+from solver.operating_points.profiles import profile_points, stated_points, without_predictions
 from solver.operating_points.regions import cells_of, may_call, narrowed, narrowed_profiles, reaches, widened
 from solver.operating_points.requests import mix_of
 from solver.operating_points.variants import Found, drafts_of, hits_of, with_drafts, with_prefixes
@@ -154,6 +154,7 @@ def _service_points(
             f"{model.name} is {model.status}: {', '.join(model.missing) or 'its architecture is unknown'}"
         )
         return points, [*screened, Screened(service.name, "all systems", "physics", reason)]
+    measured = len(points)
     for drafts, hit in itertools.product(drafts_of(service), hits_of(service)):
         table, refusals = step_table(
             model,
@@ -171,7 +172,7 @@ def _service_points(
             draft_tokens=drafts.tokens or None,
             drafting=drafts.drafting,
         )
-        told = not drafts.tokens and hit == service.prefix_hit
+        told, start = not drafts.tokens and hit == service.prefix_hit, len(points)
         screened += [Screened(service.name, r.system, r.configuration, r.reason) for r in refusals if told]
         if not policy.resident_weights:
             wafer = [systems[s].kind == "sram-wafer" for s in table.system]
@@ -180,6 +181,9 @@ def _service_points(
             made = partial(_served, setting, calibration)
             found, left_out = with_prefixes(setting, table, hit, made)
             add(setting, (with_drafts(found, drafts.tokens), left_out if told else []))
+        if told:  # a replica that drafts or caches otherwise is another one than was measured
+            kept, replaced = without_predictions(points[start:], points[:measured])
+            points, screened = points[:start] + kept, screened + replaced
     return points, screened
 
 

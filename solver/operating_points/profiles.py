@@ -2,7 +2,9 @@
 
 A profile states output tokens/s per user and in total for one replica. Its only resource is then the
 sequence slot: a request of O output tokens holds a slot for O / (tokens/s per user) seconds, and the
-replica has total / per-user slots, so it serves total / O requests/s.
+replica has total / per-user slots, so it serves total / O requests/s. Where the profile states the lengths
+I_m and O_m that it was measured at, a request counts as as many measured ones as its larger share of prompt
+or output tokens, max(I / I_m, O / O_m), and requests longer than I_m + O_m tokens are refused.
 
 A profile that the workload itself states gives requests/s for each length bucket: a request per second of
 bucket b takes 1 / requests_per_s[b] replicas.
@@ -10,6 +12,7 @@ bucket b takes 1 / requests_per_s[b] replicas.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -19,8 +22,11 @@ from solver.domain.workload import Service, WorkloadProfile
 from solver.operating_points.load import FULL
 from solver.operating_points.physics import Setting, ceilings
 from solver.operating_points.point import OperatingPoint, Screened
-from solver.operating_points.requests import mix_of
+from solver.operating_points.requests import Floats, Mix, mix_of
 from solver.performance.queueing import Line, capacity_lines
+
+#: Evidence of a profile that the workload itself states.
+STATED = "measured: profile of the workload"
 
 
 def profile_points(
@@ -64,7 +70,12 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
             1.0,
         )
     ends = first_token + mix.output_max * tau
-    full = tuple(True for _ in service.lengths)
+    use, serves = lengths_rule(mix, profile)
+    if not serves.any():
+        told = (
+            f"measured at {profile.prompt_tokens} + {profile.output_tokens} tokens; all requests are longer"
+        )
+        return Screened(service.name, profile.system, words, told)
     return OperatingPoint(
         id=f"{service.name}/{profile.system}/{profile.id}{setting.suffix}",
         service=service.name,
@@ -79,7 +90,7 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
         tpot_s=tau,
         wait_s=wait,
         resources=("slots",),
-        use=(tuple(float(np.nextafter(o / total, 0.0)) for o in mix.output),),  # the total itself fits
+        use=(tuple(float(np.nextafter(o, 0.0)) for o in use),),  # the total itself fits
         ttft_s=tuple(first_token for _ in service.lengths),
         end_to_end_s=tuple(float(v) for v in ends),
         late={}
@@ -91,7 +102,7 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
             )
         },
         sites=setting.sites,
-        serves=full,
+        serves=tuple(bool(v) for v in serves),
         lines=lines,
         kv_bytes=tuple(0.0 for _ in service.lengths),
         kv_capacity_bytes=0.0,
@@ -102,6 +113,54 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
         spread=1.0,
         profile=profile.id,
     )
+
+
+def lengths_rule(mix: Mix, profile: MeasuredProfile) -> tuple[Floats, np.ndarray]:
+    """Replicas that one request/s of each bucket takes, and which buckets the profile holds for.
+
+    Without stated lengths: output tokens over the total rate, for all buckets.
+    """
+    total = profile.output_tok_s_total.value
+    prompt, output = profile.prompt_tokens, profile.output_tokens
+    if not prompt or not output:
+        return mix.output / total, np.ones(len(mix.output), dtype=np.bool_)
+    count = np.maximum(mix.prompt / prompt, mix.output / output)
+    return count * output / total, mix.prompt + mix.output <= prompt + output
+
+
+def without_predictions(
+    predicted: Sequence[OperatingPoint], measured: Sequence[OperatingPoint]
+) -> tuple[list[OperatingPoint], list[Screened]]:
+    """Predictions where nobody has measured, and those that a measurement replaces.
+
+    A measurement replaces the predictions for its service, system and weight precision that run as many
+    sequences per system or fewer, on as many systems or fewer; with more sequences nobody has measured.
+    A profile of the workload itself tells no sequences and replaces them all.
+    """
+    kept, screened = [], []
+    for point in predicted:
+        by = next((m for m in measured if _replaces(m, point)), None)
+        if by is None:
+            kept.append(point)
+        else:
+            words, reason = (
+                f"{point.layout} {point.weight_precision}",
+                f"replaced by the measurement {by.profile}",
+            )
+            screened.append(Screened(point.service, point.system, words, reason))
+    return kept, screened
+
+
+def _replaces(m: OperatingPoint, point: OperatingPoint) -> bool:
+    if point.phase != "both" or m.system != point.system or point.systems_per_replica > m.systems_per_replica:
+        return False
+    if not m.evidence.startswith("measured") or (m.sites and m.sites != point.sites):
+        return False
+    if m.evidence == STATED:
+        return True
+    fewer = point.batch / point.systems_per_replica <= m.batch / m.systems_per_replica
+    served = all(a or not b for a, b in zip(m.serves, point.serves, strict=True))
+    return fewer and served and m.weight_precision == point.weight_precision
 
 
 def stated_points(
@@ -148,7 +207,7 @@ def _stated(setting: Setting, profile: WorkloadProfile) -> OperatingPoint:
         kv_capacity_bytes=0.0,
         step=None,
         wear=None,
-        evidence="measured: profile of the workload",
+        evidence=STATED,
         spread=1.0,
         profile=profile.id,
     )

@@ -92,7 +92,7 @@ def compare(rows: Rows, calibration: Calibration) -> Comparison:
 def speed_of_light(rows: Rows) -> Floats:
     """Value of every row with all efficiencies 1, no overheads, and tokens that share their experts."""
     ideal: dict[str, Any] = dict.fromkeys(NAMES, 1.0)
-    lost = ("expert_half_width", "expert_tile", "burst")
+    lost = ("expert_half_width", "expert_tile", "burst", "independent", "group_reading")
     ideal |= dict.fromkeys([n for n in NAMES if n.endswith(("_us", "_ms")) or n in lost], 0.0)
     ideal["kv_room"] = 1e3  # nothing waits for memory
     shared = np.ones(len(rows), dtype=np.bool_)

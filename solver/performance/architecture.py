@@ -54,7 +54,9 @@ def attention_parameters(model: Model) -> float:
     queries = h * model.q_lora_rank + model.q_lora_rank * q * key if model.q_lora_rank else h * q * key
     latent = h * (model.kv_lora_rank + model.rope_dim)
     up = model.kv_lora_rank * q * (model.qk_nope_dim + model.v_head_dim)
-    return queries + latent + up + q * model.v_head_dim * h
+    indexer = model.q_lora_rank * model.index_heads * model.index_dim
+    indexer += h * (model.index_dim + model.index_heads)
+    return queries + latent + up + q * model.v_head_dim * h + indexer
 
 
 @lru_cache(maxsize=4096)
@@ -109,9 +111,13 @@ def weight_bytes(model: Model, precision: str) -> float:
 
 
 def kv_values_per_token(model: Model) -> tuple[float, float]:
-    """KV values that one token adds in global layers and in windowed layers."""
+    """KV values of a token that are read at any distance, and those read within a window only.
+
+    Sparse attention reads the keys of its indexer at any distance and the latents of the selected tokens.
+    """
     if model.attention == "mla":
-        return float(model.layers * (model.kv_lora_rank + model.rope_dim)), 0.0
+        latent = float(model.layers * (model.kv_lora_rank + model.rope_dim))
+        return (float(model.layers * model.index_dim), latent) if model.sparse_tokens else (latent, 0.0)
     per_layer = 2.0 * model.kv_heads * model.head_dim
     local = model.n_local_layers if model.window else 0
     return (model.layers - local) * per_layer, local * per_layer
@@ -122,9 +128,13 @@ def kv_bytes(model: Model, context_tokens: float, kv_precision: str = "fp16") ->
 @overload
 def kv_bytes(model: Model, context_tokens: Floats, kv_precision: str = "fp16") -> Floats: ...
 def kv_bytes(model: Model, context_tokens: float | Floats, kv_precision: str = "fp16") -> float | Floats:
-    """KV bytes of one sequence of ``context_tokens``: all of it in global layers, a window in local ones."""
+    """KV bytes stored of one sequence of ``context_tokens``: all in global layers, a window in local ones.
+
+    Sparse attention keeps every token: any may be selected later.
+    """
     everywhere, local = kv_values_per_token(model)
-    values = everywhere * context_tokens + local * np.minimum(context_tokens, model.window)
+    kept = np.inf if model.sparse_tokens else model.window
+    values = everywhere * context_tokens + local * np.minimum(context_tokens, kept)
     size = values * BYTES[kv_precision]
     return size if isinstance(context_tokens, np.ndarray) else float(size)
 
@@ -151,6 +161,11 @@ def latent_attention_values(model: Model) -> float:
     if model.attention != "mla":
         return 0.0
     return float(model.layers * model.q_heads * (2 * model.kv_lora_rank + model.rope_dim))
+
+
+def index_values(model: Model) -> float:
+    """Multiply-adds per token and context token of the indexer of sparse attention; 0 for other models."""
+    return float(model.layers * model.index_heads * model.index_dim)
 
 
 def prefill_attention_flops(model: Model, prompt_tokens: float) -> float:

@@ -29,7 +29,7 @@ CURRENT = {
     ),
     **dict.fromkeys(("amd-cdna2", "amd-cdna3", "amd-cdna4"), "vllm-2025"),
     "intel-gaudi": "habana-2026",
-    "intel-gpu": "mlperf",
+    "intel-gpu": "mlperf-6",
     "aws-neuron": "neuron-2024",
     "google-tpu": "vllm-tpu-2026",
     "sambanova": "sambaflow-2024",

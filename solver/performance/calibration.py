@@ -1,7 +1,8 @@
 """Fitted constants of every system family and engine generation (catalogs/calibration.yaml).
 
-The logarithm of a constant is a sum of effects: all accelerators + family + generation + family in that
-generation + system in that generation + model. What has no rows falls back on what it belongs to.
+The logarithm of a constant is a sum of effects: all accelerators + engine + family + generation + family in
+that generation + system in that generation + model + model in that generation. What has no rows falls back
+on what it belongs to.
 """
 
 from __future__ import annotations
@@ -25,12 +26,23 @@ Floats = NDArray[np.float64]
 #: How new a run is to the fit: nothing new; the model; the system, but not its family with this engine; the
 #: system and its family with this engine; the engine generation.
 NOVELTY = ("known", "model", "relative", "system", "generation")
-LEVELS = ("all", "family", "generation", "family-generation", "system-generation", "model")
+LEVELS = (
+    "all",
+    "engine",
+    "family",
+    "generation",
+    "family-generation",
+    "system-generation",
+    "model",
+    "model-generation",
+)
 
 
 def effect_keys(family: str, generation: str, system: str, model: str) -> dict[str, str]:
     """Key of a run on each level."""
-    keys = ("", family, generation, f"{family}/{generation}", f"{system}/{generation}", model)
+    engine = generation.split("-")[0]
+    pairs = (f"{family}/{generation}", f"{system}/{generation}", model, f"{model}/{generation}")
+    keys = ("", engine, family, generation, *pairs)
     return dict(zip(LEVELS, keys, strict=True))
 
 

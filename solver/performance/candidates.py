@@ -14,6 +14,7 @@ from solver.performance.layouts import Layout, node_layouts, pipeline_layouts
 _NODE_KINDS = ("hbm-gpu", "hbm-other", "dram-cpu")
 _UTILISATION = 0.9  # share of the memory that engines use (vLLM gpu_memory_utilization default)
 _RESERVE_BYTES = 2.5e9  # per chip: activations, CUDA graphs, communication buffers
+_KEPT_IN_FAST = 0.7  # of the fast memory, for weights, where the rest of them lies in a slower tier
 _HOST_LINK_GBS = 64.0  # PCIe 5.0 x16, one direction, where the catalog has no link
 _ONE = Fraction(1)
 _KV_PRECISION = {"fp16": "fp16", "fp8": "fp8", "fp4": "fp8"}
@@ -159,6 +160,8 @@ def _placed(
         _need(base.system, "dram_bw_tbs")
         chip = _UTILISATION * _need(base.system, "dram_gb") * 1e9 / base.system.chips - _RESERVE_BYTES
         found = _on_nodes(model, base, chip, None)
+        if streamed and not any(c.layout.systems <= 1 for c in found):
+            found += _spilled(model, base, chip)
     elif kind == "nvm-weight" and base.entry.latency is None:
         chip = _need(base.system, "dram_gb") * 1e9 / base.system.chips
         own = None if kv_in_weight_memory else _second_memory(base.system) / base.system.chips
@@ -229,6 +232,28 @@ def _in_pipeline(base: Candidate, sequence: float, kv_in_weight_memory: bool) ->
         room = n * weight_memory - base.weights if own is None else n * own
         found.append(replace(base, layout=layout, kv_capacity=room))
     return found
+
+
+def _spilled(model: Model, base: Candidate, chip: float) -> list[Candidate]:
+    """A model too large for the fast memory of one system: the rest of its weights in the tier behind it.
+
+    SN40L (HBM and DDR), Grace (HBM and LPDDR): a step reads the kept share at the fast rate and the rest at
+    the rate of the tier, one after the other. The other part of the fast memory holds the KV.
+    """
+    system, fast = base.system, base.system.chips * chip
+    rate, size = system.get("tier2_gbs"), system.get("tier2_gb")
+    kept = _KEPT_IN_FAST * fast
+    spilled = base.weights - kept
+    if not rate or not size or not 0 < spilled <= _UTILISATION * size * 1e9:
+        return []
+    seconds = kept / (system.chips * base.bandwidth) + spilled / (rate * 1e9)
+    n = system.chips
+    if model.q_heads % n:
+        return []
+    layout = Layout(f"TP{n}", n, 1, 1, n, _ONE, placement="streamed")
+    heads = 1 if model.attention == "mla" else max(model.kv_heads, 1)
+    room = (fast - kept) / max(1.0, n / heads)
+    return [replace(base, layout=layout, bandwidth=base.weights / seconds / n, kv_capacity=room)]
 
 
 def _streamed(base: Candidate, sequence: float) -> list[Candidate]:

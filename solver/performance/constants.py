@@ -25,6 +25,7 @@ class Constant:
     low: float
     high: float
     universal: bool = False  # hardly differs between systems
+    software: bool = False  # moves with the engine
 
 
 #: Priors from kernel tables of NVIDIA aiconfigurator (2026-11), Vidur and LLMCompass, and from data sheets.
@@ -34,7 +35,7 @@ CONSTANTS: dict[str, Constant] = {
     ),
     "fp8_memory": Constant("1", "that share with 8-bit weights, relative", 0.92, 0.10, 0.3, 1.2, True),
     "fp4_memory": Constant("1", "that share with 4-bit weights, relative", 0.75, 0.20, 0.2, 1.2, True),
-    "kv_factor": Constant("1", "that share in reading KV, relative", 0.95, 0.20, 0.05, 1.3),
+    "kv_factor": Constant("1", "that share in reading KV, relative", 0.95, 0.20, 0.05, 2.0),
     "compute_share": Constant("1", "achieved share of dense FLOP/s, 16 bit", 0.50, 0.30, 0.01, 0.95),
     "fp8_factor": Constant("1", "that share at 8 bit, relative", 0.85, 0.20, 0.1, 1.5, True),
     "fp4_factor": Constant("1", "that share at 4 bit, relative", 0.60, 0.30, 0.1, 1.5, True),
@@ -45,26 +46,99 @@ CONSTANTS: dict[str, Constant] = {
     "expert_half_width": Constant(
         "1", "inner width at which routed experts reach half of it", 4500.0, 0.50, 100.0, 20000.0, True
     ),
-    "expert_tile": Constant("tokens", "padding per routed expert in prefill", 32.0, 0.50, 1.0, 1000.0, True),
-    "step_us": Constant("us", "host loop of the engine, per step", 300.0, 1.0, 5.0, 30000.0),
+    "expert_tile": Constant(
+        "tokens", "padding per routed expert in prefill", 32.0, 0.50, 1.0, 1000.0, True, software=True
+    ),
+    "step_us": Constant("us", "host loop of the engine, per step", 300.0, 1.0, 5.0, 30000.0, software=True),
     "layer_us": Constant(
-        "us", "time of a layer that depends on neither size nor batch", 45.0, 0.5, 1.0, 1000.0
+        "us", "time of a layer that depends on neither size nor batch", 45.0, 0.5, 1.0, 1000.0, software=True
     ),
-    "moe_layer_us": Constant("us", "further time of a layer with routed experts", 25.0, 0.70, 0.5, 1500.0),
+    "expert_us": Constant(
+        "us",
+        "time per distinct expert that a step touches in a layer",
+        0.2,
+        0.8,
+        0.001,
+        10.0,
+        True,
+        software=True,
+    ),
+    "moe_layer_us": Constant(
+        "us", "further time of a layer with routed experts", 25.0, 0.70, 0.5, 1500.0, software=True
+    ),
     "latent_layer_us": Constant(
-        "us", "further time of a layer with latent attention", 20.0, 0.70, 0.5, 400.0, True
+        "us", "further time of a layer with latent attention", 20.0, 0.70, 0.5, 400.0, True, software=True
     ),
-    "sequence_us": Constant("us", "scheduler and sampling, per sequence and step", 15.0, 1.0, 0.2, 2000.0),
+    "index_layer_us": Constant(
+        "us",
+        "further time of a layer that selects tokens (indexer, top-k)",
+        40.0,
+        0.50,
+        1.0,
+        400.0,
+        True,
+        software=True,
+    ),
+    "sequence_us": Constant(
+        "us", "scheduler and sampling, per sequence and step", 15.0, 1.0, 0.2, 2000.0, software=True
+    ),
     "collective_us": Constant("us", "latency of an all-reduce of two chips", 6.0, 0.70, 0.2, 200.0),
     "link_share": Constant("1", "achieved share of the scale-up rate", 0.55, 0.40, 0.01, 1.0),
-    "ttft_ms": Constant("ms", "server, tokeniser and scheduler before a first token", 60.0, 0.7, 1.0, 2000.0),
-    "transfer_ms": Constant("ms", "routing and KV transfer between separate pools", 150.0, 0.7, 1.0, 5000.0),
-    "burst": Constant(
-        "1", "share of rival prompts that arrive with one (closed loop)", 0.15, 0.7, 0.001, 0.6
+    "width_share": Constant(
+        "1",
+        "share of a layer's time that grows with the width of the model",
+        0.3,
+        0.7,
+        0.01,
+        1.0,
+        True,
+        software=True,
     ),
-    "saturation": Constant("1", "step time with everything queued, relative", 1.3, 0.20, 0.8, 4.0),
+    "independent": Constant(
+        "1",
+        "share of a step's tokens that choose experts independently",
+        0.7,
+        0.3,
+        0.05,
+        1.0,
+        True,
+        software=True,
+    ),
+    "eager": Constant(
+        "1",
+        "time of a layer beyond its work in prefill, relative to decode",
+        4.0,
+        0.8,
+        0.5,
+        40.0,
+        software=True,
+    ),
+    "group_reading": Constant(
+        "1", "exponent of the query heads per KV head in reading KV", 0.1, 0.8, 0.005, 1.0, software=True
+    ),
+    "ttft_ms": Constant(
+        "ms", "server, tokeniser and scheduler before a first token", 25.0, 0.7, 1.0, 2000.0, software=True
+    ),
+    "transfer_ms": Constant(
+        "ms", "routing and KV transfer between separate pools", 150.0, 0.7, 1.0, 5000.0, software=True
+    ),
+    "burst": Constant(
+        "1",
+        "share of rival prompts that arrive with one (closed loop)",
+        0.05,
+        0.5,
+        0.001,
+        0.6,
+        True,
+        software=True,
+    ),
+    "saturation": Constant(
+        "1", "step time with everything queued, relative", 1.3, 0.20, 0.8, 4.0, software=True
+    ),
     "kv_room": Constant("1", "KV that fits, over 0.94 memory - 1 GB per chip - weights", 1.0, 0.15, 0.3, 2.5),
-    "speculation": Constant("1", "tokens per step where a source may have speculated", 1.5, 0.20, 1.0, 4.0),
+    "speculation": Constant(
+        "1", "tokens per step where a source may have speculated", 1.2, 0.20, 1.0, 4.0, software=True
+    ),
 }
 NAMES = tuple(CONSTANTS)
 MEDIANS = np.log([c.median for c in CONSTANTS.values()])
@@ -102,6 +176,7 @@ def efficiency(c: Mapping[str, Any], narrow: Narrow) -> Efficiency:
         compute=np.minimum(c["compute_share"] * factor, 1.0),
         compute_experts=np.minimum(c["compute_share"] * factor * c["moe_factor"], 1.0),
         layer_s=1e-6 * c["layer_us"],
+        expert_s=1e-6 * c["expert_us"],
         moe_layer_s=1e-6 * c["moe_layer_us"],
         sequence_s=1e-6 * c["sequence_us"],
         collective_s=1e-6 * c["collective_us"],
@@ -110,6 +185,11 @@ def efficiency(c: Mapping[str, Any], narrow: Narrow) -> Efficiency:
         kv_memory=np.minimum(memory * c["kv_factor"], 1.0),
         step_s=1e-6 * c["step_us"],
         latent_layer_s=1e-6 * c["latent_layer_us"],
+        index_layer_s=1e-6 * c["index_layer_us"],
         expert_tile=c["expert_tile"],
         expert_half_width=c["expert_half_width"],
+        width_share=c["width_share"],
+        independent=np.minimum(c["independent"], 1.0),
+        group_reading=c["group_reading"],
+        eager=c["eager"],
     )

@@ -1,10 +1,10 @@
 """Hierarchical fit of the performance constants to measurements.
 
-The logarithm of each constant of a (system, engine generation) is a sum of effects: all accelerators +
-family + generation + family in that generation + system in that generation + model. Effects are drawn to zero
-by Gaussian priors, so a system without rows falls back on its family and its engine (partial pooling: Gelman
-and Hill, Data Analysis Using Regression and Multilevel Models, 2007, ch. 12). Residuals are logarithms of
-predicted over measured with a pseudo-Huber loss; scipy.optimize.least_squares minimises their sum.
+The logarithm of each constant of a run is a sum of effects: all accelerators + engine + family + generation +
+the pairs of :data:`solver.performance.calibration.LEVELS`. Effects are drawn to zero by Gaussian priors, so a
+system without rows falls back on its family and its engine (partial pooling: Gelman and Hill, Data Analysis
+Using Regression and Multilevel Models, 2007, ch. 12). Residuals are logarithms of predicted over measured
+with a Cauchy loss; scipy.optimize.least_squares minimises their sum.
 """
 
 from __future__ import annotations
@@ -22,10 +22,19 @@ from solver.performance.serving import predict
 
 Floats = NDArray[np.float64]
 
-#: Prior standard deviation of an effect, over that of all accelerators.
-_SHRINK = {"family": 0.8, "generation": 0.8, "family-generation": 0.5, "system-generation": 0.5, "model": 0.4}
+#: Level -> prior standard deviation of an effect, over that of all accelerators: constants of hardware, and
+#: of software, which move with the engine and its generation rather than with the family.
+_SHRINK = {
+    "engine": (0.4, 0.3),
+    "family": (0.8, 0.4),
+    "generation": (0.8, 0.8),
+    "family-generation": (0.5, 0.6),
+    "system-generation": (0.5, 0.35),
+    "model": (0.4, 0.25),
+    "model-generation": (0.4, 0.35),
+}
 _UNIVERSAL = 0.3  # further factor for constants that hardly differ
-_ROBUST = 0.20  # residuals beyond this count linearly
+_ROBUST = 0.30  # residuals beyond this count less and less
 _NOISE = 0.25  # standard deviation of an undisturbed row: chosen on left-out models and systems
 _ZERO = np.zeros(len(NAMES))
 Effects = dict[tuple[str, str], Floats]
@@ -57,6 +66,14 @@ def fit(rows: Rows, weights: Floats | None = None, rounds: int = 20) -> Effects:
     return problem.unpack(solution.x)
 
 
+def _shrink(level: str, name: str) -> float:
+    """Prior deviation of an effect on a constant, over that of all accelerators."""
+    if level == "all":
+        return 1.0
+    constant = CONSTANTS[name]
+    return _SHRINK[level][constant.software] * (_UNIVERSAL if constant.universal else 1.0)
+
+
 class _Problem:
     """Residuals and their derivatives by effects (chain rule over the constants of a row)."""
 
@@ -73,9 +90,7 @@ class _Problem:
             self.keys += [(level, name) for name in unique]
             members.append(np.array([unique[n] for n in names]))
         self.members = np.array(members)  # level x row -> effect
-        scale = np.array([_SHRINK.get(level, 1.0) for level, _ in self.keys])
-        universal = np.array([c.universal for c in CONSTANTS.values()])
-        scale = np.where(universal[None, :] & (scale[:, None] < 1), _UNIVERSAL, 1.0) * scale[:, None]
+        scale = np.array([[_shrink(level, name) for name in NAMES] for level, _ in self.keys])
         self.deviation = scale * WIDTHS[None, :]  # effect x constant
 
     def unpack(self, x: Floats) -> Effects:
@@ -92,14 +107,14 @@ class _Problem:
 
     def residuals(self, x: Floats) -> Floats:
         error = self._predict(self._logs(x))
-        return np.concatenate([_huber(error)[0] * self.weights, x])
+        return np.concatenate([_robust(error)[0] * self.weights, x])
 
     def jacobian(self, x: Floats) -> Any:
         from scipy.sparse import coo_matrix, identity, vstack
 
         logs, step = self._logs(x), 1e-4
         error = self._predict(logs)
-        slope = _huber(error)[1] * self.weights
+        slope = _robust(error)[1] * self.weights
         slopes = []
         for i in range(len(NAMES)):
             moved = logs.copy()
@@ -119,11 +134,11 @@ class _Problem:
         return vstack([matrix, identity(x.size)]).tocsr()
 
 
-def _huber(error: Floats) -> tuple[Floats, Floats]:
-    """Signed root of the pseudo-Huber loss of ``error``, and its derivative."""
+def _robust(error: Floats) -> tuple[Floats, Floats]:
+    """Signed root of the Cauchy loss of ``error``, and its derivative."""
     scaled = error / _ROBUST
-    grown = np.sqrt(1 + scaled**2)
-    root = np.sqrt(2 * np.maximum(grown - 1, 0.0))
+    loss = np.log1p(scaled**2)
+    root = np.sqrt(loss)
     value = np.sign(error) * root * _ROBUST
-    slope = np.where(root > 1e-9, np.abs(scaled) / (grown * np.maximum(root, 1e-9)), 1.0)
+    slope = np.where(root > 1e-9, np.abs(scaled) / ((1 + scaled**2) * np.maximum(root, 1e-9)), 1.0)
     return value, slope

@@ -27,7 +27,12 @@ ranks `r_q`, `r_kv` and head parts `n` (no position), `r` (rotary), `v` (value).
   h (r_kv + r) + r_kv q (n + v) + q v h` (DeepSeek-V2 2024, arXiv 2405.04434, section 2.1).
 - Feed-forward: `3 h f` per dense layer or expert (Shazeer 2020, arXiv 2002.05202).
 - KV values per token: `2 k d` per layer, latent `r_kv + r`; layers with a window keep at most the window.
-- Distinct experts that T tokens hit: `E (1 - (1 - k_E / E)^T)` (independent routing).
+- Sparse latent attention (DeepSeek-V3.2, GLM-5) also stores the indexer's key of every token (`index_dim`
+  values); a step reads the keys of all tokens and the latents of the `sparse_tokens` selected ones. The
+  indexer has `r_q index_heads index_dim + h (index_dim + index_heads)` parameters a layer (DeepSeek-V3.2
+  report 2025).
+- Distinct experts that T tokens hit: `E (1 - (1 - k_E / E)^T')` with `T' = 1 + (T - 1) independent`: tokens
+  of a step prefer the same experts.
 - Operations: 2 per parameter that a token multiplies with; prefill attention `2 q (d_key + d_value) n^2 / 2`
   per layer (causal mask), a band in layers with a window.
 
@@ -37,12 +42,16 @@ ranks `r_q`, `r_kv` and head parts `n` (no position), `r` (rotary), `v` (value).
 
     step = max(dense bytes / (t m B),            (b / a) 2 P_dense / (t u F))          dense matrices
          + max(hit experts' bytes / (t a m B),   b 2 P_expert / (t a u_e F))           routed experts
-         + max((b / a) (c KV + KV_window) s / (m_kv B),  (b / a) c attention / (t u F16))
-         + L o + L_moe o_e + L_latent o_l + 2 L AR + host loop + stages x 10 us        overheads
+         + max((b / a) (c KV + KV_window) s g^r / (m_kv B),  (b / a) c attention / (t u F16))
+         + L o_w + L_moe (o_e + hit experts o_x / a) + L_latent o_l + L_sparse o_s
+         + 2 L AR + host loop + stages x 10 us                                         overheads
          + (b / a) s_seq + b x bytes on links / (link share x link rate)               per sequence
 
 - `B`, `F`: bandwidth and FLOP/s of the data sheet; `m`, `u`: achieved shares, times a precision's factor.
 - `s = max(1 / t, 1 / KV heads)`: beyond one chip per KV head the KV is stored twice.
+- `o_w = o (1 + width_share (h / 5,120 - 1))`: small kernels grow with the width of the model.
+- `g^r`: g query heads share a KV head; r (`group_reading`) is 0 where one reading of the KV serves all of
+  them, 1 where each reads its own.
 - `u_e = u x moe_factor x w / (w + w_half)` for experts of inner width `w`.
 - `AR = collective_us (0.5 + 0.5 log2(t a))`; bytes: a ring of 2 (t - 1) / t per all-reduce, or 3 k_E h per
   token and layer where experts exchange tokens (Thakur et al., IJHPCA 19, 2005).
@@ -51,9 +60,10 @@ ranks `r_q`, `r_kv` and head parts `n` (no position), `r` (rotary), `v` (value).
 ## Prefill
 
 A token costs `2 P_dense / (u F) + 2 P_expert (1 + padding) / (u_e F)` over the chips, plus bytes on links;
-`padding = tile x hit experts / (k_E x tokens in the step)`. A prompt of n tokens costs n of these plus
-`n^2 x attention / (u F16)`, at least one reading of all weights, plus the overheads of a step. Prompt tokens
-that hit a prefix cache cost nothing; new ones attend to all.
+`padding = tile x hit experts / (k_E x tokens in the step)`. A prompt of n tokens costs n of these plus `n^2
+x attention / (u F16)`, at least one reading of all weights, plus the overheads of a step, those of the
+layers times `eager` (graphs are replayed in decode only). With sparse attention the indexer is the
+quadratic part. Prompt tokens that hit a prefix cache cost nothing; new ones attend to all.
 
 ## Layers that own their memory
 
@@ -83,9 +93,14 @@ With `a` tokens per step on average a step verifies `2 a - 1` tokens and its tim
 ## What a benchmark reports
 
 - Static batch: `first token + batch prefill + output tokens x step`, in waves where the KV does not fit.
-- Closed loop at concurrency C: `TPOT = step + (B - 1) prefill / output tokens`, `TTFT = server + prefill
-  + step + burst x rival prefills + waiting`, throughput by Little's law `C / (TTFT + output tokens x TPOT)`;
-  the running batch B is the fixed point.
+- Closed loop at concurrency C: `TPOT = step + n p` with n = (B - 1) / output tokens prompts per step of p
+  each (p is a lone prompt's time where attention groups wait for each other); a request that arrives meets
+  a step in progress (`E[s^2] / 2 E[s]`, prompts Poisson), shares its own with n others, and of a
+  benchmark's first wave, where all clients start at once, a share `burst` of the rivals' prompts: `TTFT =
+  server + own prefill + step + E[s^2] / 2 E[s] + n p + burst x rival prefills + waiting`. Waiting where C
+  exceeds what fits; throughput by Little's law `C / (TTFT + output tokens x TPOT)`; the running batch B is
+  the fixed point.
+- Open loop (server): the same without the first wave.
 - Everything queued: B fills the memory; steps and prefills share the time.
 - Prefill and decode on separate pools: no interference; TTFT is at least what the prefill pool allows.
 
@@ -96,10 +111,12 @@ it. A measurement faster than that is reported as a wrong input, a prediction be
 
 ## Fitting
 
-The logarithm of a constant is a sum of effects: all accelerators + family + engine generation + family in
-that generation + system in that generation + model. Gaussian priors draw effects to zero, so what has no rows
-falls back on what it belongs to. `solver calibrate MEASUREMENTS.csv` minimises the pseudo-Huber loss of
-log(predicted / measured) with `scipy.optimize.least_squares` and measures the errors on rows left out.
+The logarithm of a constant is a sum of effects: all accelerators + engine + family + engine generation +
+family in that generation + system in that generation + model + model in that generation. Gaussian priors
+draw effects to zero, so what has no rows falls back on what it belongs to; constants of software may move
+more with the generation, those of hardware more with the family. `solver calibrate MEASUREMENTS.csv`
+minimises the Cauchy loss of log(predicted / measured) with `scipy.optimize.least_squares` and measures the
+errors on rows left out.
 """
 
 

@@ -11,7 +11,8 @@ from solver.paths import catalog_dir
 
 #: Endings of model names that do not change the architecture.
 _ENDINGS = re.compile(
-    r"[-_ ](instruct|chat|it|hf|base|thinking|fp8|fp4|nvfp4|mxfp4|bf16|fp16|int4|int8|awq|w4a16|\d{4})$",
+    r"[-_ ](instruct|chat|it|hf|base|thinking|exp|v0\.\d|\d{4}"
+    r"|fp8|fp4|nvfp4|mxfp4|bf16|fp16|int4|int8|awq|w4a16)$",
     re.IGNORECASE,
 )
 _POINT_RELEASE = re.compile(r"^(.*\d)\.\d+$")

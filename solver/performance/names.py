@@ -98,7 +98,7 @@ _GENERATIONS = (
     (r"gpt-fast", "torch-2024"),
     (r"tt-metal", "tt-metal-2025"),
     (r"vllm|llm-d|mango", "vllm-2026"),
-    (r"tensorrt|cuda|rocm|todo|jetpack", "mlperf"),
+    (r"tensorrt|cuda|rocm|todo|jetpack", "mlperf-6"),
 )
 
 
@@ -106,7 +106,8 @@ def generation(engine: str, source: str) -> str:
     """Engine generation of a run; a run of unknown software counts as the benchmark suite it is from."""
     text = engine.lower()
     if source.startswith("MLPerf"):
-        return "mlperf"
+        version = re.search(r"v(\d)\.", source)
+        return f"mlperf-{version[1]}" if version else "mlperf-6"
     if source.startswith("ANL") and text == "vllm":
         return "vllm-2024"
     return next((name for pattern, name in _GENERATIONS if re.search(pattern, text)), "vendor")

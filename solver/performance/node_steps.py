@@ -48,7 +48,8 @@ def _efficiency(c: Candidate, hidden: float) -> Efficiency:
     constants = c.entry.constants if latency is None else as_constants(latency, hidden)
     weight_only = c.precision != "fp16" and c.flops <= c.flops16
     excess = fp4_excess(c.system.get("fp4_tflops"), c.system.get("fp8_tflops"))
-    return efficiency(constants, Narrow(c.precision == "fp8", c.precision == "fp4", weight_only, excess))
+    fp8, fp4 = c.precision == "fp8", c.precision == "fp4"
+    return efficiency(constants, Narrow(fp8, fp4, weight_only, excess))
 
 
 def stacked(cls: Any, values: Sequence[Any], rows: Integers) -> Any:

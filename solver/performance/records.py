@@ -57,11 +57,13 @@ class Mapper:
         if system is None:
             return f"hardware {r['hardware'][:40]} is not in the catalog"
         model = self._book.model(r["model"])
-        if model is None or not model.layers:
-            return f"model {r['model']} is not in the catalog"
+        if model is None:
+            return f"model {r['model'][:60]} is not in the catalog (solver catalog add-model)"
+        if not model.layers:
+            return f"model {model.name}: its architecture is not published"
         gen = names.generation(r["engine"], r["source"])
         precision = names.weight_precision(r["precision_weights"])
-        if not precision or (gen == "mlperf" and precision == "fp16"):
+        if not precision or (gen.startswith("mlperf") and precision == "fp16"):
             precision = _usual(system, gen)  # MLPerf results often name the reference's precision
         if precision == "mxfp4" and not model.native_precision.startswith("mxfp4"):
             precision = "fp4"
@@ -163,7 +165,7 @@ def _number(text: str) -> float:
 
 def _usual(system: System, gen: str) -> str:
     """Weight precision where the source names none: the narrowest of the chip in MLPerf, else 16 bit."""
-    if gen != "mlperf":
+    if not gen.startswith("mlperf"):
         return "fp16"
     return "fp4" if system.get("fp4_tflops") else ("fp8" if system.get("fp8_tflops") else "fp16")
 

@@ -25,6 +25,7 @@ _ACTIVATION_BYTES = 2.0  # activations travel between chips in bf16
 _DISPATCH_BYTES = (
     3.0  # per value and expert: fp8 out, bf16 back (DeepSeek-V3 technical report 2024, section 3.2)
 )
+_USUAL_WIDTH = 5120.0  # width of a model at which a layer's overhead is the fitted one
 _HOP_S = 10e-6  # point-to-point latency between pipeline stages: aiconfigurator system files 2026
 
 
@@ -44,11 +45,14 @@ class Shape:
     expert_width: Column  # inner width of a routed expert
     kv_bytes: Column  # per context token, global layers
     kv_local_bytes: Column  # per context token inside the window, local layers
-    window: Column
+    window: Column  # tokens that local layers, or sparse attention, read
+    kept: Column  # tokens that they store
     kv_heads: Column  # tensor parallelism beyond this many chips stores KV twice; 1 for latent attention
+    group: Column  # query heads per KV head; 1 for latent attention
     attention_values: Column  # multiply-adds per token and context token, global layers, prefill form
     attention_local: Column
     latent_values: Column  # the same of latent attention in decode
+    index_values: Column  # the same of the indexer of sparse attention
 
 
 def shape(model: Model, weight_precision: str, kv_precision: str) -> Shape:
@@ -71,11 +75,14 @@ def shape(model: Model, weight_precision: str, kv_precision: str) -> Shape:
         expert_width=float(max(model.moe_ffn_dim, 1)),
         kv_bytes=everywhere * BYTES[kv_precision],
         kv_local_bytes=local * BYTES[kv_precision],
-        window=float(model.window),
+        window=float(model.sparse_tokens or model.window),
+        kept=float(np.inf if model.sparse_tokens else model.window),
         kv_heads=float(1 if model.attention == "mla" else max(model.kv_heads, 1)),
+        group=1.0 if model.attention == "mla" else model.q_heads / max(model.kv_heads, 1) or 1.0,
         attention_values=attention,
         attention_local=attention_local,
         latent_values=architecture.latent_attention_values(model),
+        index_values=architecture.index_values(model),
     )
 
 
@@ -120,13 +127,22 @@ class Efficiency:
     kv_memory: Column  # share of the peak bandwidth in reading KV
     step_s: Column  # host loop of the engine, per step
     latent_layer_s: Column  # further time of a layer with latent attention: more and smaller matrices
+    index_layer_s: Column  # further time of a layer that selects tokens
     expert_tile: Column  # tokens by which each routed expert's part of a prompt is padded
     expert_half_width: Column  # inner width at which experts reach half of their compute share
+    expert_s: Column  # per distinct expert that a step touches in a layer
+    width_share: Column  # share of a layer's overhead that grows with the width of the model
+    independent: Column  # tokens of a step that choose experts independently, as a share
+    group_reading: (
+        Column  # exponent of the query heads per KV head in reading KV: 0 where they share one reading
+    )
+    eager: Column  # overheads of the layers in prefill, where no graph is replayed, over those in decode
 
     @classmethod
     def ideal(cls) -> Efficiency:
         """Nothing lost: the speed of light."""
-        return cls(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+        shares = ("memory", "compute", "compute_experts", "link_share", "kv_memory", "eager")
+        return cls(**{name: float(name in shares) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -162,9 +178,9 @@ def _overhead(s: Shape, group: Group, e: Efficiency) -> Column:
     """Time of all layers that depends on neither size nor batch."""
     reduces = 2 * s.layers * collective_latency(group, e)
     latent = np.where(s.latent_values > 0, s.layers * e.latent_layer_s, 0.0)
-    return (
-        s.layers * e.layer_s + s.moe_layers * e.moe_layer_s + latent + reduces + (group.stages - 1) * _HOP_S
-    )
+    latent = latent + np.where(s.index_values > 0, s.layers * e.index_layer_s, 0.0)
+    layer = e.layer_s * (1 + e.width_share * (s.hidden / _USUAL_WIDTH - 1))
+    return s.layers * layer + s.moe_layers * e.moe_layer_s + latent + reduces + (group.stages - 1) * _HOP_S
 
 
 def _expert_share(s: Shape, e: Efficiency) -> Column:
@@ -193,20 +209,23 @@ def decode(
     micro = np.maximum(batch / group.stages, np.minimum(batch, 1.0))
     mine = np.maximum(micro / group.data, np.minimum(micro, 1.0))
     read, span = m.bandwidth * e.memory, group.tensor * group.data
-    hit = distinct_experts_column(s, micro if routed is None else np.minimum(routed, micro))
+    choosing = micro if routed is None else np.minimum(routed, micro)
+    hit = distinct_experts_column(s, 1 + (np.maximum(choosing, 1.0) - 1) * e.independent)
     copies = np.maximum(1.0 / group.tensor, 1.0 / s.kv_heads)
-    kv_rate = m.kv_bandwidth * e.kv_memory / copies
-    macs = np.where(s.latent_values > 0, s.latent_values, s.attention_values)
+    kv_rate = m.kv_bandwidth * e.kv_memory / copies / s.group**e.group_reading
+    macs: Column = np.where(s.latent_values > 0, s.latent_values, s.attention_values)
+    reach: Column = np.where(s.index_values > 0, np.minimum(context, s.window), context)
+    multiplied = reach * macs + context * s.index_values
     return Decode(
         dense_read=s.dense_bytes / (group.tensor * read),
         dense_compute=mine * 2 * s.dense_parameters / (group.tensor * m.flops * e.compute),
         expert_read=hit * s.expert_bytes / (span * read),
         expert_compute=micro * 2 * s.expert_parameters / (span * m.flops * _expert_share(s, e)),
-        overhead=e.step_s + _overhead(s, group, e),
+        overhead=e.step_s + _overhead(s, group, e) + s.moe_layers * hit / group.data * e.expert_s,
         per_sequence=mine * e.sequence_s + micro * _traffic_s(s, m, group, e),
         kv_read=mine * context * s.kv_bytes / kv_rate,
         kv_local=mine * np.minimum(context, s.window) * s.kv_local_bytes / kv_rate,
-        attention_compute=mine * context * 2 * macs / (group.tensor * m.flops16 * e.compute),
+        attention_compute=mine * 2 * multiplied / (group.tensor * m.flops16 * e.compute),
     )
 
 
@@ -236,12 +255,16 @@ def prefill(s: Shape, m: Machine, group: Group, e: Efficiency, chunk: Column = 2
     dense = 2 * s.dense_parameters / (m.flops * e.compute)
     padding = distinct_experts_column(s, chunk) * e.expert_tile / np.maximum(s.top_k, 1.0)
     routed = 2 * s.expert_parameters * (1 + padding / chunk) / (m.flops * _expert_share(s, e))
+    sparse = s.index_values > 0  # each token attends to at most the window
+    near: Column = np.where(sparse, 2 * s.attention_values * s.window, 0.0)
+    dense = dense + near / (m.flops16 * e.compute)
     compute, traffic = dense + routed, _traffic_s(s, m, group, e)
     weights = s.dense_bytes / (group.tensor * read) + s.experts * s.expert_bytes / (span * read)
     return Prefill(
         token_s=(compute / span + traffic) / group.stages,
         alone_s=dense / group.tensor + routed / span + traffic,
-        token_squared_s=s.attention_values / (m.flops16 * e.compute * group.chips),
+        token_squared_s=np.where(sparse, s.index_values, s.attention_values)
+        / (m.flops16 * e.compute * group.chips),
         weights_s=weights,
-        overhead=e.step_s + _overhead(s, group, e),
+        overhead=e.step_s + e.eager * _overhead(s, group, e),
     )

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 Constants = Mapping[str, Floats | float]
 
 _LARGEST_BATCH = 2048.0  # sequences per engine: default ceiling of TensorRT-LLM benchmarks
+_SPECULATING = 1.8  # tokens per step with one predicted token: DeepSeek-V3 report 2024, section 5.4.3
 _CHUNK = 8192.0  # prompt tokens in a step: default of vLLM and TensorRT-LLM on large chips
 
 
@@ -42,7 +43,7 @@ def _load(rows: Rows, c: Constants) -> Load:
     s = rows.shape
     paged = rows.labels.mode == "online"  # a running sequence holds half of its output on average
     length = rows.prompt + rows.output * np.where(paged, 0.5, 1.0)
-    kv = s.kv_bytes * length + s.kv_local_bytes * np.minimum(length, s.window)
+    kv = s.kv_bytes * length + s.kv_local_bytes * np.minimum(length, s.kept)
     copies = np.maximum(1.0, rows.decode.tensor / s.kv_heads)
     fitting = np.clip(c["kv_room"] * rows.kv_room / (kv * copies), 1.0, _LARGEST_BATCH * rows.decode.data)
     # a server's concurrency is what ran (Little's law), so it did fit
@@ -64,7 +65,7 @@ def predict(rows: Rows, c: Constants) -> Floats:
     per_prompt = (rows.prompt * first.token_s + rows.prompt**2 * first.token_squared_s) * slow
     alone = np.maximum(rows.prompt * first.alone_s, first.weights_s) + first.overhead
     alone = alone + rows.prompt**2 * first.token_squared_s * rows.prefill.stages
-    online = _online(rows, e, c, load, batch, alone, per_prompt)
+    online = _online(rows, e, c, load, batch, alone, per_prompt, first)
     static = _static(rows, e, load, batch, alone, per_prompt)
     step = _step(rows, e, batch) * slow
     full = rows.output / (rows.output * step + batch * per_prompt) * batch * rows.decode_count
@@ -100,19 +101,40 @@ def _step(rows: Rows, e: Efficiency, batch: Floats) -> Floats:
     return np.asarray(step.total, dtype=np.float64)
 
 
+def _gain(rows: Rows, c: Constants) -> Floats:
+    """Tokens per step: one, or what speculation yields where the source says or may have speculated."""
+    told = rows.speculation == "yes"
+    return np.where(told, _SPECULATING, np.where(rows.speculation == "", 1.0, c["speculation"]))
+
+
 def _online(
-    rows: Rows, e: Efficiency, c: Constants, load: Load, batch: Floats, alone: Floats, per_prompt: Floats
+    rows: Rows,
+    e: Efficiency,
+    c: Constants,
+    load: Load,
+    batch: Floats,
+    alone: Floats,
+    per_prompt: Floats,
+    first: Any,
 ) -> tuple[Floats, Floats, Floats]:
     """TTFT, TPOT and output rate of a closed loop; the running batch is a fixed point, iterated twice."""
-    gain = np.where(rows.speculation == "", 1.0, c["speculation"])
+    gain = _gain(rows, c)
     sharers = rows.decode_count / rows.prefill_count
     server = e.first_token_s + np.where(rows.apart, 1e-3 * c["transfer_ms"], 0.0)
+    wave = np.where(
+        rows.labels.mode == "server", 0.0, c["burst"]
+    )  # all clients of a closed loop start at once
+    lone = (alone - first.overhead) / rows.prefill.stages
     running = batch
     for _ in range(2):
         step = _step(rows, e, running) / gain
-        tpot = step + np.where(rows.apart, 0.0, (running - 1) * per_prompt / rows.output)
+        prompts = np.where(rows.apart, 0.0, (running - 1) / rows.output)
+        blocked = per_prompt + np.maximum(lone - per_prompt, 0.0) / np.maximum(prompts, 1.0)
+        blocked = np.where(rows.decode.data > 1, blocked, per_prompt)
+        tpot = step + prompts * blocked
+        square = step**2 + 2 * step * prompts * blocked + (prompts + prompts**2) * blocked**2
         rivals = np.maximum(batch * sharers - 1, 0.0) * per_prompt
-        ttft = server + alone + step + c["burst"] * rivals
+        ttft = server + alone + step + square / (2 * tpot) + prompts * blocked + wave * rivals
         saturated = load.offered * sharers * per_prompt - rows.output * tpot
         ttft = np.where(rows.apart, np.maximum(ttft, saturated), ttft)
         decoding = rows.output * tpot
@@ -127,7 +149,7 @@ def _static(
     rows: Rows, e: Efficiency, load: Load, batch: Floats, alone: Floats, per_prompt: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """TTFT, TPOT and output rate of batches that start together."""
-    gain = np.where(rows.speculation == "", 1.0, 2.0)
+    gain = np.where(rows.speculation == "", 1.0, _SPECULATING)
     step = _step(rows, e, batch) / gain
     ttft = e.first_token_s + alone + (batch - 1) * per_prompt
     latency = (ttft + rows.output * step) * load.offered / batch

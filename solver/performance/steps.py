@@ -21,6 +21,7 @@ from solver.domain.catalog import Model, System, Technology
 from solver.performance import architecture, node_steps, pipeline_steps
 from solver.performance.calibration import Calibration
 from solver.performance.candidates import Candidate, Refusal, candidates
+from solver.performance.kept import Kept
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -94,30 +95,84 @@ def step_table(
     ``prefix_hit``: share of the prompt tokens whose KV is cached. ``speculative_tokens``: tokens that a step
     yields per sequence on average (1: no speculation); a step then verifies ``draft_tokens`` + 1 tokens, or
     ``2 a - 1`` where that is None, and lasts ``drafting`` times as long. ``kv_precisions``: those permitted.
-    ``kv_in_weight_memory``: non-volatile weight memory also holds the KV.
+    ``kv_in_weight_memory``: non-volatile weight memory also holds the KV. The last few tables are remembered
+    by their content (all that physics depends on, so not prices).
     """
-    found, refused = candidates(
-        model,
-        systems,
-        precisions,
-        mean_context_tokens=mean_context_tokens,
-        calibration=calibration,
-        technologies=technologies or {},
-        kv_in_weight_memory=kv_in_weight_memory,
-        streamed=streamed,
-        kv_precisions=kv_precisions,
-    )
     case = node_steps.Case(model, mean_context_tokens, prefix_hit, speculative_tokens, draft_tokens, drafting)
+    asked = Asked(
+        case, tuple(precisions), tuple(batches), tuple(kv_precisions), kv_in_weight_memory, streamed
+    )
+    known = technologies or {}
+    key = asked, tuple(_physics(s, known) for s in systems)
+    return KEPT.get(key, calibration, lambda: _computed(asked, systems, calibration, known))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a table is for, besides the systems and the constants."""
+
+    case: node_steps.Case
+    precisions: tuple[str, ...]
+    batches: tuple[int, ...]
+    kv_precisions: tuple[str, ...]
+    kv_in_weight_memory: bool
+    streamed: bool
+
+
+def _computed(
+    asked: Asked,
+    systems: Sequence[System],
+    calibration: Calibration,
+    technologies: Mapping[str, Technology],
+) -> tuple[StepTable, tuple[Refusal, ...]]:
+    """The table, not from memory."""
+    case = asked.case
+    found, refused = candidates(
+        case.model,
+        systems,
+        asked.precisions,
+        mean_context_tokens=case.context,
+        calibration=calibration,
+        technologies=technologies,
+        kv_in_weight_memory=asked.kv_in_weight_memory,
+        streamed=asked.streamed,
+        kv_precisions=asked.kv_precisions,
+    )
     parts = []
     for pipelined, module in ((False, node_steps.columns), (True, pipeline_steps.columns)):
         chosen = [c for c in found if c.layout.pipelined is pipelined]
         if chosen:
-            rows, batch = _cross(chosen, batches)
+            rows, batch = _cross(chosen, asked.batches)
             parts.append({**_labels(chosen, rows, batch), **module(case, chosen, rows, batch)})
     if not parts:
         return _empty(), refused
     table = StepTable(**{f.name: np.concatenate([p[f.name] for p in parts]) for f in fields(StepTable)})
-    return table.take(_useful(table, model, mean_context_tokens)), refused
+    useful = table.take(_useful(table, case.model, case.context))
+    for field in fields(StepTable):
+        getattr(useful, field.name).setflags(write=False)
+    return useful, refused
+
+
+#: Quantities of a system that no step depends on: after a change of price the table is the same.
+_NOT_PHYSICS = frozenset(
+    (
+        *("price_usd", "cloud_usd_hr", "own_tco_usd_chip_hr", "lead_weeks", "supply_per_year"),
+        *("rack_units", "power_max_kw", "power_typ_kw"),
+    )
+)
+
+
+def _physics(system: System, technologies: Mapping[str, Technology]) -> tuple[Any, ...]:
+    """All of a system that a step table depends on."""
+    words = (system.id, system.name, system.vendor, system.kind, system.family, system.dram_type)
+    technology = technologies.get(system.weight_technology)
+    access = technology.values.get("read_latency_ns") if technology else None
+    values = tuple((n, q.value) for n, q in system.values.items() if n not in _NOT_PHYSICS)
+    return (*words, system.chips, system.fixed_model, access and access.value, values)
+
+
+#: The last few tables; their arrays cannot be written to.
+KEPT: Kept[tuple[StepTable, tuple[Refusal, ...]]] = Kept(32)
 
 
 def _cross(chosen: Sequence[Candidate], batches: Sequence[int]) -> tuple[Integers, Integers]:
