@@ -102,7 +102,7 @@ def test_the_two_parts_of_the_promise_add_up() -> None:
         if p.queue is not None
     }
     assert sum(times.values()) == pytest.approx(2.0)
-    assert times["decode"] == pytest.approx(handover_s(service)) == pytest.approx(0.6 + 1 / 55)
+    assert times["decode"] == pytest.approx(handover_s(service)) == pytest.approx(0.6 + 1 / 54)
     tight = service.model_copy(update={"levels": service.levels.model_copy(update={"ttft_ms": 400.0})})
     assert handover_s(tight) == pytest.approx(0.2)
 
