@@ -54,6 +54,9 @@ def simulate(
         bool,
         typer.Option("--smallest", help="Also search the fewest replicas that pass 95 % of the replays."),
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write report.html with figures, tables and JSON here.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Replay a plan by discrete events; exit code 6 if a promise of the plan does not hold."""
@@ -93,6 +96,11 @@ def simulate(
     least = None
     if smallest:
         least = smallest_fleet(plan, lambda of, n: found[n] if of is plan else replay(of, n), replays)
+    if out is not None:
+        from solver.reports.findings_files import write_findings
+        from solver.reports.replay import replay_findings
+
+        write_findings(replay_findings(plan, found), out)
     if as_json:
         told: object = (
             [json.loads(r.to_json()) for r in found] if replays > 1 else json.loads(found[0].to_json())

@@ -43,7 +43,7 @@ def summarise(
     )
     places = traffic.pool if traffic.then is None else np.concatenate([traffic.pool, traffic.then])
     done = tuple(_pool(pool, int((places == p).sum()), end_s) for p, pool in enumerate(pools))
-    return ReplayResult(end_s, results, done, *times)
+    return ReplayResult(end_s, results, done, *times, traffic.service)
 
 
 def _service(spec: ServiceSpec, arrival_s: Floats, times: tuple[Floats, ...], span_s: float) -> ServiceResult:

@@ -161,6 +161,7 @@ class ReplayResult:
     ttft_s: Floats = field(compare=False, repr=False)  # per request; nan where not served here
     tpot_s: Floats = field(compare=False, repr=False)
     end_to_end_s: Floats = field(compare=False, repr=False)
+    service: Ints = field(compare=False, repr=False)  # of each request
 
     @property
     def holds(self) -> bool:
