@@ -86,17 +86,16 @@ def test_failures_take_their_share_of_the_time() -> None:
     """Half an hour of repair after two hours: a fifth of the time down, over 20,000 hours."""
     plan, workload = lesson(), workload_of(lesson())
     rates, hours = FailureRates(2.0, 0.5), 20_000
-    found = failures_of(plan, workload, plan.pools[:1], hours * 3600.0, rates, (1, 0))
-    pool = plan.pools[0]
-    assert pool.replicas == 1
+    pool = plan.pools[0].model_copy(update={"replicas": 1, "systems_per_replica": "1"})
+    found = failures_of(plan, workload, [pool], hours * 3600.0, rates, (1, 0))
     assert sum(f.repair_s for f in found) / 3600 / hours == pytest.approx(0.2, rel=0.05)
-    assert found == failures_of(plan, workload, plan.pools[:1], hours * 3600.0, rates, (1, 0))
-    assert found != failures_of(plan, workload, plan.pools[:1], hours * 3600.0, rates, (2, 0))
+    assert found == failures_of(plan, workload, [pool], hours * 3600.0, rates, (1, 0))
+    assert found != failures_of(plan, workload, [pool], hours * 3600.0, rates, (2, 0))
 
 
 def test_replicas_of_a_system_fail_together() -> None:
     """Eighths of a system: replicas 0 to 7 go down at the same moment."""
-    pool = next(p for p in lesson().pools if p.systems_per_replica == "1/8")
+    pool = lesson().pools[0].model_copy(update={"replicas": 8, "systems_per_replica": "1/8"})
     found = failures_of(lesson(), workload_of(lesson()), [pool], 1e6, FailureRates(10.0, 1.0), (1, 0))
     starts: dict[float, set[int]] = {}
     for f in found:
