@@ -107,6 +107,7 @@ def ask_page(
         "ask.html.j2",
         session,
         questions=list(QUESTIONS.values()),
+        proposals=proposals(session),
         asked=name,
         argument=argument,
         answer=found,
@@ -115,6 +116,20 @@ def ask_page(
         error=error,
         state=session.state(),
     )
+
+
+def proposals(session: Session) -> dict[str, str]:
+    """What each question is asked about at first: systems and sums of the present plan where there is one."""
+    found = {q.name: q.usage.partition(" ")[2] for q in QUESTIONS.values()}
+    plan = session.result().plan
+    if plan is None:
+        return found
+    bought = [s.system for s in sorted(plan.systems, key=lambda s: -s.cost_usd) if plan.way(s) == "buy"]
+    if bought:
+        found["late"] = f"{bought[0]} 6"
+    if plan.objective_usd:
+        found["afford"] = f"{2 * plan.objective_usd:.2g}"
+    return found
 
 
 def answer_rows(found: Answer) -> list[list[tuple[str, bool]]]:
