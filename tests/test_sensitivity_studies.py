@@ -1,6 +1,7 @@
 """The shipped studies run from the command line and say what their tables hold; reports are whole."""
 
 import json
+import runpy
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_command_writes_every_format(tmp_path: Path) -> None:
     import openpyxl
 
     book = openpyxl.load_workbook(tmp_path / "findings.xlsx")
-    assert book.sheetnames[0] == "answer" and book["precision"].max_row == 10
+    assert book.sheetnames[0] == "answer" and book["precision"].max_row == 13
     assert (tmp_path / "report.md").read_text().startswith("# Precision on the wafer")
     assert "sram-scaling" in CliRunner().invoke(app, ["study", "list"]).stdout
 
@@ -94,3 +95,38 @@ def test_figures_are_well_formed_and_described() -> None:
             root = ET.fromstring(draw(figure))
             tags = [child.tag.rpartition("}")[2] for child in root]
             assert tags[:2] == ["title", "desc"] and len(tags) > 10
+
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.mark.parametrize("name", sorted(STUDIES))
+def test_every_study_has_a_page_with_its_command_and_figure(name: str) -> None:
+    page = (DOCS / "studies" / f"{name}.md").read_text()
+    assert f"solver study {name} " in page and f"(../figures/study-{name}.svg)" in page
+    ET.parse(DOCS / "figures" / f"study-{name}.svg")
+
+
+@pytest.mark.long
+def test_pages_say_what_the_studies_find() -> None:
+    made = runpy.run_path(str(DOCS / "figures" / "studies.py"))["files"]()
+    for path, text in made.items():
+        assert path.read_text() == text, f"{path.name}: run python docs/figures/studies.py"
+
+
+def test_nvm_wears_out_where_the_formula_says() -> None:
+    """Infeasible in every combination whose weights last less than the three years, and in no other."""
+    for row in found("nvm-weights").table("grid").records():
+        years = row["endurance_cycles"] / (row["updates_per_day"] * 365.25)
+        assert row["years"] == pytest.approx(years)
+        assert (row["verdict"] == "infeasible") == (years < 3)
+
+
+def test_the_question_of_500_gb_is_answered_first() -> None:
+    study = found("sram-scaling")
+    rows = {r["design"]: r for r in study.table("designs").records()}
+    deep = rows["WSE on N2, 4 bonded SRAM layers"]
+    words = study.answer[0]
+    assert words.startswith("Do 500 GB make it worthwhile?")
+    assert ("600 tok/s yes" in words) == (deep["fast_usd"] >= deep["price_usd"])
+    assert ("promise, yes" in words) == (deep["loose_usd"] >= deep["price_usd"])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from solver.reports.escape import html
 from solver.reports.svg import Bar, bar_figure, ticks
-from solver.reports.units import number, percent, usd
+from solver.reports.units import number, percent, usd, usd_tick
 from solver.sensitivity.findings import Axis, Bars, Curves, Figure, Kind, Regions
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 340, 70, 44, 14
@@ -20,6 +20,11 @@ def text_of(kind: Kind) -> Callable[[float], str]:
     if kind in ("usd", "price"):
         return usd
     return percent if kind == "share" else number
+
+
+def _tick(kind: Kind) -> Callable[[float], str]:
+    """How the round values of an axis are written."""
+    return usd_tick if kind in ("usd", "price") else text_of(kind)
 
 
 def draw(figure: Figure) -> str:
@@ -66,13 +71,13 @@ def _frame(x: _Scale, y: _Scale, xa: Axis, ya: Axis, bottom: float) -> list[str]
         parts.append(f'<line x1="{x(mark):.1f}" y1="{TOP}" x2="{x(mark):.1f}" y2="{bottom}" class="grid"/>')
         anchor = "end" if n and x(mark) > WIDTH - 40 else "middle"
         parts.append(
-            _text(x(mark) + (12 if anchor == "end" else 0), bottom + 17, text_of(xa.kind)(mark), anchor)
+            _text(x(mark) + (12 if anchor == "end" else 0), bottom + 17, _tick(xa.kind)(mark), anchor)
         )
     for mark in y.marks:
         parts.append(
             f'<line x1="{LEFT}" y1="{y(mark):.1f}" x2="{WIDTH - 12}" y2="{y(mark):.1f}" class="grid"/>'
         )
-        parts.append(_text(LEFT - 6, y(mark) + 4, text_of(ya.kind)(mark), "end"))
+        parts.append(_text(LEFT - 6, y(mark) + 4, _tick(ya.kind)(mark), "end"))
     parts.append(_text(WIDTH - 12, bottom + 36, xa.label, "end"))
     parts.append(_text(8, TOP - 2, ya.label, "start"))
     return parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import PurePath
 
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
@@ -81,7 +82,7 @@ class Session:
         from solver import __version__
 
         return (
-            ("workload", self.loaded.file),
+            ("workload", PurePath(self.loaded.file).name),
             ("workload, SHA-256", self.loaded.sha256),
             ("catalog", self.catalog.version),
             ("solver", __version__),

@@ -20,7 +20,7 @@ from solver.domain.workload import (
 from solver.errors import InfeasibleError, SolverError
 from solver.inputs.catalogs import load_catalog
 from solver.sensitivity.envelope import refine
-from solver.sensitivity.findings import Column, Table
+from solver.sensitivity.findings import Column, Table, usd
 from solver.sensitivity.priced import FoundPlan, Priced
 from solver.sensitivity.session import Session
 
@@ -88,7 +88,7 @@ def best(loaded: LoadedWorkload, catalog: Catalog) -> Best:
     try:
         solved = Priced(session.prepared, ()).solve(())
     except InfeasibleError as error:
-        return Best(None, None, session, str(error).splitlines()[0])
+        return Best(None, None, session, str(error).splitlines()[0].rstrip(":"))
     assert isinstance(solved.line.plan, FoundPlan)
     return Best(solved.line.base * 1e3, solved.line.plan, session)
 
@@ -107,6 +107,13 @@ def entry_price(loaded: LoadedWorkload, catalog: Catalog, system: str, most: flo
         if isinstance(p.line.plan, FoundPlan) and p.line.plan.shares.get(system, 0.0) > 1e-6
     ]
     return max(inside, default=None)
+
+
+def entry_words(entry: object, most: float) -> str:
+    """An entry price in words, where prices up to ``most`` were tried."""
+    if not isinstance(entry, float):
+        return "not even for free"
+    return f"at any price up to {usd(most)}" if entry >= most * (1 - 1e-9) else f"below {usd(entry)}"
 
 
 def replica_sizes(session: Session, system: str) -> tuple[float, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solver.sensitivity.findings import Column, Findings, Table, usd
+from solver.sensitivity.findings import Axis, Column, Curves, Findings, Table, usd
 from solver.sensitivity.session import Session
 from solver.sensitivity.studies.common import assumed, best, catalog, entry_price, question, question_words
 from solver.technology.facts import value
@@ -50,7 +50,7 @@ def study() -> Findings:
         kicker="Study: HBM generations against the wafer",
         answer=tuple(_answer(rows)),
         facts=(("HBM in a DGX B200", f"{gigabytes:,.0f} GB"), ("margin passed on", f"{margin:.1f} times")),
-        figures=(),
+        figures=(_figure(rows),),
         tables=(
             table,
             assumed(
@@ -63,6 +63,23 @@ def study() -> Findings:
         ),
         notes=(question_words(), "Only the memory changes: compute, links and power stay those of DGX B200."),
         provenance=Session.of(question(50.0, ("dgx-b200",)), facts).provenance()[2:],
+    )  # fmt: skip
+
+
+def _figure(rows: Sequence[tuple[object, ...]]) -> Curves:
+    lines = []
+    for generation in GENERATIONS:
+        points = tuple(
+            (float(str(r[1])), float(str(r[6])))
+            for r in rows
+            if r[0] == generation and r[3] == SPEEDS[-1] and r[6] is not None
+        )
+        if len(points) > 1:
+            lines.append((generation, points))
+    return Curves(
+        "entry", f"Entry price of CS-3 at {SPEEDS[-1]:g} tok/s by the price of HBM",
+        "Highest price of one CS-3 at which it is in the best fleet beside DGX B200.",
+        Axis("price of HBM, USD/GB"), Axis("entry price of CS-3, USD", "usd"), tuple(lines),
     )  # fmt: skip
 
 

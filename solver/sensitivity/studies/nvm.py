@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from solver.domain.catalog import Catalog
 from solver.operating_points.wear import update_years
 from solver.sensitivity.findings import Axis, Column, Curves, Findings, Table, usd
 from solver.sensitivity.session import Session
@@ -29,6 +30,7 @@ SPEEDS = (50.0, 400.0)
 def study() -> Findings:
     """The findings."""
     facts = catalog()
+    grid = _grid(facts)
     rows = []
     for density in DENSITIES:
         design = WeightWafer(density, 1e5)
@@ -59,10 +61,10 @@ def study() -> Findings:
     return Findings(
         name="Weights in non-volatile memory",
         kicker="Study: density x endurance x model updates",
-        answer=tuple(_answer(rows)),
+        answer=(*_grid_words(grid), *_answer(rows)),
         facts=(("horizon", f"{YEARS:g} years"),),
         figures=(_figure(),),
-        tables=(_density_table(rows), _wear_table(), _assumptions()),
+        tables=(_density_table(rows), _wear_table(), _grid_table(grid), _assumptions()),
         notes=(
             question_words(),
             "Weights in the non-volatile memory, KV cache in SRAM; price as hyp-nvm-rram14-wafer. Reads do "
@@ -104,6 +106,73 @@ def _density_table(rows: Sequence[tuple[object, ...]]) -> Table:
         "Llama 4 Maverick; entry: highest price of one wafer in the best fleet beside DGX B200 and CS-3."
     )
     return Table("density", "Density and price", caption, columns, tuple(rows))
+
+
+def _grid(facts: Catalog) -> tuple[tuple[object, ...], ...]:
+    """Density x endurance x updates: life of the weights, and the best fleet for fast users."""
+    rows = []
+    for density in DENSITIES:
+        for cycles in ENDURANCES:
+            system, memory = derive_weight_wafer(facts, WeightWafer(density, cycles))
+            full = with_systems(facts, [system])
+            full = full.model_copy(update={"technologies": full.technologies | {memory.id: memory}})
+            for updates in UPDATES:
+                asked = question(
+                    SPEEDS[-1],
+                    ("dgx-b200", "cerebras-cs3", system.id),
+                    start="2028-01",
+                    updates_per_day=updates,
+                )
+                years = update_years(cycles, updates)
+                session = Session.of(asked, full)
+                feasible = any(p.system == system.id for p in session.prepared.problem.points)
+                found = best(asked, full)
+                inside = bool(found.plan and found.plan.shares.get(system.id, 0.0) > 1e-6)
+                verdict = "cheapest" if inside else "feasible, dearer" if feasible else "infeasible"
+                rows.append((density, cycles, updates, years, verdict, found.words, found.usd_per_m_output))
+    return tuple(rows)
+
+
+def _grid_table(rows: tuple[tuple[object, ...], ...]) -> Table:
+    columns = (
+        Column("density_mb_mm2", "density, Mb/mm2", "number"),
+        Column("endurance_cycles", "endurance, cycles", "number"),
+        Column("updates_per_day", "model updates a day", "number"),
+        Column("years", "worn out after, years", "number"),
+        Column("verdict", "NVM wafer"),
+        Column("fleet", f"best fleet at {SPEEDS[-1]:g} tok/s"),
+        Column("usd_per_m_output_tokens", "per million output tokens", "usd"),
+    )
+    caption = (
+        f"Feasible: the weights live through {YEARS:g} years of updates and keep the promise. Cheapest: the "
+        "wafer at its assumed price is in the best fleet beside DGX B200 and CS-3."
+    )
+    return Table("grid", "Density x endurance x updates", caption, columns, rows)
+
+
+def _grid_words(rows: tuple[tuple[object, ...], ...]) -> list[str]:
+    count = len(rows)
+    cheapest, infeasible = ([r for r in rows if r[4] == verdict] for verdict in ("cheapest", "infeasible"))
+    worn = [r for r in infeasible if float(str(r[3])) < YEARS]
+    sentences = [
+        f"At {SPEEDS[-1]:g} tok/s an NVM wafer is cheapest in {len(cheapest)} of {count} combinations of "
+        f"density, endurance and update rate, and infeasible in {len(infeasible)}, because its weights wear "
+        f"out within {YEARS:g} years ({len(worn)})"
+        + (
+            f" or it cannot keep the promise ({len(infeasible) - len(worn)})."
+            if len(infeasible) > len(worn)
+            else "."
+        )
+    ]
+    for updates in UPDATES:
+        cycles = [float(str(r[1])) for r in cheapest if r[2] == updates]
+        density = [float(str(r[0])) for r in cheapest if r[2] == updates]
+        if cycles:
+            sentences.append(
+                f"With {updates:g} update{'s' if updates > 1 else ''} a day {min(cycles):.0e} cycles and "
+                f"{min(density):g} Mb/mm2 are enough to be cheapest."
+            )
+    return sentences
 
 
 def _assumptions() -> Table:

@@ -33,6 +33,7 @@ def study() -> Findings:
             rows.append((KINDS[kind], speed, found.usd_per_m_output, found.cost_usd, found.words))
             if found.plan is None:
                 break
+    unpriced = [name for name in KINDS.values() if name not in {r[0] for r in rows}]
     return Findings(
         name="What speed costs",
         kicker="Study: cost against speed per user, Llama 4 Maverick",
@@ -45,6 +46,7 @@ def study() -> Findings:
             "Each point is the cheapest fleet of one kind of hardware that keeps the speed for 95 % of the "
             "tokens, by the physics of the house or a published operating point; fp16, fp8 or "
             "fp4 weights, whatever the system computes. A line ends where the kind fails.",
+            *(f"No line for {name}: no such system has a purchase price." for name in unpriced),
             "Published points include vendors' claims and bounds: the line of SRAM wafers is the bound of 97 "
             "sequences on 20 CS-3 at 2,500 tok/s wherever that is cheaper than the physics.",
         ),

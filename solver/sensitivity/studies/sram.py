@@ -178,17 +178,26 @@ def _answer(everything: Catalog, rows: list[dict[str, object]], made: list[Deriv
             else f", at {LOOSE:g} tok/s not even for free"
         )
         sentences.append(words + ".")
-    worth = (
-        isinstance(deep["loose_usd"], float)
-        and isinstance(deep["price_usd"], float)
-        and deep["loose_usd"] >= deep["price_usd"]
+    return [_worth(deep), *sentences]
+
+
+def _worth(deep: dict[str, object]) -> str:
+    """Whether 500 GB are worth their price to fast users and where GPUs keep the promise."""
+    fast, loose, price = deep["fast_usd"], deep["loose_usd"], deep["price_usd"]
+    assert isinstance(price, float)
+
+    def words(entry: object) -> str:
+        if not isinstance(entry, float):
+            return "no, it does not enter even for free"
+        if entry >= price:
+            return f"yes, it enters below {usd(entry)}"
+        return f"no, it would have to cost less than {usd(entry)}"
+
+    return (
+        f"Do 500 GB make it worthwhile? A wafer of {deep['capacity_gb']:.0f} GB would cost about "
+        f"{usd(price)}; for users at {FAST:g} tok/s {words(fast)}; at {LOOSE:g} tok/s, where GPUs keep the "
+        f"promise, {words(loose)}."
     )
-    sentences.append(
-        "500 GB make it worthwhile against GPUs at a loose promise too."
-        if worth
-        else "500 GB make it far cheaper for fast users, and not yet worthwhile where GPUs keep the promise."
-    )
-    return sentences
 
 
 def _figure(rows: list[dict[str, object]]) -> Curves:
