@@ -163,6 +163,10 @@ class HighsModel:
         solution.col_value = ordered.tolist()
         self._accepted(self._highs.setSolution(solution), "the known plan")
 
+    def search_plans(self) -> None:
+        """More effort on finding plans: where the bound is known to be near and whole numbers are many."""
+        self._option("mip_heuristic_effort", 0.3)
+
     def solve(self, gap: float = 0.0, time_limit_s: float | None = None, linear: bool = False) -> Outcome:
         """Run HiGHS; Ctrl-C stops it and keeps the incumbent."""
         self._option("mip_rel_gap", max(gap, 0.0))

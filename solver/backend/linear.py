@@ -1,7 +1,8 @@
-"""Small linear programs straight in HiGHS (no integers, no PuLP): routing with the fleet fixed."""
+"""Small programs straight in HiGHS (no PuLP): routing and hours with the fleet fixed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highspy
@@ -45,8 +46,13 @@ class Rows:
         self.high.append(high)
 
 
-def least(costs: Floats, rows: Rows, column_high: Floats) -> Floats | None:
-    """The cheapest x >= 0 within its upper bounds and the rows; None if HiGHS finds none."""
+def least(
+    costs: Floats, rows: Rows, column_high: Floats, whole: Sequence[int] = (), slack: float = 0.0
+) -> Floats | None:
+    """The cheapest x >= 0 within its upper bounds and the rows, or None if HiGHS finds none.
+
+    Columns in ``whole`` are integers; the cost may then be ``slack`` above the least.
+    """
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = len(costs), len(rows.low)
     lp.col_cost_, lp.col_lower_, lp.col_upper_ = costs, np.zeros(len(costs)), column_high
@@ -55,9 +61,14 @@ def least(costs: Floats, rows: Rows, column_high: Floats) -> Floats | None:
     lp.a_matrix_.start_ = np.array(rows.starts, dtype=np.int32)
     lp.a_matrix_.index_ = np.array(rows.columns, dtype=np.int32)
     lp.a_matrix_.value_ = np.array(rows.values)
+    if whole:
+        kinds = [highspy.HighsVarType.kContinuous] * len(costs)
+        for column in whole:
+            kinds[column] = highspy.HighsVarType.kInteger
+        lp.integrality_ = kinds
     swallow_banner()
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    for name, value in OPTIONS.items():
+    for name, value in (OPTIONS | {"mip_rel_gap": 0.0, "mip_abs_gap": max(slack, 1e-9)}).items():
         if solver.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise RuntimeError(f"HiGHS does not accept option {name} = {value!r}")
     if solver.passModel(lp) == highspy.HighsStatus.kError or solver.run() == highspy.HighsStatus.kError:

@@ -118,6 +118,8 @@ def _period(problem: Problem, period: Period) -> dict[str, Any]:
         "rate_rps": list(period.rate_rps),
         "label": period.label,
         **({"covers": list(period.covers)} if period.covers else {}),
+        **({"mean_rps": list(period.mean_rps)} if period.mean_rps else {}),
+        **({"services": list(period.services)} if period.services else {}),
         **(
             {"energy_usd_kwh": [problem.tariff(i, period) for i in range(len(problem.sites))]}
             if problem.workload.power_follows_load

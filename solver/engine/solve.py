@@ -14,6 +14,7 @@ from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
 from solver.engine.certificate import certified_bound
 from solver.engine.compare import alternatives, break_evens
+from solver.engine.grouped import Solved, solve_grouped
 from solver.engine.infeasible import explain_program, explain_screening
 from solver.engine.start import start
 from solver.errors import (
@@ -38,6 +39,8 @@ from solver.verify.from_plan import verify_plan
 SAFETY = (0.0, 1e-7)
 #: Safe loads of a service are multiplied by this where its promise fails at the mix a pool gets.
 DERATING, MOST_DERATINGS = 0.9, 8
+#: Groups of like hours: gap and time of the fleet that others are compared with.
+COMPARED_GAP, COMPARED_SECONDS = 1e-3, 10.0
 
 
 @dataclass(frozen=True)
@@ -83,16 +86,14 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
     factors: dict[str, float] = {}
     for _ in range(MOST_DERATINGS):
         now = derated(prepared, factors)
-        program, model, outcome, routing = _solved(loaded, now, request)
-        plan = assemble(loaded, catalog, now, program, outcome, routing)
+        solved, routing = _solved(loaded, now, request)
+        plan = assemble(loaded, catalog, solved.prepared, solved.program, solved.outcome, routing)
         verdict = verify_plan(plan)
         if verdict.passed:
             residual = str(verdict.residual)
             plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
-            plan = certified(plan, now, program, model, outcome) if request.certify else plan
-            if request.compare:
-                plan = _compared(plan, loaded, now, program, model, outcome, factors)
-            return plan
+            plan = certified(plan, solved) if request.certify else plan
+            return _compared(plan, loaded, solved, factors) if request.compare else plan
         late = late_services(verdict, now)
         if not late:
             break
@@ -104,11 +105,11 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
     )
 
 
-def certified(plan: Plan, prepared: Prepared, program: Program, model: HighsModel, outcome: Outcome) -> Plan:
+def certified(plan: Plan, solved: Solved) -> Plan:
     """The plan with the lower bound that exact arithmetic proves; none where another goal was held first."""
-    if plan.objective != "cost" or prepared.mean_periods:
+    if plan.objective != "cost":
         return plan
-    bound = certified_bound(program, model, outcome.objective)
+    bound = certified_bound(solved.proof.program, solved.proof, solved.outcome.objective)
     if bound is None:
         return plan
     usd = min(math.nextafter(float(bound * 1000), -math.inf), plan.objective_usd)
@@ -144,11 +145,16 @@ def derated(prepared: Prepared, factors: Mapping[str, float]) -> Prepared:
     return replace(prepared, problem=replace(prepared.problem, points=points))
 
 
-def _solved(
-    loaded: LoadedWorkload, prepared: Prepared, request: Request
-) -> tuple[Program, HighsModel, Outcome, Routing]:
+def _solved(loaded: LoadedWorkload, prepared: Prepared, request: Request) -> tuple[Solved, Routing]:
     """Solve and repair; capacity is shrunk a little where rounding to exact shares leaves no room."""
     last: RepairFailed | None = None
+    if prepared.curves is not None and prepared.problem.workload.objective == "cost":
+        found = solve_grouped(prepared, request.gap, request.time_limit_s)
+        if isinstance(found, Outcome):
+            raise_unless_point(found, loaded, prepared)
+            raise LimitReached("no plan was found within the limit")
+        assert found.outcome.values is not None
+        return found, repair(found.program, found.outcome.values)
     for safety in SAFETY:
         program = build_program(prepared.problem)
         proven = True
@@ -160,27 +166,30 @@ def _solved(
         raise_unless_point(outcome, loaded, prepared)
         values = outcome.values
         assert values is not None
+        proof = model
         if prepared.mean_periods and prepared.problem.workload.objective == "traffic":
             proven = False  # of the groups of like hours it is the most, not of the hours
         elif prepared.mean_periods:
-            outcome = replace(outcome, bound=mean_hours_bound(prepared, request))
+            proof, bound = mean_hours_bound(prepared, request)
+            outcome = replace(outcome, bound=bound)
             if outcome.gap > request.gap + 1e-9:
                 outcome = replace(outcome, ending=Ending.FEASIBLE)
         if not proven:
             outcome = replace(outcome, ending=Ending.FEASIBLE)
         try:
-            return program, model, outcome, repair(program, values)
+            return Solved(prepared, program, outcome, proof), repair(program, values)
         except RepairFailed as failure:
             last = failure
     raise VerificationFailed(f"no exact routing for the solver's whole numbers: {last}")
 
 
-def mean_hours_bound(prepared: Prepared, request: Request) -> float:
-    """Lower bound on the cost where like hours are grouped (solver.formulation.hours), k$."""
+def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, float]:
+    """Where like hours are grouped (solver.formulation.hours): the relaxation, and its bound in k$."""
     program = build_program(replace(prepared.problem, periods=prepared.mean_periods))
     hourly = {c for prefix in ("Q", "rent") for _, c in program.family(prefix)}
     columns = [replace(c, integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
-    return HighsModel(replace(program, columns=columns)).solve(request.gap, request.time_limit_s).bound
+    model = HighsModel(replace(program, columns=columns))
+    return model, model.solve(request.gap, request.time_limit_s).bound
 
 
 def reach_goal(loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request) -> Ending:
@@ -232,26 +241,31 @@ def _free(relaxed: Callable[[], Prepared], factors: Mapping[str, float]) -> Prep
     return derated(relaxed(), factors)
 
 
-def _compared(
-    plan: Plan,
-    loaded: LoadedWorkload,
-    prepared: Prepared,
-    program: Program,
-    model: HighsModel,
-    outcome: Outcome,
-    factors: Mapping[str, float],
-) -> Plan:
+def _compared(plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mapping[str, float]) -> Plan:
+    """The plan with what binds, the best fleet of each single system, and prices at which losers enter.
+
+    Where hours are in groups the fleets are compared at their mean hours, like with like, and what the
+    wishes cost is left open.
+    """
     from solver.engine.assemble import bindings
     from solver.engine.wishes import wishes
     from solver.reports.words import answer
 
-    rows = bindings(loaded, prepared, program, model, outcome)
+    prepared, model, outcome = solved.prepared, solved.proof, solved.outcome
+    rows = bindings(loaded, prepared, solved.program, model, outcome)
+    program = model.program
+    if prepared.curves is not None or prepared.mean_periods:
+        outcome = model.solve(COMPARED_GAP, COMPARED_SECONDS)
+        note = "the fleets of single systems are compared at the mean hours of groups of like hours"
+        plan = plan.model_copy(update={"notes": (*plan.notes, note)})
     others, ties = alternatives(prepared, program, model, outcome)
     entries = break_evens(prepared, program, model, outcome, plan, others, ties)
     plan = plan.model_copy(update={"binding": rows, "alternatives": others, "break_even": entries})
-    relaxed = prepared.relaxed
-    free = None if relaxed is None else partial(_free, relaxed, factors)
-    plan = plan.model_copy(update={"wishes": wishes(loaded, prepared, program, outcome, free)})
+    if prepared.curves is None:
+        relaxed = prepared.relaxed
+        free = None if relaxed is None else partial(_free, relaxed, factors)
+        found = wishes(loaded, prepared, solved.program, solved.outcome, free)
+        plan = plan.model_copy(update={"wishes": found})
     return plan.model_copy(update={"answer": answer(plan)})
 
 

@@ -157,6 +157,6 @@ def api(problem: Problem, program: Program) -> None:
         point, period = problem.apis[int(str(j))], problem.periods[int(str(t))]
         k = problem.service_index(point.service)
         epoch = problem.epochs[period.epoch]
-        requests = problem.peak_rps(k) * 3600 * period.hours
+        requests = problem.peak_rps(k) * 3600 * period.hours * problem.mean_share(k, int(str(t)))
         usd = problem.mean(k, int(str(b)), point.usd_per_request) * requests
         pay(problem, program, "api", column, [Payment(epoch.start_years, epoch.end_years, usd)])

@@ -34,6 +34,8 @@ class Period:
     label: str
     covers: tuple[int, ...] = ()  # hours of the representative curve, grouped or (work that waits) one by one
     cheapest: bool = False  # of several tariffs the least counts (lower bounds), not the largest
+    mean_rps: tuple[float, ...] = ()  # mean of those hours, where it is not the rate that is served
+    services: tuple[int, ...] = ()  # whose hours, where services are grouped apart (others: 0)
 
 
 def make_epochs(

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
 from solver.formulation.epochs import Epoch, Period, tariff_sites
+from solver.formulation.groups import median_cut
 
 #: Periods of an epoch that the program takes: fewer where there are many operating points.
 FEWEST_PERIODS, MOST_PERIODS, POINT_PERIODS = 36, 240, 5000
@@ -53,27 +54,3 @@ def grouped(
             upper.append(period)
             mean.append(replace(period, rate_rps=average, cheapest=True))
     return tuple(upper), tuple(mean)
-
-
-def median_cut(vectors: list[tuple[float, ...]], most: int) -> list[list[int]]:
-    """Positions in at most ``most`` groups; equal vectors stay together."""
-    scale = [max(column) or 1.0 for column in zip(*vectors, strict=True)]
-    groups = [sorted(range(len(vectors)), key=lambda n: vectors[n])]
-    while len(groups) < most:
-        spread, where, axis = max(
-            ((_spread(vectors, group, k) / scale[k]) * len(group) ** 0.5, n, k)
-            for n, group in enumerate(groups)
-            for k in range(len(scale))
-        )
-        if spread <= 0:
-            break
-        group = sorted(groups[where], key=lambda n: vectors[n][axis])
-        middle = (vectors[group[0]][axis] + vectors[group[-1]][axis]) / 2
-        cut = next(n for n, h in enumerate(group) if vectors[h][axis] > middle)
-        groups[where : where + 1] = [group[:cut], group[cut:]]
-    return [sorted(group) for group in groups]
-
-
-def _spread(vectors: list[tuple[float, ...]], group: list[int], axis: int) -> float:
-    values = [vectors[n][axis] for n in group]
-    return max(values) - min(values)

@@ -9,6 +9,8 @@ from functools import partial
 
 from solver.domain.catalog import Catalog
 from solver.domain.workload import MOST_ORDERED_HOURS, Workload, cycle_hours, window_hours
+from solver.formulation.clusters import service_clusters
+from solver.formulation.groups import Curves, Group
 from solver.formulation.hours import grouped, most_periods
 from solver.formulation.offers import choose_offers, system_facts
 from solver.formulation.order import in_order
@@ -16,6 +18,7 @@ from solver.formulation.problem import (
     Period,
     Problem,
     SystemOffer,
+    length_classes,
     make_epochs,
     make_periods,
     undominated,
@@ -34,6 +37,8 @@ class Prepared:
     notes: tuple[str, ...]
     relaxed: Callable[[], Prepared] | None = None  # the same without data residency in the menu
     mean_periods: tuple[Period, ...] = ()  # groups of like hours at their mean demand, for the lower bound
+    curves: Curves | None = None  # all hours, where they are grouped service by service
+    groups: tuple[Group, ...] = ()  # the groups to begin with
 
 
 def prepare(
@@ -67,6 +72,7 @@ def prepare(
     )
     periods = everything
     mean: tuple[Period, ...] = ()
+    curves: Curves | None = None
     if cycle_hours(workload) > MOST_ORDERED_HOURS and any(s.levels.deadline_hours for s in workload.services):
         notes.append(
             "work with a deadline is done in the hour in which it comes: curves of more than "
@@ -78,6 +84,8 @@ def prepare(
         )
     elif not hourly and reduce:
         periods = renumbered(undominated(everything))
+    elif hourly and reduce and by_service(workload, menu, len(epochs), len(everything)):
+        curves = Curves(workload, epochs)
     elif hourly and len(everything) > (most := most_periods(len(menu.points))) * len(epochs):
         periods, mean = grouped(workload, epochs, most)
         notes.append(
@@ -90,7 +98,32 @@ def prepare(
     relaxed = None
     if without_residency(workload) != asked:
         relaxed = partial(prepare, workload, catalog, calibration, prune, reduce, screen_places=False)
-    return Prepared(problem, everything, menu, tuple(notes), relaxed, mean)
+    prepared = Prepared(problem, everything, menu, tuple(notes), relaxed, mean)
+    return prepared if curves is None else in_groups(prepared, curves)
+
+
+#: Programs of more traffic columns take their hours in groups; so many an epoch and cluster to begin with.
+MOST_COLUMNS, FIRST_GROUPS = 400, 6
+
+
+def by_service(workload: Workload, menu: Menu, epochs: int, hours: int) -> bool:
+    """Whether hours are grouped service by service: a large program, hours told apart by demand alone."""
+    if hours <= epochs or workload.power_follows_load or workload.objective != "cost":
+        return False
+    if any(workload.share_after_loss(s) > 0 for s in workload.services):
+        return False
+    measured = {p.service for p in workload.profiles}
+    classes = {s.name: len(length_classes(s, apart=s.name in measured)) for s in workload.services}
+    each = sum(classes[p.service] * len(p.sites or workload.sites) for p in menu.points)
+    return (each + sum(classes[a.service] for a in menu.apis)) * hours > MOST_COLUMNS
+
+
+def in_groups(prepared: Prepared, curves: Curves) -> Prepared:
+    """The problem with its hours in groups (solver.formulation.groups), to be refined by the engine."""
+    problem = replace(prepared.problem, peaks_rps=curves.peaks_rps)
+    groups = tuple(curves.coarse(service_clusters(problem), FIRST_GROUPS))
+    problem = replace(problem, periods=curves.periods(groups, mean=False))
+    return replace(prepared, problem=problem, curves=curves, groups=groups)
 
 
 def without_residency(workload: Workload) -> Workload:

@@ -96,6 +96,17 @@ class Problem:
     apis: tuple[ApiPoint, ...]
     offers: tuple[SystemOffer, ...]
     systems: dict[str, SystemFacts]
+    peaks_rps: tuple[float, ...] = ()  # largest rates, where the periods at hand are a part of all
+
+    @property
+    def by_the_hour(self) -> bool:
+        """Whether hours differ, so that renting by the hour may pay."""
+        return bool(self.peaks_rps) or len(self.periods) > len(self.epochs)
+
+    def mean_share(self, k: int, t: int) -> float:
+        """Mean rate of service k over the hours of period t, as a share of the rate that is served."""
+        period = self.periods[t]
+        return period.mean_rps[k] / period.rate_rps[k] if period.mean_rps else 1.0
 
     @cached_property
     def classes(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
@@ -198,10 +209,30 @@ class Problem:
 
     def peak_rps(self, service: int) -> float:
         """Largest request rate of a service over all periods (at least 1e-9, so that it can divide)."""
-        return max(max(period.rate_rps[service] for period in self.periods), 1e-9)
+        return self._peaks[service]
+
+    @cached_property
+    def _peaks(self) -> tuple[float, ...]:
+        if self.peaks_rps:
+            return self.peaks_rps
+        columns = zip(*(period.rate_rps for period in self.periods), strict=True)
+        return tuple(max(max(column), 1e-9) for column in columns)
 
     def service_index(self, name: str) -> int:
-        return next(i for i, s in enumerate(self.services) if s.name == name)
+        """Position of a service."""
+        return self._positions[name]
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {s.name: i for i, s in enumerate(self.services)}
+
+    @cached_property
+    def class_shares(self) -> tuple[tuple[float, ...], ...]:
+        """For each service the share of its requests in each length class."""
+        return tuple(
+            tuple(sum(s.lengths[b].share for b in group) for group in groups)
+            for s, groups in zip(self.services, self.classes, strict=True)
+        )
 
     def hours_factor(self, period: Period) -> float:
         """Discounted hours of a period: its share of the epoch's hours times the epoch's running factor."""

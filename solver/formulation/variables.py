@@ -37,6 +37,10 @@ from solver.performance.queueing import Line
 def add_variables(problem: Problem, program: Program) -> None:
     """Create every column, with integer bounds that come from the demand."""
     limits = system_limits(problem)
+    flexible: dict[str, set[int]] = {}
+    for point in problem.points:
+        if can_flex(problem, point):
+            flexible.setdefault(point.system, set()).add(problem.service_index(point.service))
     for p, point in enumerate(problem.points):
         for i, site in enumerate(problem.sites):
             if point.sites and site.name not in point.sites:
@@ -62,9 +66,13 @@ def add_variables(problem: Problem, program: Program) -> None:
                 program.add(("buy" if offer.committed else "hold", o, i, e), 0, high, integer=True)
                 if offer.committed and offer.minimum_lot > 1:
                     program.add(("lot", o, i, e), 0, 1, integer=True)
-            if not offer.committed and len(problem.periods) > len(problem.epochs):
-                for t in range(len(problem.periods)):
-                    program.add(("rent", o, i, t), 0, high, integer=True)
+            if not offer.committed and problem.by_the_hour:
+                for t, period in enumerate(problem.periods):
+                    if any(
+                        problem.windows[k] > 1 or period.rate_rps[k] > 0
+                        for k in flexible.get(offer.system, ())
+                    ):
+                        program.add(("rent", o, i, t), 0, high, integer=True)
 
     _over_time(problem, program)
 
@@ -149,9 +157,8 @@ def can_stand(problem: Problem, point: OperatingPoint) -> bool:
 
 def can_flex(problem: Problem, point: OperatingPoint) -> bool:
     """Whether a point may run on systems got for single hours (pointless if all hours are alike)."""
-    several = len(problem.periods) > len(problem.epochs)
     return (
-        several
+        problem.by_the_hour
         and point.lines[0].low == 1  # a pool of any size is safe
         and point.id in problem.flexible
         and (
@@ -178,8 +185,7 @@ def allowed_offers(problem: Problem, point: OperatingPoint) -> list[SystemOffer]
 
 def traffic(problem: Problem, k: int, g: int, t: int) -> float:
     """Traffic of length class g of service k in period t, in peaks of the service."""
-    share = sum(problem.services[k].lengths[b].share for b in problem.classes[k][g])
-    return share * problem.periods[t].rate_rps[k] / problem.peak_rps(k)
+    return problem.class_shares[k][g] * problem.periods[t].rate_rps[k] / problem.peak_rps(k)
 
 
 def has_work(problem: Problem, k: int, g: int, t: int) -> bool:
@@ -239,21 +245,23 @@ def _standing(problem: Problem, program: Program, p: int, i: int) -> None:
 
 def _elastic(problem: Problem, program: Program, p: int, i: int) -> None:
     high = most_replicas(problem, problem.points[p])
-    for t in range(len(problem.periods)):
-        program.add(("Q", p, i, t), 0, high, integer=True)
+    k = problem.service_index(problem.points[p].service)
+    for t, period in enumerate(problem.periods):
+        if problem.windows[k] > 1 or period.rate_rps[k] > 0:
+            program.add(("Q", p, i, t), 0, high, integer=True)
     _routing(problem, program, p, i, "e")
 
 
 def _routing(problem: Problem, program: Program, p: int, i: int, mode: str) -> None:
     point = problem.points[p]
     k = problem.service_index(point.service)
-    for t in range(len(problem.periods)):
-        for g, group in enumerate(problem.classes[k]):
-            if all(point.serves[b] for b in group) and has_work(problem, k, g, t):
+    able = [g for g, group in enumerate(problem.classes[k]) if all(point.serves[b] for b in group)]
+    for t, period in enumerate(problem.periods):
+        for g in able if problem.windows[k] > 1 or period.rate_rps[k] > 0 else ():
+            if has_work(problem, k, g, t):
                 high = math.inf
                 if point.phase == "prefill":  # no demand row bounds it, but no more comes than there is
-                    share = sum(problem.services[k].lengths[b].share for b in group)
-                    high = share * problem.busiest[k] * (1 + 1e-6)
+                    high = problem.class_shares[k][g] * problem.busiest[k] * (1 + 1e-6)
                 program.add(("x", p, i, mode, g, t), 0.0, high)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem, SystemOffer
 from solver.formulation.variables import lines_of, selects
@@ -35,7 +36,7 @@ def purchases(problem: Problem, program: Program, values: NDArray[np.float64]) -
             epoch = period.epoch if period else n
             hours = 0.0
             if prefix == "hold":
-                hours = sum(p.hours for p in problem.periods if p.epoch == epoch)
+                hours = HOURS_PER_YEAR * problem.epochs[epoch].years
             elif period:
                 hours = period.hours
             found.append(

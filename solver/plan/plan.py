@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -218,6 +219,12 @@ class Assumption(Frozen):
     source: str
     date: str
     cost_share: float = 0.0
+
+
+def mean_rps(period: Mapping[str, Any]) -> Sequence[float]:
+    """Mean rates of the hours of a plan's period; where they are alike, those that are served."""
+    rates: Sequence[float] = period.get("mean_rps") or period["rate_rps"]
+    return rates
 
 
 class Plan(Frozen):

@@ -51,8 +51,9 @@ def repair(program: Program, values: NDArray[np.float64]) -> Routing:
     rows = [r for r in program.rows if any(c not in whole and c not in derived for c, _ in r.terms)]
     traffic: dict[int, Fraction] = {}
     fullest = 0.0
+    costs = program.objective()
     for block in _blocks(program, rows):
-        shares, used = _solve_block(program, block, whole)
+        shares, used = _solve_block(program, costs, block, whole)
         traffic.update(shares)
         fullest = max(fullest, used)
     for column, row in derived.items():
@@ -88,12 +89,11 @@ def _blocks(program: Program, rows: list[Row]) -> list[list[Row]]:
 
 
 def _solve_block(
-    program: Program, rows: list[Row], whole: dict[int, float]
+    program: Program, costs: dict[int, float], rows: list[Row], whole: dict[int, float]
 ) -> tuple[dict[int, Fraction], float]:
     columns = sorted({c for row in rows for c, _ in row.terms if c not in whole})
     position = {c: n for n, c in enumerate(columns)}
     slack = len(columns)
-    costs = program.objective()
     money = np.array([costs.get(c, 0.0) for c in columns] + [0.0])
     balance = np.zeros(slack + 1)
     balance[slack] = 1.0

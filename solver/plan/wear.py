@@ -75,7 +75,8 @@ def _used(
     for route in paths:
         period = problem.periods[route.period]
         if (route.target, route.site, route.mode, period.epoch) == (point.id, site, "standing", e):
-            requests = float(Fraction(route.share)) * shares[route.bucket] * period.rate_rps[k]
+            rate = (period.mean_rps or period.rate_rps)[k]
+            requests = float(Fraction(route.share)) * shares[route.bucket] * rate
             total += requests * 3600 * period.hours * lives[route.bucket]
     return total
 

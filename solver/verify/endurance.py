@@ -69,7 +69,7 @@ def _traffic(case: Case, target: Target, amount: Sequence[float], e: int) -> Fra
         period = case.periods[t]
         if period.epoch == e:
             each = sum(Fraction(amount[b]) * case.weights[k][b] * s for b, s in buckets.items())
-            total += 3600 * period.hours * period.rates[k] * each
+            total += 3600 * period.hours * period.means[k] * each
     return total
 
 

@@ -172,8 +172,23 @@ def _time(case: Case) -> Iterator[Broken]:
             and isinstance(rates, list | tuple)
             and len(rates) == len(case.services)
             and all(_number(rate) and rate >= 0 for rate in rates)
+            and _grouped_well(period, len(case.services))
         ):
             yield Broken(f"period {n} lacks its index, epoch, hours, label or a rate of each service")
+
+
+def _grouped_well(period: Mapping[str, Any], services: int) -> bool:
+    """Whether what a group of like hours states beside its rates is of the right form."""
+    means, own = period.get("mean_rps", []), period.get("services", [])
+    covers = period.get("covers", [])
+    return (
+        all(isinstance(part, list | tuple) for part in (means, own, covers))
+        and len(means) in (0, services)
+        and all(_number(rate) and rate >= 0 for rate in means)
+        and all(_index(k, services) for k in own)
+        and len(set(own)) == len(own)
+        and (bool(covers) or not (means or own))
+    )
 
 
 def _purchase(case: Case, line: SystemPurchase) -> str | None:

@@ -8,6 +8,7 @@ lists periods: hours of one epoch with one demand vector.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +30,8 @@ class Hours(NamedTuple):
     hours: Fraction
     rates: tuple[Fraction, ...]
     label: str
+    means: tuple[Fraction, ...]  # mean over the hours, what is paid and written; the rates are served
+    services: tuple[int, ...] = ()  # whose hours, where services are grouped apart
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,9 @@ def schedule(
                     rates = _single(services, growth, rates, served, e, entry["covers"][0])
                 elif waits:
                     uncovered.append(f"epoch {e + 1}: work waits, but {entry['label']} is no single hour")
-                periods[n] = Hours(e, written(entry["hours"]), rates, str(entry["label"]))
+                own = _own(services, entry)
+                means = _means(services, growth, entry, length) if "mean_rps" in entry else rates
+                periods[n] = Hours(e, written(entry["hours"]), rates, str(entry["label"]), means, own)
             continue
         matched = _match(hours, growth, [listed[n] for n in mine], (end - start) / length)
         used: set[int] = set()
@@ -140,7 +145,7 @@ def schedule(
                 if hour not in used and abs(duration - exact) <= exact * ROUNDING:
                     duration = exact
                     used.add(hour)
-            periods[n] = Hours(e, duration, rates, str(entry["label"]))
+            periods[n] = Hours(e, duration, rates, str(entry["label"]), rates)
         complete &= len(used) == len(hours) == len(mine)
         if len(used) < len(hours):
             rivals = [r for n in mine if (r := periods[n]) is not None]
@@ -174,24 +179,59 @@ def _not_partitioned(
     years: Fraction,
     waits: set[int],
 ) -> list[str]:
-    """What is wrong with groups of like hours: each hour of the curve stands in one, and needs no more."""
+    """What is wrong with groups of like hours.
+
+    Each hour of the curve stands in one group of each service, which serves at least its demand. The
+    rates of services that a group does not speak of are 0.
+    """
     wrong: list[str] = []
-    times = [0] * length
+    times = [[0] * length for _ in services]
     for group in groups:
         covers = [h for h in group["covers"] if isinstance(h, int) and 0 <= h < length]
         exact = Fraction(HOURS_PER_YEAR) * years * len(covers) / length
         if len(covers) != len(group["covers"]) or abs(written(group["hours"]) - exact) > exact * ROUNDING:
             wrong.append(f"{group['label']}: its duration is not that of its hours")
+        own = _own(services, group)
+        means = _means(services, growth, group, length) if "mean_rps" in group else ()
+        for listed, mean in zip(group.get("mean_rps", ()), means, strict=False):
+            if abs(written(listed) - mean) > mean * ROUNDING:
+                wrong.append(f"{group['label']}: its mean rates are not those of its hours")
         for k, (service, factor) in enumerate(zip(services, growth, strict=True)):
+            if own and k not in own:
+                if group["rate_rps"][k] != 0:
+                    wrong.append(f"{group['label']}: a rate of {service.name}, whose hours it does not list")
+                continue
             curve = service.demand.rate_rps
             most = max((written(curve[h % len(curve)]) for h in covers), default=Fraction(0)) * factor
             if k not in waits and most > written(group["rate_rps"][k]) * (1 + ROUNDING):
                 wrong.append(f"{group['label']}: an hour of {service.name} needs more")
-        for h in covers:
-            times[h] += 1
-    if any(t != 1 for t in times):
+            for h in covers:
+                times[k][h] += 1
+    if any(t != 1 for row in times for t in row):
         wrong.append("hours that stand in no group or in several")
     return wrong
+
+
+def _own(services: Sequence[Service], group: Mapping[str, Any]) -> tuple[int, ...]:
+    """Positions of the services that a group of hours speaks of; empty: all."""
+    return tuple(k for k in group.get("services", ()) if isinstance(k, int) and 0 <= k < len(services))
+
+
+def _means(
+    services: Sequence[Service], growth: Sequence[Fraction], group: Mapping[str, Any], length: int
+) -> tuple[Fraction, ...]:
+    """Exact mean demand over the hours of a group, requests/s of each service (0 if it is not listed)."""
+    covers = [h for h in group["covers"] if isinstance(h, int) and 0 <= h < length]
+    own = _own(services, group)
+    found = []
+    for k, (service, factor) in enumerate(zip(services, growth, strict=True)):
+        curve = service.demand.rate_rps
+        if not covers or (own and k not in own):
+            found.append(Fraction(0))
+            continue
+        counts = Counter(curve[h % len(curve)] for h in covers)
+        found.append(sum((written(v) * n for v, n in counts.items()), Fraction(0)) / len(covers) * factor)
+    return tuple(found)
 
 
 def _match(

@@ -199,7 +199,7 @@ def _api(case: Case) -> Iterator[Payment]:
         for t, buckets in stream.items():
             period = case.periods[t]
             per_request = sum((usd[b] * share for b, share in buckets.items()), Fraction(0))
-            paid = per_request * period.rates[k] * 3600 * period.hours
+            paid = per_request * period.means[k] * 3600 * period.hours
             totals[period.epoch] = totals.get(period.epoch, Fraction(0)) + paid
     for e, paid in totals.items():
         yield Payment("api", case.epochs[e].start, case.epochs[e].end, paid)

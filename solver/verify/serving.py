@@ -220,6 +220,7 @@ def api_limits(case: Case) -> Iterator[Broken]:
     requests: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
     tokens: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
     limits: dict[str, ApiPoint] = {}
+    apart: dict[tuple[str, int], set[tuple[int, ...]]] = defaultdict(set)
     for target, stream in case.streams.items():
         if target.mode != "api":
             continue
@@ -227,10 +228,15 @@ def api_limits(case: Case) -> Iterator[Broken]:
         server = case.apis[target.id]
         k = case.order[server.service]
         for t, buckets in stream.items():
+            apart[api.api, case.periods[t].epoch].add(case.periods[t].services)
             for b, share in buckets.items():
                 rate = case.periods[t].rates[k] * case.weights[k][b] * share
                 requests[api.api, t] += rate
                 tokens[api.api, t] += rate * Fraction(server.tokens[b])
+    for (name, _), sets in apart.items():
+        limited = limits[name].requests_per_s_limit is not None or limits[name].tokens_per_s_limit is not None
+        if limited and len(sets) > 1:
+            yield Broken(f"{name}: services share its limit, but their hours are listed apart")
     for what, used, field in (
         ("requests/s", requests, "requests_per_s_limit"),
         ("tokens/s", tokens, "tokens_per_s_limit"),

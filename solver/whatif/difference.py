@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from solver.domain.quantity import Frozen
 from solver.finance.cash_flow import cash_flow
-from solver.plan.plan import Binding, Plan
+from solver.plan.plan import Binding, Plan, mean_rps
 
 SMALL_USD = 0.005
 #: Ways to get systems whose name is not a word of its own.
@@ -158,7 +158,7 @@ def serving(plan: Plan) -> dict[tuple[str, str], float]:
             continue  # whoever decodes serves the request
         n, period = index[route.service], plan.periods[route.period]
         bucket = services[n]["lengths"][route.bucket]["share"]
-        weight = float(Fraction(route.share)) * bucket * period["rate_rps"][n] * period["hours"]
+        weight = float(Fraction(route.share)) * bucket * mean_rps(period)[n] * period["hours"]
         requests[route.service, server_name(plan, route.target, route.mode)] += weight
         totals[route.service] += weight
     return {key: value / totals[key[0]] for key, value in requests.items() if totals[key[0]]}

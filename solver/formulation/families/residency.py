@@ -23,6 +23,10 @@ def residency(problem: Problem, program: Program) -> None:
     that concerns the request: that of its service and that of its region. The menu leaves out points and
     APIs that could serve nothing here, so that rows remain only where a point serves several regions.
     """
+    if not any(s.residency for s in problem.services) and not any(
+        r.residency for r in problem.workload.regions
+    ):
+        return
     terms: dict[tuple[str, int, int], dict[int, float]] = {}
     words: dict[tuple[str, int], str] = {}
 

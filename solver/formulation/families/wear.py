@@ -73,7 +73,8 @@ def _row(
         for g in range(len(problem.classes[k]) if period.epoch == e and any(lives) else 0):
             column = program.find("x", p, i, "s", g, t)
             if column is not None:
-                used = problem.mean(k, g, lives) * problem.peak_rps(k) * 3600 * period.hours
+                seconds = 3600 * period.hours * problem.mean_share(k, t)
+                used = problem.mean(k, g, lives) * problem.peak_rps(k) * seconds
                 terms[column] = max(used, LEAST_LOAD)
     for n in range(len(lines_of(problem, point))):
         replicas = program.find("R", p, i, e, n)

@@ -1,0 +1,89 @@
+"""Every hour served by a fixed fleet: the program falls apart into small ones, one for each period."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.backend.linear import Rows, least
+from solver.formulation.model import Program, Row
+
+#: A row without free columns may be broken by so much (relative): the float error of its own sum.
+ROUNDING = 1e-9
+
+
+def dispatch(
+    program: Program, fixed: Mapping[int, float], slack: float, end: float, rounding: float = ROUNDING
+) -> NDArray[np.float64] | None:
+    """Values of all columns at the least cost (within ``slack`` k$ in all) with some columns fixed.
+
+    None if there are none, or the time (perf_counter) ``end`` is over. A row without free columns may be
+    broken by ``rounding`` (relative).
+    """
+    values = np.zeros(len(program.columns))
+    for column, value in fixed.items():
+        values[column] = value
+    costs = program.objective()
+    parts = blocks(program, fixed)
+    if not _holds(program, fixed, values, rounding):
+        return None
+    for rows in parts:
+        if time.perf_counter() > end:
+            return None
+        columns = sorted({c for row in rows for c, _ in row.terms if c not in fixed})
+        position = {c: n for n, c in enumerate(columns)}
+        made = Rows.none()
+        for row in rows:
+            rest = row.rhs - sum(a * fixed[c] for c, a in row.terms if c in fixed)
+            terms = {position[c]: a for c, a in row.terms if c not in fixed}
+            made.add(terms, -np.inf if row.sense == "<=" else rest, np.inf if row.sense == ">=" else rest)
+        found = least(
+            np.array([costs.get(c, 0.0) for c in columns]),
+            made,
+            np.array([program.columns[c].high for c in columns]),
+            [n for n, c in enumerate(columns) if program.columns[c].integer],
+            slack / len(parts),
+        )
+        if found is None:
+            return None
+        values[columns] = found
+    return values
+
+
+def blocks(program: Program, fixed: Mapping[int, float]) -> list[list[Row]]:
+    """Rows that share no free column, apart."""
+    parent: dict[int, int] = {}
+
+    def find(c: int) -> int:
+        while parent.setdefault(c, c) != c:
+            parent[c] = parent[parent[c]]
+            c = parent[c]
+        return c
+
+    free = [(row, [c for c, _ in row.terms if c not in fixed]) for row in program.rows]
+    for _, columns in free:
+        for c in columns[1:]:
+            parent[find(c)] = find(columns[0])
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row, columns in free:
+        if columns:
+            found[find(columns[0])].append(row)
+    return list(found.values())
+
+
+def _holds(
+    program: Program, fixed: Mapping[int, float], values: NDArray[np.float64], rounding: float
+) -> bool:
+    """Whether the rows hold that only fixed columns stand in."""
+    for row in program.rows:
+        if all(c in fixed for c, _ in row.terms):
+            left = sum(a * values[c] for c, a in row.terms)
+            room = rounding * max(1.0, sum(abs(a * values[c]) for c, a in row.terms))
+            over = (left - row.rhs) * (-1 if row.sense == ">=" else 1)
+            if over > room or (row.sense == "==" and -over > room):
+                return False
+    return True

@@ -1,0 +1,83 @@
+"""Sites that serve alike, taken together: a smaller relaxation of a program.
+
+Columns of traffic that differ only in their site are one column, and their capacity rows one row, the sum
+of them. What fits the sum fits site by site (each takes its share of the capacity), so for a fixed fleet
+nothing is lost; in any case it is a relaxation. Columns are merged only where all their rows have the same
+coefficients.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from solver.formulation.model import Program, Row
+
+#: Families with a row for each site; the rows of merged columns are added up.
+BY_SITE = ("capacity", "endurance")
+
+
+def merged_sites(program: Program) -> Program:
+    """The program with traffic columns of like sites merged (the same columns, some of them shut)."""
+    first = _representatives(program)
+    if all(c == one for c, one in first.items()):
+        return program
+    site = {c: key[2] for key, c in program.index.items() if key[0] == "x"}
+    rows: list[Row] = []
+    sums: dict[object, int] = {}
+    seen: dict[object, int] = defaultdict(int)
+    for row in program.rows:
+        terms = {first.get(c, c): a for c, a in row.terms}
+        shared = tuple((c, a) for c, a in terms.items() if c in first)
+        if row.family in BY_SITE and shared:
+            place = (row.family, shared, next(site[c] for c, _ in row.terms if c in site))
+            key = (row.family, shared, seen[place])  # two resources may have equal coefficients
+            seen[place] += 1
+            if key in sums:
+                rows[sums[key]] = _added(rows[sums[key]], row, terms)
+                continue
+            sums[key] = len(rows)
+        rows.append(replace(row, terms=tuple(terms.items())))
+    columns = [c.shut() if first.get(n, n) != n else c for n, c in enumerate(program.columns)]
+    return replace(program, columns=columns, rows=rows)
+
+
+def rented_at_one_site(program: Program) -> Program:
+    """The program with hourly rent at the first of like sites only: rented systems stand at none of them."""
+    first = _representatives(program)
+    shut: set[int] = set()
+    open_sites: set[tuple[object, object]] = set()
+    for key, column in program.index.items():
+        if key[0] == "x" and key[3] == "e":
+            if first[column] == column:
+                open_sites.add((key[2], key[5]))
+            else:
+                shut |= {column, program.index["Q", key[1], key[2], key[5]]}
+    shut |= {c for key, c in program.index.items() if key[0] == "rent" and key[2:] not in open_sites}
+    columns = [c.shut() if n in shut else c for n, c in enumerate(program.columns)]
+    return replace(program, columns=columns)
+
+
+def _representatives(program: Program) -> dict[int, int]:
+    """For each traffic column the one that stands for it: the first of a like site."""
+    profiles: dict[int, list[object]] = defaultdict(list)
+    for n, row in enumerate(program.rows):
+        for c, a in row.terms:
+            profiles[c].append((row.family, a) if row.family in BY_SITE else (n, a))
+    costs = program.objective()
+    found: dict[int, int] = {}
+    first: dict[object, int] = {}
+    for key, column in program.index.items():
+        if key[0] == "x":
+            like = (key[1], key[3:], tuple(profiles[column]), costs.get(column, 0.0))
+            found[column] = first.setdefault(like, column)
+    return found
+
+
+def _added(total: Row, row: Row, terms: dict[int, float]) -> Row:
+    """The sum of rows of several sites; the merged traffic stands in it once."""
+    mine = dict(total.terms)
+    for c, a in terms.items():
+        if c not in mine:
+            mine[c] = a
+    return replace(total, terms=tuple(mine.items()), rhs=total.rhs + row.rhs)
