@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from solver.errors import VerificationFailed
+
 
 class By(StrEnum):
     """Columns of the statement."""
@@ -37,9 +39,15 @@ def cash_flow(
     from solver.inputs.workload import apply_overrides, load_workload
     from solver.paths import find_workload
     from solver.plan.serialise import load_plan
+    from solver.verify.from_plan import verify_plan
 
     if plan_or_workload.endswith(".json") and not changes:
-        plan = load_plan(Path(plan_or_workload))
+        path = Path(plan_or_workload)
+        plan = load_plan(path)
+        verdict = verify_plan(plan, str(path))
+        if not verdict.passed:
+            words = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
+            raise VerificationFailed(f"{path}: the plan does not pass the exact check: {words}")
     else:
         loaded = apply_overrides(load_workload(find_workload(plan_or_workload)), changes or [])
         plan = solve(loaded, request=Request(compare=False))
