@@ -188,6 +188,13 @@ def test_a_smaller_fleet_tells_what_moved(one: Session) -> None:
     assert why_words(response.reason).startswith("Some systems are no longer worth their money: token API +$")
 
 
+def test_less_traffic_needs_fewer_systems(one: Session) -> None:
+    execute(one, "demand x2")
+    response = deepen(one, execute(one, "undo"))
+    assert response.reason is not None
+    assert why_words(response.reason).startswith("Fewer systems are enough: purchase -$500,000")
+
+
 def test_what_cannot_be_is_told_and_kept(one: Session) -> None:
     one.change("ways=buy")
     one.change("exclude=cs3")

@@ -89,6 +89,8 @@ def why_words(reason: Reason) -> str:
         return (
             f"The fleet stays; the money moves by {listed}." if listed else "Nothing the plan uses changed."
         )
+    if reason.kind == "fewer" and all(usd < 0 for _, usd in terms):
+        return f"Fewer systems are enough: {listed}."
     if reason.kind == "fewer":
         return f"Some systems are no longer worth their money: {listed}."
     if reason.kind == "scaled":
