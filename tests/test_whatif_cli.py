@@ -66,7 +66,7 @@ def test_script_and_session_file(file: Path, tmp_path: Path) -> None:
     script.write_text(
         "# what we said\ndemand x2\nnote as in the plan of sales\nbranch cheap base\ndiscount=5 %\n"
     )
-    found = json.loads(run("whatif", file, "--script", script, "--session", kept, "--json"))
+    found = json.loads(run("whatif", file, "--script", script, "--session", kept))
     assert found["steps"][0]["line"] == "demand x2"
     assert found["branch"] == "cheap"
     again = json.loads(run("whatif", kept, "--branch", "main", "--json"))

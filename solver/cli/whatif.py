@@ -33,7 +33,8 @@ def whatif(
     workload: Source,
     changes: Changes = None,
     script: Annotated[
-        Path | None, typer.Option("--script", help="File with one change or command per line (- is stdin).")
+        Path | None,
+        typer.Option("--script", help="File with one change or command per line (- is stdin); prints JSON."),
     ] = None,
     as_json: AsJson = False,
     session_file: Kept = None,
@@ -51,6 +52,7 @@ def whatif(
 ) -> None:
     """Change assumptions and see what it does to fleet and money: at a prompt, by options, or as a page."""
     lines = [*(changes or []), *_script(script)]
+    as_json = as_json or script is not None
     interactive = not (lines or as_json or xlsx or export)
     try:
         session = open_session(workload, session_file, branch, keep=interactive)

@@ -14,7 +14,7 @@ from solver.whatif.fields import FIELDS
 from solver.whatif.planner import Result
 from solver.whatif.questions import QUESTIONS, answer
 from solver.whatif.session import Session, State
-from solver.whatif.why import Reason, why
+from solver.whatif.why import Reason, why, why_words
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def as_json(response: Response) -> dict[str, Any]:
     if response.difference is not None:
         found["difference"] = response.difference.model_dump(mode="json")
     if response.reason is not None:
-        found["why"] = response.reason.model_dump(mode="json")
+        found["why"] = response.reason.model_dump(mode="json") | {"words": why_words(response.reason)}
     if response.answer is not None:
         found["answer"] = response.answer.model_dump(mode="json")
     if response.columns:
@@ -269,7 +269,7 @@ def result_json(result: Result) -> dict[str, Any]:
         "bound_usd": plan.bound_usd,
         "gap": plan.gap,
         "usd_per_m_output_tokens": plan.usd_per_m_output_tokens,
-        "systems": [s.model_dump(mode="json") for s in plan.systems],
+        "systems": [s.model_dump(mode="json") | {"way": plan.way(s)} for s in plan.systems],
         "costs": {c.term: c.usd for c in plan.costs},
         "service_levels": [s.model_dump(mode="json") for s in plan.service_levels],
         "binding": [b.sentence for b in plan.binding],
