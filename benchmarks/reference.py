@@ -68,18 +68,29 @@ HEAD = """\
 name: reference
 services:
 """
+SITES = [
+    "{name: north, power: 10 MW, pue: 1.15, energy: 55 $/MWh}",
+    "{name: coast, power: 15 MW, pue: 1.25, energy: 75 $/MWh}",
+    "{name: city, pue: 1.4, energy: 0.12 $/kWh, space: 15 $/U/month}",
+]
 TAIL = """\
-horizon: {years: 4, epoch_years: 1}
-sites:
-  - {name: north, power: 10 MW, pue: 1.15, energy: 55 $/MWh}
-  - {name: coast, power: 15 MW, pue: 1.25, energy: 75 $/MWh}
-  - {name: city, pue: 1.4, energy: 0.12 $/kWh, space: 15 $/U/month}
 money: {discount_rate: 8 %}
 hardware:
   include: [dgx-h200, dgx-b200, mi325x-8, mi355x-8, gaudi3-8, rtxpro6000-8]
   profiles: only
 profiles:
 """
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of the instance is written: distinct hours, services, sites, points per service, years."""
+
+    hours: int = HOURS
+    services: int = 5
+    sites: int = 3
+    points: int = 6
+    epochs: int = 4
 
 
 def two_digits(value: float) -> float:
@@ -132,29 +143,48 @@ def throughputs(
     return found
 
 
-def write(folder: Path, seed: int) -> None:
-    """The workload file and its curves in ``folder``."""
+def sites_text(count: int) -> str:
+    """Sites that differ in power, energy and space: the last of three, then more like the city."""
+    more = [SITES[-1].replace("city", f"city-{n}") for n in range(count - len(SITES))]
+    return "sites:\n" + "".join(f"  - {line}\n" for line in [*SITES[-min(count, len(SITES)) :], *more])
+
+
+def write(folder: Path, seed: int, size: Size = Size()) -> Path:
+    """The workload file and its curves in ``folder``; a smaller or larger instance by its ``size``.
+
+    A curve has 24, 168 or 8,760 values; with other numbers of distinct hours they repeat through the year.
+    """
     curves = folder / "reference"
     curves.mkdir(parents=True, exist_ok=True)
     text, profiles = HEAD.format(seed=seed), ""
-    for shape in SERVICES:
-        rng = random.Random(f"{seed} {shape.name}")  # noqa: S311
-        rates = "".join(f"{hour},{rate:g}\n" for hour, rate in enumerate(curve(shape, rng)))
-        (curves / f"{shape.name}.csv").write_text(f"hour,rps\n{rates}", newline="\n")
+    for number in range(size.services):
+        shape = SERVICES[number % len(SERVICES)]
+        name = shape.name + (f"-{number // len(SERVICES) + 1}" if number >= len(SERVICES) else "")
+        rng = random.Random(f"{seed} {name}")  # noqa: S311
+        rates = curve(shape, rng)[: size.hours]
+        if size.hours not in (24, 168):
+            rates = [rates[hour % size.hours] for hour in range(HOURS)]
+        rows = "".join(f"{hour},{rate:g}\n" for hour, rate in enumerate(rates))
+        (curves / f"{name}.csv").write_text(f"hour,rps\n{rows}", newline="\n")
         cells = histogram(shape, rng)
         lengths = ", ".join(f"[{p}, {o}, {s:g}]" for p, o, s in cells)
         text += (
-            f"  - name: {shape.name}\n    model: {shape.model}\n    acquisitions: {shape.ways}\n"
-            f"    demand: {{curve: reference/{shape.name}.csv, growth: {shape.growth}}}\n"
+            f"  - name: {name}\n    model: {shape.model}\n    acquisitions: {shape.ways}\n"
+            f"    demand: {{curve: reference/{name}.csv, growth: {shape.growth}}}\n"
             f"    lengths: [{lengths}]\n"
         )
-        for system in SYSTEMS:
+        for point in range(size.points):
+            system = list(SYSTEMS)[point % len(SYSTEMS)]
             each = ", ".join(f"{v:g}" for v in throughputs(shape, system, cells, rng))
+            again = f"-{point // len(SYSTEMS) + 1}" if point >= len(SYSTEMS) else ""
             profiles += (
-                f"  - {{id: {shape.name}-{system}, system: {system}, service: {shape.name},\n"
+                f"  - {{id: {name}-{system}{again}, system: {system}, service: {name},\n"
                 f"     requests_per_s: [{each}]}}\n"
             )
-    (folder / "42-reference.yaml").write_text(text + TAIL + profiles, newline="\n")
+    text += f"horizon: {{years: {size.epochs}, epoch_years: 1}}\n{sites_text(size.sites)}"
+    file = folder / "42-reference.yaml"
+    file.write_text(text + TAIL + profiles, newline="\n")
+    return file
 
 
 if __name__ == "__main__":
