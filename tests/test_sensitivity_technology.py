@@ -1,8 +1,14 @@
 """Process technology: the figures of the process and non-volatile memory facts, derived from the catalogs."""
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from solver.cli.app import app
+from solver.errors import UsageError
 from solver.inputs.catalogs import load_catalog
+from solver.technology.designs import parse_design, with_design
 from solver.technology.facts import base_of, value
 from solver.technology.memory_chips import READ_KW, WEIGHT_SHARE, WeightWafer, derive_weight_wafer
 from solver.technology.recipes import (
@@ -144,3 +150,82 @@ def test_derived_systems_join_the_catalog_with_an_offer() -> None:
     grown = with_systems(CATALOG, [made])
     assert grown.offers[f"{made.id}/buy"].price.value == made.get("price_usd")
     assert made.id not in CATALOG.systems
+
+
+# ---- designs: systems of the user's own, derived anew at every value of a sweep ----
+
+
+def test_a_server_with_todays_parts_costs_what_todays_server_costs() -> None:
+    made = with_design(CATALOG, parse_design("hbm-server")).systems["design"]
+    assert made.get("price_usd") == pytest.approx(CATALOG.systems["dgx-b200"].get("price_usd"))
+    assert made.get("dram_bw_tbs") == CATALOG.systems["dgx-b200"].get("dram_bw_tbs")
+
+
+def test_dearer_memory_passes_to_the_server_with_its_margin() -> None:
+    """1,440 GB at one dollar more, times price over parts of eight chips."""
+    server, now = CATALOG.systems["dgx-b200"], value(CATALOG, "hbm3e-usd-gb", "usd_per_gb")
+    dearer = parse_design("hbm-server").with_value("technology.hbm3e-usd-gb.usd_per_gb", now + 1)
+    margin = (server.get("price_usd") or 0) / (8 * value(CATALOG, "b200-bom", "cost_usd"))
+    made = with_design(CATALOG, dearer).systems["design"]
+    expected = (server.get("price_usd") or 0) + margin * (server.get("dram_gb") or 0)
+    assert made.get("price_usd") == pytest.approx(expected)
+
+
+def test_defects_and_wafer_prices_make_dies_dearer() -> None:
+    design = parse_design("hbm-server")
+    prices = [
+        with_design(CATALOG, design.with_value(name, number)).systems["design"].get("price_usd")
+        for name, number in (
+            ("technology.n5.d0_per_cm2", value(CATALOG, "n5", "d0_per_cm2")),
+            ("technology.n5.d0_per_cm2", 0.3),
+            ("technology.n5.wafer_usd", 40_000.0),
+        )
+    ]
+    assert prices[0] < prices[1] and prices[0] < prices[2]
+
+
+def test_a_design_moves_sram_apart_from_logic() -> None:
+    plain, dense, fast = (
+        with_design(CATALOG, parse_design(f"sram-wafer,node=n2,layers=2{more}")).systems["design"]
+        for more in ("", ",sram_factor=1.5", ",logic_factor=1.5")
+    )
+    assert dense.get("sram_gb") == pytest.approx(1.5 * plain.get("sram_gb"))
+    assert dense.get("fp16_tflops") == plain.get("fp16_tflops")
+    assert fast.get("sram_gb") == plain.get("sram_gb")
+    assert fast.get("fp16_tflops") == pytest.approx(1.5 * plain.get("fp16_tflops"))
+
+
+def test_entries_of_the_catalog_re_derive_the_system() -> None:
+    design = parse_design("sram-wafer,node=n2,layers=4")
+    usual = with_design(CATALOG, design).systems["design"].get("price_usd")
+    bad = with_design(CATALOG, design.with_value("technology.bond-yield.layer_yield", 0.8))
+    assert bad.systems["design"].get("price_usd") > usual
+    nvm = with_design(CATALOG, parse_design("nvm-wafer,density_mb_mm2=50,endurance_cycles=1e6,read_pj_bit=2"))
+    assert nvm.systems["design"].get("dram_gb") == pytest.approx(46_225 * 0.7 * 50 / 8000)
+    assert nvm.systems["design"].get("dram_bw_tbs") == pytest.approx(8e3 / 16)  # TB/s of 8 kW at 2 pJ/bit
+    cells = nvm.technologies[nvm.systems["design"].weight_technology]
+    assert cells.values["write_endurance_cycles"].value == 1e6
+
+
+@pytest.mark.parametrize(
+    "text", ["hbm", "sram-wafer,layer=2", "sram-wafer,layers=x", "sram-wafer,layers=-1", "nvm-wafer,node=n2"]
+)
+def test_designs_that_are_wrong_are_named(text: str) -> None:
+    with pytest.raises(UsageError, match="design"):
+        parse_design(text)
+
+
+def test_how_much_memory_must_a_wafer_hold_to_enter() -> None:
+    """One command: layers of SRAM against CS-3 at 600 tok/s; more layers only ever make the fleet cheaper."""
+    arguments = ["sensitivity", "03-argument-fast", "--set", "services.0.levels.tokens_per_s_per_user=600"]
+    arguments += ["--set", "hardware.include=[cerebras-cs3]", "--json"]
+    arguments += ["--design", "sram-wafer,node=n2", "--vary", "design.layers=0..4"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    samples = json.loads(result.stdout)["tables"]["samples"]
+    assert any("designed SRAM wafer" in row["fleet"] for row in samples)
+    none, deep = samples[0], samples[-1]
+    assert deep["cost_usd"] < none["cost_usd"]
+    without = [a for a in arguments if not a.startswith("sram-wafer")]
+    without.remove("--design")
+    assert CliRunner().invoke(app, without).exit_code == 2

@@ -29,6 +29,9 @@ def sensitivity(
     tolerance: Annotated[
         float, typer.Option(min=1e-6, max=0.5, help="Width of a bracket of --vary, as a share of the range.")
     ] = 0.005,
+    design: Annotated[
+        str, typer.Option("--design", help="A system derived from technology: KIND,parameter=value,...")
+    ] = "",
     uncertain: Annotated[
         bool, typer.Option("--uncertain", help="Draw prices and demand from their ranges.")
     ] = False,
@@ -56,6 +59,10 @@ def sensitivity(
     if sum([bool(price), vary is not None, uncertain]) != 1:
         raise UsageError("write one of --price NAME=LOW..HIGH, --vary NAME=LOW..HIGH or --uncertain")
     session = open_session(workload, changes or [])
+    if design:
+        from solver.technology.designs import parse_design
+
+        session = session.with_design(parse_design(design))
     if price:
         found = _prices(session, price)
     elif vary is not None:

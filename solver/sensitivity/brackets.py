@@ -75,7 +75,11 @@ class BracketResult:
 def evaluate(session: Session, name: str, value: float) -> Sample:
     """The best plan with one statement changed."""
     try:
-        there = session.with_loaded(changed(session.loaded, name, value))
+        there = (
+            session.with_technology(name, value)
+            if name.startswith(("design.", "technology."))
+            else session.with_loaded(changed(session.loaded, name, value))
+        )
         solved = Oracle(there, ())(())
     except InfeasibleError as error:
         return Sample(value, None, None, str(error).splitlines()[0])

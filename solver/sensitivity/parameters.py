@@ -58,6 +58,14 @@ CHANGES = {
 
 #: Ends of keys of the workload file that name their unit.
 SUFFIXES = {
+    "usd_per_gb": "USD/GB",
+    "_mb_mm2": "Mb/mm2",
+    "_per_cm2": "1/cm2",
+    "_pj_bit": "pJ/bit",
+    "_cycles": "cycles",
+    "_factor": "times today's",
+    "wafer_usd": "USD a wafer",
+    "layers": "layers",
     "_ms": "ms",
     "_usd_kwh": "USD/kWh",
     "_usd_hr": "USD/h",

@@ -13,6 +13,7 @@ from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import Calibration, load_calibration
 from solver.sensitivity.findings import ASSUMPTIONS, Table
+from solver.technology.designs import DESIGN, KINDS, Design, with_design
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Session:
     loaded: LoadedWorkload
     catalog: Catalog
     calibration: Calibration
+    design: Design | None = None  # a system derived from technology, already in the catalog
 
     @classmethod
     def of(cls, loaded: LoadedWorkload, catalog: Catalog | None = None) -> Session:
@@ -31,6 +33,22 @@ class Session:
 
             catalog = load_catalog()
         return cls(resolve_references(loaded, catalog), catalog, load_calibration())
+
+    def with_design(self, design: Design) -> Session:
+        """The session in which a system derived from technology may be bought."""
+        policy = self.loaded.workload.hardware
+        if policy.include and DESIGN not in policy.include:
+            policy = policy.model_copy(update={"include": (*policy.include, DESIGN)})
+        workload = self.loaded.workload.model_copy(update={"hardware": policy})
+        catalog = with_design(self.catalog, design)
+        loaded = self.loaded.model_copy(update={"workload": workload})
+        return Session(resolve_references(loaded, catalog), catalog, self.calibration, design)
+
+    def with_technology(self, name: str, number: float) -> Session:
+        """The session with ``design.PARAMETER`` or ``technology.ENTRY.VALUE`` changed."""
+        if self.design is None:
+            raise UsageError(f"{name[:60]} needs a design; write --design KIND ({', '.join(KINDS)})")
+        return self.with_design(self.design.with_value(name, number))
 
     def with_loaded(self, loaded: LoadedWorkload) -> Session:
         """The same catalogs under another workload."""
