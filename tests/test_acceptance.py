@@ -320,4 +320,4 @@ def test_e10_ratios_are_refused(base: Path, capsys: pytest.CaptureFixture[str], 
     assert end.value.code == 2
     assert json.loads(out)["outcome"] == "bad input"
     assert "half the score of one" in err or "is a ratio" in err
-    assert "write cost, power or carbon" in err
+    assert "write cost, power, carbon or traffic" in err
