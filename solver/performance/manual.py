@@ -88,7 +88,18 @@ No measurement shows the aggregate of a full wafer pipeline: that part is an ass
 
 ## Speculative decoding
 
-With `a` tokens per step on average a step verifies `2 a - 1` tokens and its time counts for `a`.
+With `a` tokens per step on average a step verifies `2 a - 1` tokens and its time counts for `a`. Stated by
+the acceptance `p` of `n` drafts (`solver/performance/speculation.py`): a step yields
+`(1 - p^(n+1)) / (1 - p)` tokens, verifies `n + 1` and lasts `1 + n c` times as long, c the cost of a draft
+(Leviathan, Kalman, Matias 2023, arXiv 2211.17192); in pipelines drafts pass the layers one behind the other.
+The memory of a draft model is not counted.
+
+## Cached prefixes
+
+`solver/operating_points/variants.py`: a share h of a prompt of I tokens, found again after T seconds, stands
+`KV(h I) x T` byte-seconds in a memory per request (Little's law): of the chips (resource "KV memory"), or of
+the host, over `tier2_gb`. From the host `KV(h I)` passes the link `tier2_gbs`, a capacity, and the longest
+prefix is read back before the first token. Running sequences are not moved to the host.
 
 ## What a benchmark reports
 
