@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -96,7 +97,9 @@ def test_remembering_is_dear_on_chips_and_cheap_on_hosts() -> None:
     assert all("prefixes on host" in p.layout for p in plan.pools)
     chips = plan_of(PREFIXES, "services.0.prefix_cache.stores=[memory]")
     assert counts(chips) == {"dgx-h100": 7}
-    assert all("no prefix cache" in p.layout for p in chips.pools)
+    systems = {p.layout: p.replicas * Fraction(p.systems_per_replica) for p in chips.pools}
+    forgetful = sum(n for layout, n in systems.items() if "no prefix cache" in layout)
+    assert forgetful > 0.8 * sum(systems.values())
     short = plan_of(PREFIXES, "services.0.prefix_cache.retention=10 s")
     assert counts(short) == {"dgx-h100": 2}
     assert not any("prefix" in p.layout for p in short.pools)

@@ -3,6 +3,7 @@
 from solver.formulation.families import (
     acquisition,
     availability,
+    demand,
     energy,
     hourly,
     money,
@@ -18,6 +19,7 @@ from solver.formulation.families import (
 
 __all__ = [
     "acquisition",
+    "demand",
     "availability",
     "energy",
     "hourly",

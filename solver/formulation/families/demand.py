@@ -1,0 +1,114 @@
+"""Families about what is served, when and by which pools: demand, work that waits, separate pools."""
+
+from __future__ import annotations
+
+from solver.formulation.model import Program
+from solver.formulation.problem import Problem
+from solver.formulation.registry import family
+from solver.formulation.variables import traffic
+
+
+@family("demand", "sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[b,t] + s_b (q[k,t-1] - q[k,t])")
+def demand(problem: Problem, program: Program) -> None:
+    """All traffic is served, at once or (work with a deadline) after waiting, for each k, b, t.
+
+    sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[k,b,t] + s_b (q[k,t-1] - q[k,t])
+    d is the share s_b of bucket b times the rate of period t over the service's peak rate (unit: peaks);
+    q is the work that waits at the end of hour t (peaks x 1 h; 0 for services that cannot wait), in order of
+    arrival, so that each hour's work has the service's mix of lengths. The hour before the first is the last.
+    Where most traffic is sought, + d[k,b,t] unserved[k,t] on the left: the same share of all lengths.
+    Of separate pools the decode pool counts here; prefill pools follow (family handoff).
+    """
+    terms: dict[tuple[int, int, int], dict[int, float]] = {}
+    for (_, p, _i, _m, b, t), column in program.family("x"):
+        k = problem.service_index(problem.points[int(str(p))].service)
+        if problem.points[int(str(p))].phase == "prefill":
+            continue  # family handoff
+        terms.setdefault((k, int(str(b)), int(str(t))), {})[column] = 1.0
+    for (_, j, b, t), column in program.family("a"):
+        k = problem.service_index(problem.apis[int(str(j))].service)
+        terms.setdefault((k, int(str(b)), int(str(t))), {})[column] = 1.0
+    for k, service in enumerate(problem.services):
+        for t, period in enumerate(problem.periods):
+            for b in range(len(problem.classes[k])):
+                load = traffic(problem, k, b, t)
+                if load <= 0 and problem.windows[k] == 1:
+                    continue
+                program.row(
+                    f"demand[{service.name},{b},{period.label}]",
+                    "demand",
+                    terms.get((k, b, t), {})
+                    | _waiting(problem, program, k, b, t)
+                    | unserved(program, k, t, load),
+                    "==",
+                    load,
+                    unit="peaks of the service",
+                    statement=f"services.{k}.demand",
+                    sentence=f"{service.name}: length class {b} of the requests is served in {period.label}",
+                )
+
+
+def unserved(program: Program, k: int, t: int, traffic_served: float) -> dict[int, float]:
+    """What is not served of some traffic of service k in period t, where most traffic is sought."""
+    column = program.find("unserved", k, t)
+    return {} if column is None else {column: traffic_served}
+
+
+@family("handoff", "sum_{p prefills,m} x[p,i,m,b,t] = sum_{p decodes,m} x[p,i,m,b,t]")
+def handoff(problem: Problem, program: Program) -> None:
+    """What separate pools decode was prefilled at the same site, in the same KV precision, for each k, b, t.
+
+    sum_{p prefill, m} x[p,i,m,b,t] - sum_{p decode, m} x[p,i,m,b,t] = 0 over the points of service k with the
+    KV precision; so any prefill pool may feed any decode pool, also on another system. The transfer is a
+    capacity of both (resource link, in family capacity) and part of the time to first token.
+    """
+    terms: dict[tuple[object, ...], dict[int, float]] = {}
+    for (_, p, i, _m, b, t), column in program.family("x"):
+        point = problem.points[int(str(p))]
+        if point.phase != "both":
+            key = (point.service, point.kv_precision, i, b, t)
+            terms.setdefault(key, {})[column] = 1.0 if point.phase == "prefill" else -1.0
+    for (service, precision, i, b, t), row in terms.items():
+        site, label = problem.sites[int(str(i))].name, problem.periods[int(str(t))].label
+        program.row(
+            f"handoff[{service},{precision},{site},{b},{label}]",
+            "handoff",
+            row,
+            "==",
+            0.0,
+            unit="peaks of the service",
+            sentence=f"{service}: what is decoded at {site} is prefilled there",
+        )
+
+
+def _waiting(problem: Problem, program: Program, k: int, g: int, t: int) -> dict[int, float]:
+    """s_b (q[k,t] - q[k,t-1]), the work of class g that the hour leaves over; empty if none can wait."""
+    if problem.windows[k] == 1:
+        return {}
+    now, before = (program.index[("q", k, n)] for n in problem.recent(t, 2))
+    share = sum(problem.services[k].lengths[b].share for b in problem.classes[k][g])
+    return {now: share, before: -share}
+
+
+@family("deadline", "q[k,t] <= sum_{t - D_k + 2 <= t' <= t} d[k,t']")
+def deadline(problem: Problem, program: Program) -> None:
+    """Work that waits came in the last D - 1 hours: q[k,t] <= sum_{t - D_k + 2 <= t' <= t} d[k,t'].
+
+    D_k: whole hours of the deadline (:func:`solver.domain.workload.window_hours`), so work of hour t is done
+    in t .. t + D_k - 1. With q >= 0 (no work before it arrives) and work in order of arrival the row is
+    necessary and sufficient: what waits at the end of t is the newest work, and none of it is older than
+    D_k - 1 hours. Hours are cyclic: the representative day or week repeats.
+    """
+    for k, window in enumerate(problem.windows):
+        for t, period in enumerate(problem.periods if window > 1 else ()):
+            arrived = [problem.periods[n].rate_rps[k] for n in problem.recent(t, window - 1)]
+            program.row(
+                f"deadline[{problem.services[k].name},{period.label}]",
+                "deadline",
+                {program.index[("q", k, t)]: 1.0},
+                "<=",
+                sum(arrived) / problem.peak_rps(k),
+                unit="peak hours of the service",
+                statement=f"services.{k}.levels.deadline_hours",
+                sentence=f"{problem.services[k].name}: work is done within its deadline",
+            )
