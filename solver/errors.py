@@ -86,6 +86,10 @@ class NumericalRefusal(SolverError):
 
     exit_code = ExitCode.NUMERICALLY_REFUSED
 
+    def __init__(self, message: str, row: int | None = None, column: int = -1, size: float = 0.0) -> None:
+        self.row, self.column, self.size = row, column, size  # of the program, where one number is at fault
+        super().__init__(message)
+
 
 class LimitReached(SolverError):
     """A time or memory limit was reached before any plan was found."""

@@ -126,7 +126,8 @@ def test_4_numerically_refused(capsys: pytest.CaptureFixture[str], case: Path) -
     )
     assert code == 4
     assert json.loads(out)["outcome"] == "refused for numerical reasons"
-    assert "dgx-h100" in err or "h100" in err
+    assert f"services.0.demand ({case}:6" in err  # the two inputs: 40 requests/s, 1e-9 of them per system
+    assert "profiles.0.requests_per_s (--set" in err
 
 
 def test_5_and_7_limits(

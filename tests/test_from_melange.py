@@ -18,7 +18,7 @@ import pytest
 
 from solver.cli.app import main
 from solver.engine.solve import Request, solve
-from solver.errors import InputError
+from solver.errors import InfeasibleError
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.from_melange import workload_of
 from solver.inputs.melange import MelangeInstance, read_melange
@@ -120,7 +120,9 @@ def test_a_zero_throughput_means_cannot_serve(tmp_path: Path) -> None:
     shares = [[0.5, 0.0], [0.0, 0.5]]
     lacking = {"A10G": PAPER["gpu_info"]["A10G"]}
     path = put(tmp_path, PAPER | {"gpu_info": lacking, "workload_distribution": shares})
-    with pytest.raises(InputError, match=r"no GPU type serves workload_distribution\[1\]\[1\]"):
+    with pytest.raises(
+        InfeasibleError, match=r"m.json:1:\d+: no GPU type serves workload_distribution\[1\]\[1\]"
+    ):
         workload_of(read_melange(path), path, "m", "llama-3.1-8b")
 
 
@@ -165,3 +167,40 @@ def test_twelve_types_and_a_hundred_buckets(tmp_path: Path, seed: int) -> None:
 
     assert plan.objective_usd <= theirs + 1e-6
     assert spent < 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "cost"),
+    [
+        ({"total_request_rate": 1e-4}, 0, 1.01),  # the least is one instance of the cheapest that serves all
+        ({"total_request_rate": 1e6}, 0, None),
+        ({"slice_factor": 8}, 0, 7.34),
+        ({"workload_distribution": [[1, 0], [0, 0]]}, 0, 2 * 1.01),  # 4 requests/s at 2 each
+        ({"workload_distribution": [[2, 0], [0, 0]]}, 0, 3.67),  # not normalised: 8 requests/s, A100 has 20
+        ({"gpu_info": {"A": {"cost": 1, "tputs": [[1, 1], [1, 0]]}}}, 3, None),
+        ({"gpu_info": {"A": {"cost": 1, "tputs": [[1, 1]]}}}, 2, None),
+        ({"gpu_info": {}}, 2, None),
+        ({"workload_distribution": [[0, 0], [0, 0]]}, 2, None),
+        ({"slice_factor": 0.5}, 2, None),
+        ({"gpus": 3}, 2, None),
+    ],
+)
+def test_shapes_of_problems(
+    tmp_path: Path, change: dict[str, Any], code: int, cost: float | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpus = {"A10G": PAPER["gpu_info"]["A10G"] | {"tputs": [[2, 1], [0.5, 0.1]]}}
+    problem = PAPER | {"gpu_info": PAPER["gpu_info"] | (gpus if cost == 1.01 else {})} | change
+    path = put(tmp_path, problem)
+    if code == 0:
+        plan = plan_of(path)
+        assert cost is None or plan.objective_usd == pytest.approx(cost)
+        return
+    with pytest.raises(SystemExit) as end:
+        main(["workload", "from-melange", str(path), "-o", str(tmp_path / "m.yaml")])
+    assert end.value.code == code
+    assert "m.json" in capsys.readouterr().err
+
+
+def test_the_rate_by_its_older_name(tmp_path: Path) -> None:
+    problem = {k: v for k, v in PAPER.items() if k != "total_request_rate"} | {"overall_rate": 4.0}
+    assert plan_of(put(tmp_path, problem)).objective_usd == pytest.approx(7.34)

@@ -78,15 +78,23 @@ def swallow_banner() -> None:
 def check_range(program: Program) -> None:
     """Refuse coefficients a solver would drop or drown in; the message names the rows responsible."""
     extremes = [
-        (abs(a), row, c) for row in program.rows for c, a in row.terms if not SMALLEST <= abs(a) <= LARGEST
+        (abs(a), n, c)
+        for n, row in enumerate(program.rows)
+        for c, a in row.terms
+        if not SMALLEST <= abs(a) <= LARGEST
     ]
-    extremes += [(abs(r.rhs), r, -1) for r in program.rows if abs(r.rhs) > LARGEST]
+    extremes += [(abs(row.rhs), n, -1) for n, row in enumerate(program.rows) if abs(row.rhs) > LARGEST]
     if extremes:
-        size, row, column = max(extremes, key=lambda item: abs(np.log(max(item[0], 1e-300))))
+        size, number, column = max(extremes, key=lambda item: abs(np.log(max(item[0], 1e-300))))
+        row = program.rows[number]
         what = "the limit" if column < 0 else program.columns[column].name
         raise NumericalRefusal(
             f"{row.name}: {what} enters with {size:.3g} {row.unit}, outside {SMALLEST:g} to {LARGEST:g}; "
-            f"{row.sentence}. Check the units of the numbers behind it ({row.statement or 'catalog values'})."
+            f"{row.sentence}. "
+            f"Check the units of the numbers behind it ({row.statement or 'catalog values'}).",
+            number,
+            column,
+            size,
         )
 
 

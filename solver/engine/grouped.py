@@ -126,7 +126,9 @@ def refined(prepared: Prepared, groups: list[Group], gap: float, end: float) -> 
         model = HighsModel(program)
         with model.relaxed():
             outcome = model.solve(0.0, _part(end), linear=True)
-        if outcome.values is None or outcome.interrupted:
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        if outcome.values is None:
             return groups
         parts = [part for group in groups for part in prepared.curves.parts(group, PARTS)]
         below = relaxation(prepared, parts)

@@ -16,6 +16,7 @@ from solver.engine.certificate import certified_bound
 from solver.engine.compare import alternatives, break_evens
 from solver.engine.grouped import Solved, solve_grouped
 from solver.engine.infeasible import explain_program, explain_screening
+from solver.engine.refused import with_inputs
 from solver.engine.start import start
 from solver.errors import (
     ExitCode,
@@ -86,7 +87,10 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
     factors: dict[str, float] = {}
     for _ in range(MOST_DERATINGS):
         now = derated(prepared, factors)
-        solved, routing = _solved(loaded, now, request)
+        try:
+            solved, routing = _solved(loaded, now, request)
+        except NumericalRefusal as refusal:
+            raise with_inputs(refusal, loaded, now) from None
         plan = assemble(loaded, catalog, solved.prepared, solved.program, solved.outcome, routing)
         verdict = verify_plan(plan)
         if verdict.passed:

@@ -22,7 +22,7 @@ from solver.domain.workload import (
     Workload,
     WorkloadProfile,
 )
-from solver.errors import Complaint, InputError, Place
+from solver.errors import Complaint, InfeasibleError, InputError, Place
 from solver.inputs.melange import MelangeInstance
 
 
@@ -37,7 +37,9 @@ def workload_of(
     if unserved := instance.unserved():
         row, column = unserved[0]
         problem = f"no GPU type serves workload_distribution[{row}][{column}]"
-        raise InputError(Complaint(place, problem, "state a tputs value above 0 for one type"))
+        where = instance.cells.get((row, column), place)
+        complaint = str(Complaint(where, problem, "state a tputs value above 0 for one type"))
+        raise InfeasibleError(complaint, (complaint,))
     total = sum(rates.values())
     lengths = tuple(
         LengthBucket(prompt_tokens=row + 1, output_tokens=column + 1, share=rate / total)

@@ -8,17 +8,18 @@ distribution is multiplied by the total rate as it is, as Mélange does; it need
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from solver.errors import Complaint, InputError
+from solver.errors import Complaint, InputError, Place
 from solver.inputs.tables import plain_number
 from solver.inputs.validation import shorten, unknown_key
 from solver.inputs.yaml_text import Document, decode, load_yaml, read_bytes
 
-_KEYS = ("gpu_info", "workload_distribution", "total_request_rate", "slice_factor")
+#: ``overall_rate`` is what releases before 2024-05 call the total request rate.
+_KEYS = ("gpu_info", "workload_distribution", "total_request_rate", "overall_rate", "slice_factor")
 _REMEDY = "write {gpu_info: {NAME: {cost: 1.0, tputs: [[...]]}}, workload_distribution: [[...]], ...}"
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -41,6 +42,7 @@ class MelangeInstance:
     shares: Matrix
     total_rps: float
     slice_factor: int
+    cells: Mapping[tuple[int, int], Place] = field(default_factory=dict)  # where each share is written
 
     def rates(self) -> dict[tuple[int, int], float]:
         """Requests per second of each bucket that has any."""
@@ -80,13 +82,19 @@ class _Reader:
                 self.complain(key, *unknown_key(key, _KEYS))
         shares = self.matrix(data.get("workload_distribution"), "workload_distribution")
         gpus = tuple(self.gpus(data.get("gpu_info"), [len(row) for row in shares]))
-        total = self.number(data.get("total_request_rate"), "total_request_rate")
+        rate = "overall_rate" if "total_request_rate" not in data and "overall_rate" in data else _KEYS[2]
+        total = self.number(data.get(rate), rate)
         slices = self.number(data.get("slice_factor", "1"), "slice_factor")
         if slices < 1 or slices != int(slices):
             self.complain("slice_factor", "slice_factor is not a count", "write a whole number of 1 or more")
         if self.complaints:
             raise InputError(*self.complaints)
-        return MelangeInstance(gpus, shares, total, int(slices))
+        cells = {
+            (i, j): self.document.place(f"workload_distribution.{i}.{j}")
+            for i, row in enumerate(shares)
+            for j in range(len(row))
+        }
+        return MelangeInstance(gpus, shares, total, int(slices), cells)
 
     def gpus(self, data: Any, shape: list[int]) -> Iterator[MelangeGpu]:
         if not isinstance(data, dict) or not data:
