@@ -1,5 +1,7 @@
-"""A change to a price or a budget is answered by a verified plan in time: CPU seconds of this process, in which
-HiGHS runs too; they do not count what else the machine does."""
+"""A change to a price or a budget is answered by a verified plan in time.
+
+Measured in CPU seconds of this process, in which HiGHS runs too: what else the machine does is not counted.
+"""
 
 from __future__ import annotations
 
