@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from solver.errors import InputError
 from solver.plan.plan import Plan, Route
 from solver.time_value import MONTHS
@@ -12,7 +14,8 @@ def late(case: Case, system: str, months: str = "6") -> Answer:
     """A system on time, so many months late, and never; the fleet may change when it arrives."""
     name = case.system(system)
     delay, date = delivery(case, months)
-    free = case.changed(f"epoch={delay / MONTHS!r}")
+    step = decisions(case, delay)
+    free = case.changed(f"epoch={step / MONTHS!r}")
     variants = (
         ("on time", free),
         (f"from {date}", case.changed(f"from.{name}={date}", base=free)),
@@ -39,8 +42,16 @@ def late(case: Case, system: str, months: str = "6") -> Answer:
             (w, r.plan.objective_usd if r.plan else None, fleet_words(r.plan) if r.plan else r.message)
             for w, r in results
         ),
-        notes=(f"In all three the fleet may change every {delay} months.",),
+        notes=(f"In all three the fleet may change every {step} months.",),
     )
+
+
+def decisions(case: Case, delay: int) -> int:
+    """Months between purchase decisions, so that one falls on the delivery and on each change of demand."""
+    workload = case.loaded.workload
+    months = [MONTHS] if any(s.demand.growth_per_year for s in workload.services) else []
+    months += [round(MONTHS * t) for s in workload.services for t in s.changes(workload.horizon.start)]
+    return math.gcd(delay, *months)
 
 
 def delivery(case: Case, months: str) -> tuple[int, str]:
@@ -58,7 +69,8 @@ def wait(case: Case, system: str, months: str = "12") -> Answer:
     """What the next generation, coming in so many months, does to what is bought now."""
     name = case.system(system)
     delay, date = delivery(case, months)
-    free = case.changed(f"epoch={delay / MONTHS!r}")
+    step = decisions(case, delay)
+    free = case.changed(f"epoch={step / MONTHS!r}")
     without = case.plan(case.changed(f"exclude={name}", base=free))
     waiting = case.plan(case.changed(f"from.{name}={date}", base=free))
     saved = without.objective_usd - waiting.objective_usd
@@ -78,7 +90,7 @@ def wait(case: Case, system: str, months: str = "12") -> Answer:
             (words, plan.objective_usd, at_start(plan), fleet_words(plan))
             for words, plan in ((f"without {name}", without), (f"{name} from {date}", waiting))
         ),
-        notes=(f"The fleet may change every {delay} months.",),
+        notes=(f"The fleet may change every {step} months.",),
     )
 
 
