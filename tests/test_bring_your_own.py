@@ -75,6 +75,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "deepseek_v2", 60, 5120, 128, 128, 12288, 102400, 163840, first_k_dense_replace=1, moe_layer_freq=1,
         **latent(1536, 128, 128), **experts("n_routed_experts", 160, 6, 1536, n_shared_experts=2),
     ),
+    "qwen2.5-72b": integers(
+        "qwen2", 80, 8192, 64, 8, 29568, 152064, 131072, use_sliding_window=False, sliding_window=131072,
+        max_window_layers=80,
+    ),
     "qwen3-14b": integers("qwen3", 40, 5120, 40, 8, 17408, 151936, 40960, head_dim=128),
     "glm-4.5": integers(
         "glm4_moe", 92, 5120, 96, 8, 12288, 151552, 131072, head_dim=128, first_k_dense_replace=3,

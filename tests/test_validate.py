@@ -114,6 +114,37 @@ def test_what_cannot_be_mapped_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("n_devices", "chips"),
+        ("isl", "isl"),
+        ("osl", "osl"),
+        ("concurrency_or_batch", "concurrency"),
+        ("value", "value"),
+    ],
+)
+@pytest.mark.parametrize("text", ["0", "-3", "1e300", "inf"])
+def test_numbers_out_of_range_are_named(column: str, words: str, text: str, tmp_path: Path) -> None:
+    rows, unmapped = read(tmp_path, {}, {column: text})
+    assert len(rows) == 1
+    assert words in unmapped[1]
+
+
+def test_models_and_systems_of_known_families_are_found_or_refused_by_name(tmp_path: Path) -> None:
+    """Names that other rows of such sources bear; what is in no catalog is refused, never guessed."""
+    known = ("B300-SXM-270GB", "Gaudi3", "MI325X", "TPU-v6e", "Trainium2", "RTX-PRO-6000")
+    for name in known:
+        rows, unmapped = read(tmp_path, {"hardware": name})
+        assert (len(rows), unmapped) == (1, {}), name
+    for name in ("GLM-5", "Qwen3-30B-A3B", "Mixtral-8x22B", "Falcon-180B", "Qwen2-72B", "DeepSeek-V3.2"):
+        rows, unmapped = read(tmp_path, {"model": name, "n_devices": "8", "parallelism": "TP8"})
+        assert (len(rows), unmapped) == (1, {}), name
+    for name in ("Llama-5-1T", "Qwen3-Next-80B-A3B", "DeepSeek-V9"):
+        assert name in read(tmp_path, {"model": name})[1][0]
+    assert "architecture is not published" in read(tmp_path, {"model": "llama-4-behemoth"})[1][0]
+
+
+@pytest.mark.parametrize(
     ("text", "chips", "expected"),
     [
         ("TP4", 4, (4, 1, 1)),

@@ -100,7 +100,7 @@ def _left_out(c: Comparison, kind: str) -> Comparison:
     nodes = ~c.rows.pipeline
     predicted, factor, novelty = c.predicted.copy(), c.factor.copy(), c.novelty.copy()
     part = c.rows.take(nodes)
-    predicted[nodes] = part.value * np.exp(crossval.left_out(part, kind, _FOLDS, rounds=8))
+    predicted[nodes] = part.value * np.exp(crossval.left_out(part, kind, _FOLDS))
     spreads, words = load_calibration().spreads, crossval.novelty(part, kind, _FOLDS)
     factor[nodes] = [spreads[w][g] for w, g in zip(words, crossval.metric_groups(part), strict=True)]
     novelty[nodes] = words
@@ -158,7 +158,7 @@ def _show(result: dict[str, Any], date: str) -> None:
         ("system", "model", *heads),
         [(*key, *_figures(g)) for key, g in groups],
     )
-    keys = ("line", "hardware", "model", "metric", "measured", "predicted", "reason")
+    keys = ("line", "hardware", "model", "metric", "measured", "predicted", "bound", "reason")
     worst = [tuple(_word(w[k]) for k in keys) for w in result["worst"]]
     _table("Worst rows", keys, worst)
     ranking = result["ranking"]

@@ -173,6 +173,7 @@ def worst(c: Comparison, count: int) -> list[dict[str, Any]]:
                 "metric": names.metric[i],
                 "measured": float(c.rows.value[i]),
                 "predicted": round(float(c.predicted[i]), 4),
+                "bound": round(float(c.bound[i]), 4),  # what no implementation can beat
                 "reason": _reason(c, int(i), bool(impossible[i]), bool(suspicious[i])),
             }
         )

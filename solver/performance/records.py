@@ -25,6 +25,7 @@ METRICS = (
     "req_s",
     "prefill_tok_s",
 )
+_MOST_CHIPS, _MOST_TOKENS, _LEAST_VALUE = 100_000, 1e8, 1e-9  # beyond: a slip of the pen
 _LEAST_ROOM = 0.08  # share of the memory: who ran it had room for some KV
 _FILL = {"vllm": "fp16", "sglang": "fp16", "trtllm": "fp8", "mlperf": "fp8"}
 
@@ -72,6 +73,8 @@ class Mapper:
             kv = "fp16" if precision == "fp16" else _FILL.get(gen.split("-")[0], "fp16")
         pipeline = system.kind in ("sram-wafer", "sram-chip", "rom-weight")
         chips = _number(r["n_devices"])
+        if not np.isnan(chips) and not (1 <= chips <= _MOST_CHIPS and chips == int(chips)):
+            return "number of chips is no whole number from 1"
         if np.isnan(chips):
             if not pipeline:
                 return "number of chips unknown"
@@ -115,11 +118,14 @@ class Mapper:
         value = _number(r["value"])
         if r["metric"] not in METRICS:
             return f"metric {r['metric']} is not known"
-        if not value > 0:
+        if not _LEAST_VALUE < value < 1 / _LEAST_VALUE:
             return "value is not a positive number"
         mode, flags = r["mode"], r["flags"]
         sequences = _number(r["concurrency_or_batch"])
         prompt, output, beams = _number(r["isl"]), _number(r["osl"]), 1
+        for column, number in (("isl", prompt), ("osl", output), ("concurrency_or_batch", sequences)):
+            if not np.isnan(number) and not 0 < number <= _MOST_TOKENS:
+                return f"{column} is out of range"
         usual = names.MLPERF_LENGTHS.get(r["model"]) if r["source"].startswith("MLPerf") else None
         if usual:
             prompt = usual[0] if np.isnan(prompt) else prompt
