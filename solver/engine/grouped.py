@@ -94,7 +94,13 @@ def solve_grouped(prepared: Prepared, gap: float, time_limit_s: float | None) ->
             break
         if proof is None or outcome.bound > bound:
             bound, proof = outcome.bound, model
-        found = dispatch_all(prepared, groups, gap, outcome, model, end)
+        try:
+            found = dispatch_all(prepared, groups, gap, outcome, model, end)
+        except KeyboardInterrupt:
+            if best is None:
+                raise
+            best = replace(best, outcome=replace(best.outcome, interrupted=True))
+            break
         if found is not None and (best is None or found.outcome.objective < best.outcome.objective):
             best = replace(found, proof=proof)
         if best is not None and best.outcome.objective - bound <= gap * best.outcome.objective + 1e-9:
