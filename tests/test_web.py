@@ -89,6 +89,33 @@ def test_a_change_by_form(web: TestClient, one: Session) -> None:
     assert one.loaded().workload.money.budget_capex_usd is None
 
 
+def test_a_change_is_tried_without_being_made(web: TestClient, one: Session) -> None:
+    field = {"name": "demand.chat", "value": "300", "unit": "requests/s"}
+    page = web.get("/try", params=field)
+    assert "Buy 2 × DGX B200" in page.text
+    assert "Trying demand.chat=300 requests/s, not made yet" in page.text
+    assert "What this change would do" in page.text
+    assert 'data-load="/speed?branch=main&amp;text=demand.chat%3D300%20requests/s"' in page.text
+    assert one.store.events() == []
+    assert web.get("/try", params={"name": "demand.chat", "value": "many"}).status_code == 422
+    assert web.get("/try").status_code == 422
+    speeds = web.get("/speed", params={"text": "demand.chat=300 requests/s"}).text
+    plan = one.planner.result(one.tried("demand.chat=300 requests/s")[1]).plan
+    assert plan is not None
+    assert f"${plan.objective_usd / 1e6:.2f}M" in speeds
+    assert one.store.events() == []
+
+
+def test_fields_for_technology_tokens_and_years(web: TestClient, one: Session) -> None:
+    page = web.get("/").text
+    for name in ("memory.dgx-b200", "budget.2027", "opex.2029", "token_output.deepinfra/llama-4-maverick"):
+        assert f'name="name" value="{name}' in page, name
+    web.post("/do/change", data={"name": "budget.2027", "value": "600000", "unit": ""})
+    web.post("/do/change", data={"name": "bandwidth.dgx-b200", "value": "100", "unit": ""})
+    assert one.loaded().workload.money.budget_capex_by_year_usd == (600_000,)
+    assert one.loaded().workload.hardware.overrides["dgx-b200"]["dram_bw_tbs"] == 100
+
+
 def test_what_is_refused_is_told_and_changes_nothing(web: TestClient, one: Session) -> None:
     for form in ({"text": "nonsense"}, {}, {"name": "tpot.chat", "value": "-3", "unit": "ms"}):
         page = web.post("/do/change", data=form)

@@ -497,6 +497,14 @@ def test_late_delivery(one: Session, token_usd: float) -> None:
         execute(one, "ask late b200 0")
 
 
+def test_late_delivery_beside_growing_and_stepping_demand(one: Session) -> None:
+    """Decisions fall on the delivery, on each year of growth and on each step: every month or quarter."""
+    one.change("growth=10 %")
+    assert "may change every 3 months" in ask(one, "late b200 9").notes[0]
+    one.change("demand x2 from 2027-07")
+    assert "may change every 2 months" in ask(one, "late b200 4").notes[0]
+
+
 def test_wait_for_the_next_generation(one: Session, token_usd: float) -> None:
     """A year of tokens, then a system for two years and tokens for 6 requests/s."""
     found = ask(one, "wait b200 12")

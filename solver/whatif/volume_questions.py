@@ -125,9 +125,7 @@ def ways(case: Case, span: str = "10") -> Answer:
             flips.append(_crossing(case, low, high, first))
     parts = [f"from {a} to {b} at {v:.3g} times today ({v * case.rps:,.4g} requests/s)" for v, a, b in flips]
     now = _cheapest(table[1.0])
-    head = (
-        f"The cheapest single way today: {_word(now)}." if now else "No single way serves today's demand."
-    )
+    head = f"The cheapest single way today: {_word(now)}." if now else "No single way serves today's demand."
     head += f" It flips {'; '.join(parts)}." if parts else f" It does not flip within {reach:g} times."
     return Answer(
         question="Rent, buy or API, and at which volume does it flip?",
