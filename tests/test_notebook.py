@@ -59,13 +59,24 @@ def test_the_notebook_is_one() -> None:
     assert any("from solver import load, solve, sweep" in "".join(c["source"]) for c in whole["cells"])
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_every_cell_runs_and_shows_what_it_shows() -> None:
+def run_all() -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     names: dict[str, Any] = {}
-    for cell in cells():
-        if cell["cell_type"] == "code":
-            source = "".join(cell["source"])
-            assert shown(run_cell(source, names)) == shown(cell["outputs"]), source
+    code = (c for c in cells() if c["cell_type"] == "code")
+    return [(cell, run_cell("".join(cell["source"]), names)) for cell in code]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_cell_runs_and_shows_what_kind_of_thing_it_shows() -> None:
+    for cell, outputs in run_all():
+        kinds = [[o["output_type"] for o in found] for found in (outputs, cell["outputs"])]
+        assert kinds[0] == kinds[1] and shown(outputs), "".join(cell["source"])
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_every_cell_shows_what_it_shows() -> None:
+    for cell, outputs in run_all():
+        assert shown(outputs) == shown(cell["outputs"]), "run python tests/test_notebook.py"
 
 
 def write() -> None:

@@ -141,7 +141,7 @@ def _letter(n: int) -> str:
 
 def _svg(key: str, title: str, caption: str, parts: list[str], legend: list[str], areas: bool = False) -> str:
     for n, line in enumerate(legend):
-        short, y = line if len(line) <= 84 else line[:83] + "…", HEIGHT + 18 + 19 * n
+        short, y = line if len(line) <= 76 else line[:75] + "…", HEIGHT + 18 + 19 * n
         if areas:
             parts.append(
                 f'<rect x="8" y="{y - 12}" width="20" height="14" fill="var(--c{n % 7 + 1})" '

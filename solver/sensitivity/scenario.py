@@ -36,6 +36,7 @@ class Task:
     id: str
     values: tuple[float, ...]
     fleet: tuple[tuple[str, int], ...] | None = None  # name of each purchase column and its count
+    gap: float = GAP
 
 
 #: What HiGHS does to large programs and what costs more than it saves in thousands of small ones that start
@@ -180,7 +181,7 @@ class Scenarios:
                 self.model.start_from(self._start(self.anchor, task.values))
         else:
             self.model.set_bounds(kept)
-        outcome = self.model.solve(GAP, SECONDS)
+        outcome = self.model.solve(task.gap, SECONDS)
         if task.fleet is not None:
             columns = self.program.columns
             self.model.set_bounds({c: (columns[c].low, columns[c].high) for c in kept})

@@ -133,7 +133,7 @@ def _result(
     ]
     drawn = scenario_values(factors, options.scenarios, options.seed, stated)
     tasks = [Task(f"scenario-{n}", values) for n, values in enumerate(drawn)]
-    nominal, *rest = solved([Task("nominal", modes), *ends, *tasks], "scenarios")
+    nominal, *rest = solved([Task("nominal", modes, gap=0.0), *ends, *tasks], "scenarios")
     if nominal["cost_usd"] is None:
         raise InfeasibleError("no plan keeps all statements of the workload; see `solver solve`")
     swings = [(f, _cost(rest[2 * j]), _cost(rest[2 * j + 1])) for j, f in enumerate(factors)]
