@@ -97,6 +97,12 @@ class LimitReached(SolverError):
     exit_code = ExitCode.LIMIT_WITHOUT_PLAN
 
 
+class Interrupted(SolverError):
+    """Ctrl-C before any plan was found."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class VerificationFailed(SolverError):
     """A plan did not pass the exact check; nothing is shown or written."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solver.errors import ExitCode, SolverError, UsageError
+from solver.errors import ExitCode, Interrupted, SolverError, UsageError
 
 if TYPE_CHECKING:
     from solver.plan.plan import Plan
@@ -60,6 +60,8 @@ def solve(
             plan, held = held_by_replay(loaded, plan, request, trace or [])
     except SolverError as error:
         raise _ending(error, as_json) from None
+    except KeyboardInterrupt:
+        raise _ending(Interrupted("interrupted before a plan was found"), as_json) from None
     _show(plan, as_json)
     if out is not None:
         from solver.reports.tables import write_out
@@ -139,6 +141,7 @@ def _ending(error: SolverError, as_json: bool) -> SolverError:
             ExitCode.NUMERICALLY_REFUSED: "refused for numerical reasons",
             ExitCode.LIMIT_WITHOUT_PLAN: "limit reached without a plan",
             ExitCode.VERIFICATION_FAILED: "verification failed",
+            ExitCode.INTERRUPTED: "interrupted",
         }
         typer.echo(
             json.dumps(
