@@ -19,7 +19,8 @@ from solver.inputs.workload import load_workload
 from solver.operating_points import build
 from solver.paths import find_workload
 from solver.plan.serialise import plan_json
-from solver.whatif.commands import as_json, deepen, execute
+from solver.whatif.as_json import as_json
+from solver.whatif.commands import deepen, execute
 from solver.whatif.exchange import exported, imported, is_export, replay
 from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session

@@ -146,8 +146,9 @@ def _run(session: Session, lines: list[str], as_json: bool, quick: bool) -> Exit
     from solver.cli.whatif_files import write_file_of
     from solver.cli.whatif_prompt import FILES
     from solver.cli.whatif_text import print_response, say
-    from solver.whatif.commands import as_json as response_json
-    from solver.whatif.commands import deepen, execute, result_json
+    from solver.whatif.as_json import as_json as response_json
+    from solver.whatif.as_json import result_json
+    from solver.whatif.commands import deepen, execute
 
     console, steps = Console(), list[dict[str, Any]]()
     for line in lines:
