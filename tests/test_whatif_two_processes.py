@@ -47,6 +47,7 @@ for n in range(int(sys.argv[5])):
         pass
 """
 EVENTS = 12
+CATALOG = load_catalog()
 
 
 def actor(path: Path, name: str, seed: int, count: int = EVENTS) -> subprocess.Popen[str]:
@@ -92,11 +93,12 @@ def trial(path: Path, seed: int, kill: bool) -> None:
     assert len(unacknowledged) <= (1 if kill else 0)  # on disk, and killed before it could tell
     journal = replayed(events, Journal())  # raises where an event makes no sense after those before
     assert journal.heads == store.journal().heads
+    session = Session(store, CATALOG)
     for branch, head in journal.heads.items():
         state = loaded()
         for node in journal.path(head):
-            state = apply_change(state, node.change, load_catalog())
-        assert Session(store).loaded(branch).workload == state.workload
+            state = apply_change(state, node.change, CATALOG)
+        assert session.loaded(branch).workload == state.workload
     store.close()
 
 

@@ -52,8 +52,10 @@ class Ledger:
         self.given: dict[Key, Given] = {}
         money = self.workload.money
         self._give(("money", "discount"), "Discount rate", money.discount_rate, "per year")
-        self._give(("money", "tax"), "Tax rate", money.tax_rate, "share")
-        self.entries = _joined(self._entries())
+        if money.tax_rate:
+            self._give(("money", "tax"), "Tax rate", money.tax_rate, "share")
+        # what is written off is paid by nobody; only taxes see it
+        self.entries = _joined(e for e in self._entries() if money.tax_rate or e.payment.kind != "off")
 
     def _give(self, key: Key, name: str, value: float, unit: str, source: str = "workload") -> Key:
         self.given.setdefault(key, Given(name, value, unit, source))
