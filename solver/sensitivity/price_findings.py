@@ -68,7 +68,12 @@ def _answer(session: Session, result: PriceResult) -> list[str]:
     count = "one fleet is" if len(fleets) == 1 else f"{len(fleets)} fleets are each"
     sentences.append(f"With {where}, {count} best somewhere: {'; '.join(fleets[:8])}.")
     worst = result.certified
-    if worst == float("inf"):
+    if result.grouped:
+        sentences.append(
+            "Like hours are taken in groups: costs are upper bounds, breakpoints are those of the groups, "
+            "and it is not proven that no plan was skipped; `solver solve` at a price refines the groups."
+        )
+    elif worst == float("inf"):
         sentences.append("The search stopped before every corner was proven: plans may have been skipped.")
     else:
         sentences.append(

@@ -60,6 +60,7 @@ class PriceResult:
     now: tuple[float | None, ...]  # None: no price today
     pieces: tuple[PricePiece, ...]
     solves: int
+    grouped: bool = False  # like hours are taken in groups: costs are upper bounds, nothing is proven
     limited: bool = False  # the price stands in a limit
     derated_solves: int = 0  # at which safe loads were cut, because a promise failed at a pool's own mix
 
@@ -81,8 +82,9 @@ def price_result(session: Session, ranges: tuple[Range, ...], most: int = 400) -
     now = tuple(_now(session, here, r.name) for r in ranges)
     search = Search(here, tuple(r.name for r in ranges), most)
     pieces = search.pieces(tuple((r.low, r.high) for r in ranges))
+    grouped = bool(here.prepared.mean_periods)
     return PriceResult(
-        ranges, units, now, tuple(pieces), search.solves, search.limited, search.derated_solves
+        ranges, units, now, tuple(pieces), search.solves, grouped, search.limited, search.derated_solves
     )
 
 
@@ -164,6 +166,8 @@ class Search:
         costs = tuple(piece.line.at(corner) * 1e3 for corner in piece.corners)
         middle = tuple(sum(axis) / len(axis) for axis in zip(*piece.corners, strict=True))
         slack = piece.slack / max(min(costs) / 1e3, 1e-9) + ARITHMETIC
+        if self.session.prepared.mean_periods:  # like hours are grouped: costs are upper bounds
+            slack = float("inf")
         words, _ = exact_check(self.session, self._level[plan.values.tobytes()], middle, plan)
         return PricePiece(piece.corners, plan, costs, slack, words)
 

@@ -60,6 +60,8 @@ class Session:
         from solver.engine.infeasible import explain_screening
 
         prepared = prepare(self.loaded.workload, self.catalog, self.calibration)
+        if prepared.curves is not None:  # groups that `solver solve` would refine: every hour instead
+            prepared = prepare(self.loaded.workload, self.catalog, self.calibration, reduce=False)
         explain_screening(self.loaded, prepared)
         return prepared
 
