@@ -158,9 +158,9 @@ def refined(prepared: Prepared, groups: list[Group], gap: float, end: float) -> 
 
 
 def _part(end: float) -> float | None:
-    """Seconds for one relaxation: half of what is left, so that its fleet can still be served."""
+    """Seconds for one relaxation: most of what is left, but so that its fleet can still be served."""
     left = _left(end)
-    return None if left is None else left / 2
+    return None if left is None else 0.7 * left
 
 
 def _left(end: float) -> float | None:
