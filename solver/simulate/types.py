@@ -55,6 +55,7 @@ class ServiceSpec:
     end_to_end_s: float | None = None
     end_to_end_percentile: float = 0.95
     deadline_s: float | None = None  # work that can wait: every request done within so long
+    rate_rps: float | None = None  # what the plan promises to serve; None: as many as arrive
 
 
 @dataclass(frozen=True)
