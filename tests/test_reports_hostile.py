@@ -49,7 +49,7 @@ def hostile(request: pytest.FixtureRequest) -> Plan:
 
 
 def test_there_are_many_payloads() -> None:
-    assert len(set(PAYLOADS)) >= 40
+    assert len(set(PAYLOADS)) >= 120
 
 
 def test_every_text_field_is_infected() -> None:

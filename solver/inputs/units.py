@@ -12,6 +12,7 @@ MAX_NUMBER_LENGTH = 30
 
 _NUMBER = re.compile(r"(\$?)\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?)\s*(.*)", re.DOTALL)
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
+MAX_TEXT_LENGTH = 1000
 _COMMAS = re.compile(r"[0-9]+(?:,[0-9]{3})+(?![0-9])")
 _MULTIPLIERS = {"k": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "bn": 10**9, "T": 10**12}
 
@@ -101,6 +102,8 @@ def parse_quantity(value: object, unit: str, *, bare: bool | None = None) -> flo
         return float(text)
     if isinstance(value, dict | list) or not text:
         raise ValueError(f"is not a number; write for example {example(unit)}")
+    if len(text) > MAX_TEXT_LENGTH:
+        raise ValueError(f"{len(text)} characters are no number; write for example {example(unit)}")
     dollar, number, suffix = _split(text, unit)
     factor = _factor(text, suffix, unit, bare, dollar)
     exact = Fraction(number) * factor

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from solver.domain.quantity import Frozen
 
@@ -243,27 +243,27 @@ class Plan(Frozen):
     horizon_years: float
     epochs: tuple[tuple[float, float], ...]
     periods: tuple[dict[str, Any], ...]  # index, epoch, hours, rate_rps served per service, label
-    systems: tuple[SystemPurchase, ...]
-    pools: tuple[Pool, ...]
-    routes: tuple[Route, ...]
-    deferrals: tuple[Deferral, ...] = ()
-    people: tuple[People, ...] = ()
-    loads: tuple[Load, ...] = ()
-    unserved: tuple[Unserved, ...] = ()
+    systems: Annotated[tuple[SystemPurchase, ...], FailFast()]
+    pools: Annotated[tuple[Pool, ...], FailFast()]
+    routes: Annotated[tuple[Route, ...], FailFast()]
+    deferrals: Annotated[tuple[Deferral, ...], FailFast()] = ()
+    people: Annotated[tuple[People, ...], FailFast()] = ()
+    loads: Annotated[tuple[Load, ...], FailFast()] = ()
+    unserved: Annotated[tuple[Unserved, ...], FailFast()] = ()
     served_share: float = 1.0  # of all requests of the horizon
-    moves: tuple[Move, ...] = ()
-    wear: tuple[PoolWear, ...] = ()
-    fallbacks: tuple[Fallback, ...] = ()
-    service_levels: tuple[ServiceLevel, ...]
-    costs: tuple[CostLine, ...]
+    moves: Annotated[tuple[Move, ...], FailFast()] = ()
+    wear: Annotated[tuple[PoolWear, ...], FailFast()] = ()
+    fallbacks: Annotated[tuple[Fallback, ...], FailFast()] = ()
+    service_levels: Annotated[tuple[ServiceLevel, ...], FailFast()]
+    costs: Annotated[tuple[CostLine, ...], FailFast()]
     usd_per_m_output_tokens: float
     usd_per_m_tokens: float
     power_kw: dict[str, float]  # per site, maximum power of bought systems in the last epoch
-    binding: tuple[Binding, ...] = ()
-    wishes: tuple[Wish, ...] = ()
-    alternatives: tuple[Alternative, ...] = ()
-    break_even: tuple[BreakEven, ...] = ()
-    assumptions: tuple[Assumption, ...] = ()
+    binding: Annotated[tuple[Binding, ...], FailFast()] = ()
+    wishes: Annotated[tuple[Wish, ...], FailFast()] = ()
+    alternatives: Annotated[tuple[Alternative, ...], FailFast()] = ()
+    break_even: Annotated[tuple[BreakEven, ...], FailFast()] = ()
+    assumptions: Annotated[tuple[Assumption, ...], FailFast()] = ()
     notes: tuple[str, ...] = ()
     answer: str = ""
     provenance: dict[str, str] = Field(default_factory=dict)

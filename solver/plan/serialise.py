@@ -148,7 +148,7 @@ def _parsed(path: Path, text: str) -> Any:
         raise InputError.at(str(path), 1, str(error)) from None
 
 
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 def _measure_depth(text: str) -> None:

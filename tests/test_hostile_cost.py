@@ -1,0 +1,82 @@
+"""Hostile files cost little: each ends in exit code 2 with a place, in 2 s of computing and below 300 MB."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SECONDS, MEGABYTES = 2.0, 300.0
+HEAD = "timestamp,prompt_tokens,output_tokens\n"
+WORKLOAD = """services:
+  - model: llama-3.1-8b
+    demand: 5 requests/s
+    lengths: {prompt: 512, output: 128}
+    levels: {ttft: 500 ms, tpot: 50 ms}
+"""
+
+
+def bomb() -> str:
+    """Aliases that would expand to ten to the ninth leaves."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    return "\n".join(lines)
+
+
+FILES = {
+    "alias bomb.yaml": bomb(),
+    "deep.yaml": "[" * 100_000,
+    "deep mapping.yaml": "".join(" " * n + "a:\n" for n in range(2_000)),
+    "long number.yaml": WORKLOAD + f"horizon: {'9' * 100_000} years\n",
+    "long exponent.yaml": WORKLOAD + "horizon: 1e999999999 years\n",
+    "long key.yaml": WORKLOAD + "k" * 5_000_000 + ": 1\n",
+    "many keys.yaml": WORKLOAD + "".join(f"k{n}: 1\n" for n in range(20_000)),
+    "many services.yaml": "services:\n" + "  - {model: x}\n" * 20_000,
+    "no text.yaml": "\x00" * 1_000_000,
+    "long hour curve.yaml": WORKLOAD.replace("5 requests/s", f"{{day: [{'1, ' * 50_000}1]}}"),
+    "one long line.csv": "timestamp," + "x" * 10_000_000,
+    "many columns.csv": ",".join(f"c{n}" for n in range(200_000)) + "\n",
+    "many bad rows.csv": HEAD + "x,y,z\n" * 50_000,
+    "quotes.csv": HEAD + '"' * 5_000_001,
+    "deep.jsonl": '{"timestamp":' + "[" * 100_000 + "\n",
+    "long number.jsonl": '{"timestamp": ' + "9" * 1_000_000 + ', "input_length": 1, "output_length": 1}\n',
+    "bad rows.jsonl": '{"timestamp": null, "input_length": 1, "output_length": 1}\n' * 200_000,
+    "deep plan.json": '{"format": ' * 50_000,
+    "long plan.json": '{"format": "fleet-plan/1", "notes": ["' + "x" * 2_000_000 + '"]}',
+    "wide plan.json": json.dumps({"format": "fleet-plan/1", "routes": [{}] * 20_000}),
+    "empty.json": "",
+}
+COMMANDS = {
+    ".yaml": ["workload", "check", "FILE"],
+    ".csv": ["workload", "from-trace", "FILE", "-o", "OUT"],
+    ".jsonl": ["workload", "from-trace", "FILE", "-o", "OUT"],
+    ".json": ["verify", "FILE"],
+}
+
+
+def cost(words: list[str]) -> tuple[int, str, float, float]:
+    """Exit code, what was said, seconds of computing and most megabytes of a command."""
+    command = [sys.executable, "-c", "from solver.cli.app import main; main()", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, said, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_file_costs_little(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(FILES[name])
+    places = {"FILE": str(path), "OUT": str(tmp_path / "w.yaml")}
+    code, said, seconds, megabytes = cost([places.get(w, w) for w in COMMANDS[path.suffix]])
+    assert code == 2, said[-2000:]
+    assert "Traceback" not in said and f"{path.name}" in said
+    assert not (tmp_path / "w.yaml").exists()
+    assert megabytes < MEGABYTES, f"{megabytes:.0f} MB"
+    assert seconds < SECONDS, f"{seconds:.1f} s"
