@@ -80,6 +80,17 @@ CONFIGS: dict[str, dict[str, Any]] = {
         max_window_layers=80,
     ),
     "qwen3-14b": integers("qwen3", 40, 5120, 40, 8, 17408, 151936, 40960, head_dim=128),
+    "mistral-small-24b": integers(
+        "mistral", 40, 5120, 32, 8, 32768, 131072, 32768, head_dim=128, sliding_window=None
+    ),
+    "mistral-nemo-12b": integers(
+        "mistral", 40, 5120, 32, 8, 14336, 131072, 131072, head_dim=128, sliding_window=None
+    ),
+    "codellama-34b": integers("llama", 48, 8192, 64, 8, 22016, 32000, 16384),
+    "deepseek-v2-lite": integers(
+        "deepseek_v2", 27, 2048, 16, 16, 10944, 102400, 163840, first_k_dense_replace=1, moe_layer_freq=1,
+        **latent(None, 128, 128), **experts("n_routed_experts", 64, 6, 1408, n_shared_experts=2),
+    ),
     "glm-4.5": integers(
         "glm4_moe", 92, 5120, 96, 8, 12288, 151552, 131072, head_dim=128, first_k_dense_replace=3,
         **experts("n_routed_experts", 160, 8, 1536, n_shared_experts=1),
