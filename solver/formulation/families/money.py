@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from solver.formulation.model import Program
@@ -18,73 +19,54 @@ def budget(problem: Problem, program: Program) -> None:
     running costs that fall in a fiscal year (all but purchases, resale and taxes) <= its opex budget;
     sum of all cost terms <= total budget (net present). Cost terms are added before this family.
     """
-    money = problem.workload.money
-    if money.budget_capex_usd is not None:
-        terms = {
-            program.index[("buy", o, i, e)]: offer.price_usd / 1e3
-            for o, offer in enumerate(problem.offers)
-            if offer.kind == "buy"
-            for i in range(len(problem.sites))
-            for e in range(len(problem.epochs))
-        }
-        terms |= {c: problem.offers[int(str(key[1]))].price_usd / 1e3 for key, c in program.family("renew")}
-        program.row(
-            "budget[capex]",
-            "budget",
-            terms,
-            "<=",
-            money.budget_capex_usd / 1e3,
-            unit="k$",
-            statement="money.budget_capex_usd",
-            sentence="purchases stay within the capex budget",
-        )
-    years = fiscal_years(problem)
+    money, years = problem.workload.money, fiscal_years(problem)
+    if (limit := money.budget_capex_usd) is not None:
+        words = "purchases stay within the capex budget"
+        _cap(program, "capex", purchases(problem, program), limit, "budget_capex_usd", words)
     for year, limit in enumerate(money.budget_capex_by_year_usd):
-        if limit is None:
-            continue
-        terms = {
-            column: problem.offers[int(str(o))].price_usd / 1e3
-            for (_, o, _i, e), column in program.family("buy")
-            if problem.offers[int(str(o))].kind == "buy"
-            and years[year][0] - 1e-9 <= due(problem, int(str(o)), int(str(e))) < years[year][1] - 1e-9
-        }
-        for (_, o, _i, e), column in program.family("renew"):
-            if years[year][0] - 1e-9 <= problem.epochs[int(str(e))].start_years < years[year][1] - 1e-9:
-                terms[column] = problem.offers[int(str(o))].price_usd / 1e3
-        program.row(
-            f"budget[capex,{year}]",
-            "budget",
-            terms,
-            "<=",
-            limit / 1e3,
-            unit="k$",
-            statement="money.budget_capex_by_year_usd",
-            sentence=f"purchases of year {year + 1} stay within {limit:,.0f} $",
-        )
+        if limit is not None:
+            words = f"purchases of year {year + 1} stay within {limit:,.0f} $"
+            terms = purchases(problem, program, years[year])
+            _cap(program, f"capex,{year}", terms, limit, "budget_capex_by_year_usd", words)
     for year, limit in enumerate(money.budget_opex_by_year_usd):
-        if limit is None:
-            continue
-        program.row(
-            f"budget[opex,{year}]",
-            "budget",
-            running_terms(program, *years[year]),
-            "<=",
-            limit / 1e3,
-            unit="k$",
-            statement="money.budget_opex_by_year_usd",
-            sentence=f"running costs of year {year + 1} stay within {limit:,.0f} $",
-        )
-    if money.budget_total_usd is not None:
-        program.row(
-            "budget[total]",
-            "budget",
-            program.objective(),
-            "<=",
-            money.budget_total_usd / 1e3,
-            unit="k$",
-            statement="money.budget_total_usd",
-            sentence="the net present cost stays within the total budget",
-        )
+        if limit is not None:
+            words = f"running costs of year {year + 1} stay within {limit:,.0f} $"
+            terms = running_terms(program, *years[year])
+            _cap(program, f"opex,{year}", terms, limit, "budget_opex_by_year_usd", words)
+    if (limit := money.budget_total_usd) is not None:
+        words = "the net present cost stays within the total budget"
+        _cap(program, "total", program.objective(), limit, "budget_total_usd", words)
+
+
+def _cap(
+    program: Program, name: str, terms: dict[int, float], limit_usd: float, field: str, words: str
+) -> None:
+    """One budget row."""
+    program.row(
+        f"budget[{name}]",
+        "budget",
+        terms,
+        "<=",
+        limit_usd / 1e3,
+        unit="k$",
+        statement=f"money.{field}",
+        sentence=words,
+    )
+
+
+def purchases(
+    problem: Problem, program: Program, span: tuple[float, float] | None = None
+) -> dict[int, float]:
+    """Prices as paid, k$ per column: of all purchases and replacements, or of those due within years."""
+    low, high = (-math.inf, math.inf) if span is None else (span[0] - 1e-9, span[1] - 1e-9)
+    terms: dict[int, float] = {}
+    for prefix in ("buy", "renew"):
+        for (_, o, _i, e), column in program.family(prefix):
+            offer, epoch = problem.offers[int(str(o))], int(str(e))
+            paid = due(problem, int(str(o)), epoch) if prefix == "buy" else problem.epochs[epoch].start_years
+            if offer.kind == "buy" and low <= paid < high:
+                terms[column] = offer.price_usd / 1e3
+    return terms
 
 
 def fiscal_years(problem: Problem) -> list[tuple[float, float]]:
