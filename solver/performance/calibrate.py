@@ -62,7 +62,6 @@ LATENCIES: dict[str, tuple[Latency, float, str]] = {
 }
 _HEIRS = {"graphcore": "groq", "sram-chip": "groq", "nvm-wafer": "cerebras", "nvm-chip": "groq"}
 _MARKS = 120  # a tenth of the fitted rows holds none of them with a probability of 3e-6
-_GROUPS = ("tpot", "throughput", "ttft")
 _UNKNOWN_SPREAD = 4.0  # where no row tells
 _LATENCY_WIDTH = 0.4  # prior standard deviation of the logarithm of a latency
 
@@ -81,10 +80,12 @@ def calibrate(rows: Rows, file: Path, date: str, folds: int, tell: Tell) -> dict
         tell(f"leaving out each {kind}, in {folds} folds")
         residuals = crossval.left_out(nodes, kind, folds)
         words = crossval.novelty(nodes, kind, folds)
-        errors[kind] = {g: summary(residuals[groups == g]) for g in _GROUPS}
+        errors[kind] = {
+            g: summary(residuals[groups == g]) for g in crossval.GROUP_NAMES if (groups == g).any()
+        }
         for word in np.unique(words.astype(str)):
             mine = words == word
-            spreads[word] = {g: half_width(residuals[mine & (groups == g)]) for g in _GROUPS}
+            spreads[word] = {g: half_width(residuals[mine & (groups == g)]) for g in crossval.GROUP_NAMES}
     latencies = _fit_latencies(
         rows.take(rows.pipeline & (rows.speculation == "") & (rows.labels.mode == "single-stream"))
     )
@@ -111,8 +112,9 @@ def half_width(errors: Floats) -> float:
 
 def _filled(spreads: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Spreads for every novelty; what the file cannot measure gets the widest of the others."""
-    widest = {g: max((s[g] for s in spreads.values()), default=0.0) or _UNKNOWN_SPREAD for g in _GROUPS}
-    return {k: {g: spreads.get(k, {}).get(g) or widest[g] for g in _GROUPS} for k in NOVELTY}
+    names = crossval.GROUP_NAMES
+    widest = {g: max((s[g] for s in spreads.values()), default=0.0) or _UNKNOWN_SPREAD for g in names}
+    return {k: {g: spreads.get(k, {}).get(g) or widest[g] for g in names} for k in NOVELTY}
 
 
 def summary(errors: Floats) -> dict[str, float]:

@@ -13,11 +13,13 @@ Floats = NDArray[np.float64]
 
 #: What is left out -> the word of calibration.NOVELTY whose intervals it measures; see :func:`novelty`.
 KINDS = {"series": "known", "model": "model", "system": "system", "source": "generation"}
-GROUPS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "output_tok_s_per_user": "tpot"}  # else: throughput
+GROUPS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "output_tok_s_per_user": "tpot", "req_s": "requests"}
+#: Metrics with errors and intervals of their own; those not in GROUPS are throughput.
+GROUP_NAMES = ("tpot", "throughput", "requests", "ttft")
 
 
 def metric_groups(rows: Rows) -> NDArray[np.object_]:
-    """ttft, tpot or throughput for every row."""
+    """Its group of metrics for every row."""
     return np.array([GROUPS.get(m, "throughput") for m in rows.labels.metric], dtype=object)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from solver.performance.calibration import Calibration, load_calibration
 from solver.performance.constants import CONSTANTS, NAMES
+from solver.performance.crossval import GROUP_NAMES
 
 _FORMULAS = """\
 # Performance model
@@ -138,7 +139,6 @@ are vectorised over systems, precisions, layouts and batches, and remembered by 
 """
 
 
-_GROUPS = ("tpot", "throughput", "ttft")
 _NOVELTY = {
     "known": "nothing but the load",
     "model": "the model",
@@ -230,8 +230,8 @@ def _errors(c: Calibration) -> str:
         "a fit that saw nothing of its group.\n"
     )
     stated = "Intervals that predictions state: 80 % of left-out rows lie within this factor.\n"
-    new = [(_NOVELTY[k], *(f"{s[g]:.2f}" for g in _GROUPS)) for k, s in c.spreads.items()]
-    return "\n".join([text, _table(heads, lines), stated, _table(("new to the fit", *_GROUPS), new)])
+    new = [(_NOVELTY[k], *(f"{s[g]:.2f}" for g in GROUP_NAMES)) for k, s in c.spreads.items()]
+    return "\n".join([text, _table(heads, lines), stated, _table(("new to the fit", *GROUP_NAMES), new)])
 
 
 if __name__ == "__main__":
