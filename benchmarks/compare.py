@@ -170,19 +170,25 @@ def compare(size: reference.Size, ways: list[str], limit: float) -> None:
         )
 
 
-def growth(limit: float) -> None:
-    """Our CPU time as one size grows and the others stay: a week-less year of 1,095 distinct hours to all."""
-    base = reference.Size(hours=1095, services=1, sites=1, points=1, epochs=1)
+def growth(least: int, limit: float) -> None:
+    """Our CPU time as one size grows: from 1,095 distinct hours, and ``least`` of all else."""
+    base = reference.Size(hours=1095, services=least, sites=least, points=least, epochs=least)
     print("| grows | x1 | x2 | x4 | x8 |")
     print("|---|---:|---:|---:|---:|")
+    smallest = grown(base, limit)
     for name in ("hours", "services", "sites", "points"):
-        cells = []
-        for factor in (1, 2, 4, 8):
-            size = replace(base, **{name: getattr(base, name) * factor})
-            with tempfile.TemporaryDirectory() as folder:
-                found = run("ours", reference.write(Path(folder), 42, size), limit)
-            cells.append("-" if found is None else f"{found['cpu']:.1f} s, {found['gap']:.3%}")
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        cells = [grown(replace(base, **{name: getattr(base, name) * factor}), limit) for factor in (2, 4, 8)]
+        print(f"| {name} | {smallest} | {' | '.join(cells)} |", flush=True)
+
+
+def grown(size: reference.Size, limit: float) -> str:
+    """CPU seconds, gap and peak memory of our solve of one size, as a cell."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = run("ours", reference.write(Path(folder), 42, size), limit)
+    if found is None:
+        return "-"
+    stopped = "" if found["done"] else " (limit)"
+    return f"{found['cpu']:.1f} s{stopped}, {found['gap']:.3%}, {found['memory']:,.0f} MB"
 
 
 if __name__ == "__main__":
@@ -191,12 +197,13 @@ if __name__ == "__main__":
     parser.add_argument("--ways", default="highs,cbc,ours")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for each solve")
     parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--least", type=int, default=1, help="services, sites, points, years at x1")
     parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         one(given.one, given.file, given.limit)
     elif given.growth:
-        growth(given.limit)
+        growth(given.least, given.limit)
     else:
         compare(reference.Size(hours=given.hours), given.ways.split(","), given.limit)
