@@ -27,6 +27,11 @@ def bomb() -> str:
     return "\n".join(lines)
 
 
+def plan(unit: str, times: int) -> str:
+    """A plan of nothing but one list, as large as plans may be."""
+    return '{"format": "fleet-plan/1", "routes": [' + unit * times + "0]}"
+
+
 FILES = {
     "alias bomb.yaml": bomb(),
     "deep.yaml": "[" * 100_000,
@@ -48,6 +53,11 @@ FILES = {
     "deep plan.json": '{"format": ' * 50_000,
     "long plan.json": '{"format": "fleet-plan/1", "notes": ["' + "x" * 2_000_000 + '"]}',
     "wide plan.json": json.dumps({"format": "fleet-plan/1", "routes": [{}] * 20_000}),
+    "many empty lists plan.json": plan("[],", 2_600_000),
+    "nested lists plan.json": plan("[" * 60 + "]" * 60 + ",", 3_000),
+    "short objects plan.json": plan('{"a":1},', 190_000),
+    "short texts plan.json": plan('"\u3042b",', 1_100_000),
+    "short numbers plan.json": plan("1.5,", 1_900_000),
     "empty.json": "",
 }
 COMMANDS = {

@@ -1,14 +1,15 @@
 """Plans against replays, for docs/explanation/queueing.md: ``python docs/figures/replays.py FOLDER``.
 
 FOLDER holds the Azure LLM inference traces of 2023. Each workload is solved for traffic that is generated
-with its own burstiness, and for the times of each trace with the burstiness measured on it; then its plan is
-put through 40 replays of 5,000 requests, and the smallest fleet that passes them is searched.
+with its own burstiness, and for the times of each trace with the burstiness measured on it; workload 04,
+whose services are those of the traces, as shipped and with each trace's own lengths. Then its plan is put
+through 40 replays, and the smallest fleet that passes them is searched.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,20 +26,19 @@ from solver.simulate.burstiness import Pace, needed_burstiness
 from solver.simulate.from_plan import PlanReplay, TraceLengths, replay_plan
 from solver.simulate.smallest import smallest_fleet
 
-REPLAYS, REQUESTS = 40, 5000
-#: Workload, statements changed for the table.
+REPLAYS = 40
+BOTH = "both traces"
+#: Workload, statements changed for the table, traffic.
+SINGLE = ("generated", "conversation", "code")
 CASES = [
-    ("04-conversation-and-code", ()),
+    ("04-conversation-and-code", (), ("generated", BOTH)),
     (
-        "04-conversation-and-code",
-        ("services.0.demand.requests_per_s=200", "services.1.demand.requests_per_s=100"),
+        "05-small-8b",
+        ("services.0.acquisitions=[buy]", "services.0.demand.requests_per_s=200"),
+        SINGLE,
     ),
-    ("05-small-8b", ("services.0.acquisitions=[buy]", "services.0.demand.requests_per_s=200")),
-    ("06-three-services", ()),
-    ("08-batch", ()),
-    ("11-lease", ()),
-    ("19-two-sites", ()),
-    ("20-redundancy", ()),
+    ("06-three-services", (), SINGLE),
+    ("08-batch", (), SINGLE),
 ]
 
 
@@ -65,42 +65,46 @@ def solved(name: str, statements: tuple[str, ...], trace: Trace | None) -> Plan:
     return solve(loaded, request=Request(compare=False))
 
 
-def row(name: str, statements: tuple[str, ...], kind: str, trace: Trace | None) -> str:
-    """One line of the table."""
+def row(name: str, statements: tuple[str, ...], kind: str, traces: Mapping[str, Trace], requests: int) -> str:
+    """One line of the table; ``traces`` holds one for each service, or under "" one for the times of all."""
     try:
-        plan = solved(name, statements, trace)
+        plan = solved(name, statements, traces.get(""))
     except SolverError as error:
         return f"| {name} | {kind} | | no plan: {str(error).splitlines()[0]} | | |"
-    traces = {}
-    if trace is not None:
-        traces[""] = TraceLengths(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, kind, True)
+    lengths = {
+        service: TraceLengths(t.arrival_s, t.prompt_tokens, t.output_tokens, kind, not service)
+        for service, t in traces.items()
+    }
 
     def replay(of: Plan, n: int) -> PlanReplay:
-        return replay_plan(of, seed=n, requests=REQUESTS, traces=traces)
+        return replay_plan(of, seed=n, requests=requests, traces=lengths)
 
     stated = ", ".join(f"{s['demand']['cv2']:g}" for s in plan.inputs["workload"]["services"])
     if not plan.pools:
         return f"| {name} | {kind} | {stated} | nothing to replay: token APIs | | |"
     holds = sum(replay(plan, n).holds for n in range(REPLAYS))
     least = smallest_fleet(plan, replay, REPLAYS)
-    extra = "" if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
+    extra = " | " if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
     counts = "" if least is None else ", ".join(f"{now} ({few})" for *_, now, few in least.pools)
     return (
         f"| {' '.join((name, *statements))} | {kind} | {stated} | {holds} of {REPLAYS} | {extra} | {counts} |"
     )
 
 
-def rows(folder: Path, chosen: str) -> Iterator[str]:
+def rows(folder: Path, chosen: str, requests: int) -> Iterator[str]:
     """All lines."""
-    traces = {
-        "generated": None,
-        "conversation": read_trace(folder / "azure_llm_2023_conv.csv"),
-        "code": read_trace(folder / "azure_llm_2023_code.csv"),
+    conversation = read_trace(folder / "azure_llm_2023_conv.csv")
+    code = read_trace(folder / "azure_llm_2023_code.csv")
+    traffic: dict[str, dict[str, Trace]] = {
+        "generated": {},
+        "conversation": {"": conversation},
+        "code": {"": code},
+        BOTH: {"conversation": conversation, "code": code},
     }
-    for name, statements in CASES:
+    for name, statements, kinds in CASES:
         if chosen in name:
-            for kind, trace in traces.items():
-                yield row(name, statements, kind, trace)
+            for kind in kinds:
+                yield row(name, statements, kind, traffic[kind], requests)
 
 
 def main() -> None:
@@ -108,10 +112,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the two traces")
     parser.add_argument("--workload", default="", help="only workloads whose name holds this")
+    parser.add_argument("--requests", type=int, default=5000, help="of each replay")
     told = parser.parse_args()
     print("| workload | traffic | burstiness | holds | costs more | by replicas | replicas (fewest) |")
     print("|---|---|---:|---:|---:|---:|---|")
-    for line in rows(told.folder, told.workload):
+    for line in rows(told.folder, told.workload, told.requests):
         print(line, flush=True)
 
 

@@ -23,7 +23,8 @@ from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.json_place import line_of
 from solver.plan.plan import FORMAT, Plan
 
-MAX_BYTES = 200_000_000
+MAX_BYTES = 8_000_000
+MAX_NESTS = 200_000  # objects and lists in the file
 MAX_DIGITS = 40  # of a number in the file; a float needs 17
 MAX_DEPTH = 64
 RATIONAL = re.compile(r"[0-9]{1,400}(/0*[1-9][0-9]{0,399})?", re.ASCII)
@@ -77,9 +78,24 @@ def load_plan(path: Path) -> Plan:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError.at(str(path), 1, "this is not a plan", f"give a file with 'format': '{FORMAT}'")
     try:
-        return Plan.model_validate_json(text, strict=True)
+        return Plan.model_validate(_with_tuples(data), strict=True)
     except ValidationError as error:
         raise InputError(*_complaints(error, str(path), text)) from None
+
+
+def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
+    """The lists of a plan and the pairs in them as the tuples that strict reading asks for.
+
+    (Reading from text would accept lists, but holds a kilobyte and more for each object of the file.)
+    """
+
+    def pair(item: Any) -> Any:
+        return tuple(item) if isinstance(item, list) else item
+
+    return {
+        key: tuple(pair(item) for item in value) if isinstance(value, list) else value
+        for key, value in data.items()
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -112,7 +128,8 @@ def _complaints(error: ValidationError, file: str, text: str) -> list[Complaint]
     found = []
     for entry in error.errors(include_url=False, include_input=False)[:20]:
         path = ".".join(str(part) for part in entry["loc"])
-        line = line_of(text, entry["loc"]) if text else 0
+        there = entry["loc"][:-1] if entry["type"] == "missing" else entry["loc"]
+        line = line_of(text, there) if text else 0
         found.append(Complaint(Place(file, line), f"{path or 'the plan'}: {entry['msg'].lower()}"))
     return found
 
@@ -153,10 +170,12 @@ _STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 def _measure_depth(text: str) -> None:
     depth = 0
-    for found in re.finditer(r"[\[\]{}]", _STRINGS.sub("", text)):
+    for n, found in enumerate(re.finditer(r"[\[\]{}]", _STRINGS.sub("", text))):
         depth += 1 if found.group() in "[{" else -1
         if depth > MAX_DEPTH:
             raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        if n >= 2 * MAX_NESTS:  # each opens and closes
+            raise ValueError(f"more than {MAX_NESTS:,} objects and lists")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
