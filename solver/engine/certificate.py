@@ -24,7 +24,7 @@ from solver.backend.outcome import Ending
 from solver.formulation.model import Program
 
 #: Nonzeros x nodes that may be evaluated (a second or less), and most nodes.
-WORK, NODES = 400_000, 400
+WORK, NODES = 200_000, 400
 #: Multipliers are rounded to this many binary digits after the point; branching values this near are whole.
 DIGITS, NEAR = 60, 1e-6
 #: Most passes over the rows that bound columns.

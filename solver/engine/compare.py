@@ -180,6 +180,7 @@ def _break_even(
     price, enters, note = tie, None, ""
     for _ in range(12):
         model.set_costs(costs | {c: base[c] + w * price for c, w in weights.items()})
+        model.start_from(best.values)
         outcome = model.solve(COMPARE_GAP, COMPARE_SECONDS)
         if outcome.values is None or outcome.ending is not Ending.OPTIMAL:
             enters = price if price > 0 else None
