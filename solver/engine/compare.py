@@ -178,9 +178,11 @@ def _break_even(
     costs = program.objective()
     base = {c: costs.get(c, 0.0) - w * now for c, w in weights.items()}
     price, enters, note = tie, None, ""
+    known = best.values
+    assert known is not None
     for _ in range(12):
         model.set_costs(costs | {c: base[c] + w * price for c, w in weights.items()})
-        model.start_from(best.values)
+        model.start_from(known)
         outcome = model.solve(COMPARE_GAP, COMPARE_SECONDS)
         if outcome.values is None or outcome.ending is not Ending.OPTIMAL:
             enters = price if price > 0 else None
