@@ -41,7 +41,8 @@ class Complaint:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.problem}" + (f"; {self.remedy}" if self.remedy else "")
+        words = self.problem + (f"; {self.remedy}" if self.remedy else "")
+        return f"{self.place}: {' '.join(words.split())}"  # one line, whatever the user's text holds
 
 
 class SolverError(Exception):

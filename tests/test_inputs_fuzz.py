@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from solver.domain.workload import LoadedWorkload
-from solver.errors import InputError
+from solver.errors import Complaint, InputError, Place
 from solver.inputs.workload import apply_overrides, workload_from, workload_to_yaml
 from solver.inputs.yaml_text import load_yaml
 
@@ -59,6 +59,12 @@ def test_the_seed_is_valid() -> None:
 
 position = st.integers(0, len(SEED))
 edit = st.tuples(position, st.integers(0, 12), st.sampled_from(TOKENS) | st.text(max_size=6))
+
+
+def test_a_line_break_in_a_value_does_not_break_the_complaint() -> None:
+    """Found by the long suite: the value is quoted in the complaint."""
+    complaint = Complaint(Place("f.yaml", 4, 36), "p50: '---\n2000' is no number")
+    assert str(complaint) == "f.yaml:4:36: p50: '--- 2000' is no number"
 
 
 @settings(max_examples=600, deadline=2000)
