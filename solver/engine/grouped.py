@@ -82,12 +82,14 @@ def solve_grouped(prepared: Prepared, gap: float, time_limit_s: float | None) ->
     groups, bound = refined(prepared, list(prepared.groups), gap, early), float("-inf")
     best: Solved | None = None
     proof: HighsModel | None = None
+    interrupted = False
     for _ in range(ROUNDS):
         model = HighsModel(relaxation(prepared, groups))
         model.search_plans()
         if best is not None:
             offer(model, best)
         outcome = model.solve(max(gap * PART_OF_GAP, LEAST_GAP), _part(end))
+        interrupted = outcome.interrupted
         if outcome.values is None:
             if best is None:
                 return outcome
@@ -99,20 +101,24 @@ def solve_grouped(prepared: Prepared, gap: float, time_limit_s: float | None) ->
         except KeyboardInterrupt:
             if best is None:
                 raise
-            best = replace(best, outcome=replace(best.outcome, interrupted=True))
+            interrupted = True
             break
         if found is not None and (best is None or found.outcome.objective < best.outcome.objective):
             best = replace(found, proof=proof)
         if best is not None and best.outcome.objective - bound <= gap * best.outcome.objective + 1e-9:
             break
         finer = groups if found is None else split(prepared.curves, groups, model.program, outcome, found)
-        if outcome.interrupted or _left(end) == 0 or len(finer) == len(groups):
+        if interrupted or _left(end) == 0 or len(finer) == len(groups):
             break
         groups = finer
     if best is None or proof is None:
         spent = time.perf_counter() - started
-        return Outcome(Ending.NO_POINT, "kTimeLimit", None, float("inf"), bound, spent)
-    outcome = replace(best.outcome, bound=min(bound, best.outcome.objective))
+        ending, status = (
+            (Ending.INTERRUPTED, "kInterrupt") if interrupted else (Ending.NO_POINT, "kTimeLimit")
+        )
+        return Outcome(ending, status, None, float("inf"), bound, spent, interrupted)
+    interrupted = interrupted or best.outcome.interrupted
+    outcome = replace(best.outcome, bound=min(bound, best.outcome.objective), interrupted=interrupted)
     met = outcome.gap <= gap + 1e-9
     outcome = replace(outcome, ending=Ending.OPTIMAL if met else Ending.FEASIBLE)
     return replace(best, outcome=outcome, proof=proof)
