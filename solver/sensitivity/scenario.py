@@ -39,8 +39,8 @@ class Task:
     gap: float = GAP
 
 
-#: What HiGHS does to large programs and what costs more than it saves in thousands of small ones that start
-#: from a known plan: 25 ms instead of 50 ms a scenario of lesson 6.
+#: What HiGHS does to large programs and what is of no use in thousands of small ones that start from a known
+#: plan.
 BRISK = {
     "mip_detect_symmetry": False,
     "mip_allow_restart": False,
