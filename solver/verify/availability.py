@@ -8,9 +8,9 @@ from fractions import Fraction
 from math import ceil
 
 from solver.verify.case import Case
+from solver.verify.entries import COMMITTED, HOURLY
 from solver.verify.exact import show, written
 from solver.verify.fleet import ways_of
-from solver.verify.form import COMMITTED, HOURLY
 from solver.verify.registry import Broken, check
 
 MOST = 100_000  # systems of one kind at one site whose binomial distribution is worked out

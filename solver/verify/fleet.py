@@ -9,8 +9,8 @@ from itertools import combinations
 
 from solver.plan.plan import Pool
 from solver.verify.case import Case
+from solver.verify.entries import COMMITTED, HOURLY
 from solver.verify.exact import show, written
-from solver.verify.form import COMMITTED, HOURLY
 from solver.verify.registry import Broken, check
 
 BY_HOUR = " by the hour"  # marks systems that are there in one period only

@@ -12,8 +12,8 @@ from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.performance.queueing import Line
 from solver.plan.plan import Pool
 from solver.verify.case import Case, Target
+from solver.verify.entries import COMMITTED, HOURLY
 from solver.verify.exact import ROUNDING, show, written
-from solver.verify.form import COMMITTED, HOURLY
 from solver.verify.hours import changes_within
 from solver.verify.registry import Broken, check
 
