@@ -102,6 +102,42 @@ def trial(path: Path, seed: int, kill: bool) -> None:
     store.close()
 
 
+#: A process that writes without pause, and takes long over each event.
+HOG = """
+import sys, time
+from pathlib import Path
+from solver.whatif.store import Store
+store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+while True:
+    store.append("note", "main", lambda journal: time.sleep(0.2) or "again")
+"""
+
+
+def test_who_writes_without_pause_lets_others_in(tmp_path: Path) -> None:
+    """Another process opens the session at once and waits no longer than the event takes."""
+    path = tmp_path / "a.whatif"
+    Session.begin(path, loaded()).close()
+    root = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    hog = subprocess.Popen(
+        [sys.executable, "-c", HOG, str(path)], stdout=subprocess.PIPE, text=True, env=root
+    )
+    try:
+        assert hog.stdout is not None
+        assert hog.stdout.readline() == "ready\n"
+        time.sleep(0.1)
+        one = Session.begin(path, loaded(), CATALOG)
+        for count in range(1, 11):
+            one.change("demand x1.01")
+            assert len(one.state().changes) == count
+        between = sum(e.kind == "note" for e in one.store.events())
+        one.close()
+    finally:
+        hog.kill()
+        hog.communicate()
+    assert between <= 3 * 10, f"{between} events of the other came before 10 of our own"
+
+
 def test_two_processes(tmp_path: Path) -> None:
     trial(tmp_path / "a.whatif", 1, kill=False)
     trial(tmp_path / "b.whatif", 2, kill=True)

@@ -7,6 +7,7 @@ under the hash of everything they were computed from (solver.whatif.planner).
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
 import time
@@ -22,6 +23,8 @@ from solver.whatif.journal import KINDS, Event, Journal, Kind, replayed
 FORMAT = "fleet-session/1"
 APPLICATION_ID = 0x464C5431
 WAIT_S = 30.0
+ASK_AGAIN_S = (0.0005, 0.004)  # at random, so that two who wait do not keep step
+LEFT_OPEN_S = 0.006  # a writer does not take the lock again before those who wait have asked for it
 MAGIC = b"SQLite format 3\x00"
 
 _SCHEMA = (
@@ -48,6 +51,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._journal = Journal()
+        self._gave_back = 0.0  # when the write lock was last given back
         name = ":memory:" if path is None else str(path)
         try:
             self._db = sqlite3.connect(name, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
@@ -58,28 +62,41 @@ class Store:
     def _prepare(self) -> None:
         for pragma in ("trusted_schema=OFF", "synchronous=FULL", "cell_size_check=ON"):
             self._db.execute(f"PRAGMA {pragma}")
-        self._write_ahead()
+        self._patiently("PRAGMA journal_mode=WAL")
+        if self._made() == sorted(_SCHEMA):
+            return  # who opens a session need not wait for those who write
         with self._transaction():
-            made = [row[0] for row in self._db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
-            made = [sql for sql in made if "sqlite_sequence" not in sql]
+            made = self._made()
             if not made:
                 for statement in _SCHEMA:
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            elif sorted(made) != sorted(_SCHEMA):
+            elif made != sorted(_SCHEMA):
                 raise InputError.at(str(self.path), 0, "this is not a session", "name another file")
 
-    def _write_ahead(self) -> None:
-        """Switching the mode does not wait for other processes by itself."""
+    def _made(self) -> list[str]:
+        rows = self._db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return sorted(row[0] for row in rows if "sqlite_sequence" not in row[0])
+
+    def _patiently(self, statement: str) -> None:
+        """Carry out a statement that needs the write lock, as soon as it is free.
+
+        SQLite itself asks ten times a second, which meets the gap between the transactions of a process that
+        writes without pause by luck alone, and for a change of mode not at all.
+        """
         deadline = time.monotonic() + WAIT_S
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        self._db.execute("PRAGMA busy_timeout=0")
+        try:
+            while True:
+                try:
+                    self._db.execute(statement)
+                    return
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(random.uniform(*ASK_AGAIN_S))  # noqa: S311 (no secret)
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout={WAIT_S * 1000:.0f}")
 
     def _refusal(self, error: sqlite3.Error) -> SolverError:
         if "locked" in str(error) or "busy" in str(error):
@@ -91,13 +108,17 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            time.sleep(max(0.0, self._gave_back + LEFT_OPEN_S - time.monotonic()))
+            self._patiently("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+            else:
+                self._db.execute("COMMIT")
+            finally:
+                self._gave_back = time.monotonic()
 
     def close(self) -> None:
         """Close the file; what was acknowledged is on disk already."""
@@ -114,6 +135,8 @@ class Store:
 
     def begin(self, facts: dict[str, str]) -> None:
         """State what a new session is about; in an existing one nothing happens."""
+        if self.get("format") is not None:
+            return
         with self._transaction():
             if self.get("format") is None:
                 self._db.executemany("INSERT INTO meta VALUES (?, ?)", sorted(facts.items()))
