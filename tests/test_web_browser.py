@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from browser import Tab, browser, browser_path
+from test_web_numbers import EXEMPT, NAMES
 from whatif_case import TEXT
 
 from solver.whatif.session import Session
@@ -222,6 +224,66 @@ def test_every_link_inside_leads_somewhere(tab: Tab) -> None:
     assert lost == []
     tab.run("document.querySelector('td a.source').click()")
     assert tab.run("document.querySelector(':target') !== null")
+
+
+BARE = """(exempt, names) => {
+  const walker = document.createTreeWalker(document.getElementById("main"), NodeFilter.SHOW_TEXT);
+  const found = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    let text = node.textContent;
+    if (node.parentElement.closest("a[href]") || node.parentElement.closest(exempt)) continue;
+    for (const name of names) text = text.split(name).join("");
+    if (/[0-9]/.test(text)) found.push(node.textContent.trim());
+  }
+  return found;
+}"""
+
+
+def test_every_number_is_a_link(tab: Tab, site: tuple[str, Path]) -> None:
+    """Numbers in sentences, figures and tables lead to a source, and methods lead on to their inputs."""
+    made = changes(site)
+    tab.run("document.getElementById('free').focus()")
+    tab.type("demand x2")
+    tab.key("Enter")
+    tab.until("document.getElementById('headline').textContent.startsWith('Buy 2')")
+    tab.until("document.querySelector('#reasons table') && document.querySelector('#speed table')")
+    asked = ("ask?q=afford&a=2M", "ask?q=next", "ask?q=flip", "ask?q=late&a=dgx-b200 6", "ask?q=regret")
+    asked += ("ask?q=wait&a=dgx-b200 12", "ask?q=ways", "ask?q=speed")
+    bare = (
+        f"({BARE})({', '.join(map(json.dumps, (', '.join(EXEMPT), sorted(NAMES, key=len, reverse=True))))})"
+    )
+    for path in ("", "reasons", "speed", "scenarios?s=base&s=main", *asked):
+        if path:
+            tab.open(f"{site[0]}{path}")
+        assert tab.run(bare) == [], path
+        assert tab.run("document.querySelectorAll('#main a.source, #main svg a').length") >= 5, path
+        lost = tab.run(
+            "[...document.querySelectorAll('#main a')].map(a => a.getAttribute('href'))"
+            ".filter(h => h.startsWith('#') && !document.getElementById(h.slice(1)))"
+        )
+        assert lost == [], path
+        unnamed = tab.run(
+            "[...document.querySelectorAll('#main svg a')].filter(a => !a.getAttribute('aria-label')).length"
+        )
+        assert unnamed == 0
+        idle = tab.run(  # formulas without inputs, catalog values and statements without a place
+            "[...document.querySelectorAll('.sources dl > div')].filter(d => !d.querySelector('dd a'))"
+            ".map(d => d.id)"
+        )
+        assert idle == ["method-seconds"], path
+        places = tab.run("[...document.querySelectorAll('.sources li')].map(l => l.textContent.trim())")
+        assert all(re.search(r"(yaml:\d+|--set |default, not stated|\(20\d\d)", p) for p in places), places
+    tab.open(site[0])
+    while changes(site) != made:
+        tab.run("document.getElementById('undo').click()")
+        tab.until("document.getElementById('main').getAttribute('aria-busy') === 'false'")
+
+
+def test_figures_are_read_by_a_screen_reader(tab: Tab) -> None:
+    """Points of figures are links with names that say what they show."""
+    links = [n["name"] for n in tab.tree() if n["role"] == "link"]
+    assert any(re.fullmatch(r"total: \$[\d.]+[kM]", name) for name in links)
+    assert any(re.fullmatch(r"DGX B200 \(8 GPU\), buy: \d+", name) for name in links)
 
 
 def test_offline(tab: Tab) -> None:

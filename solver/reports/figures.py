@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from solver.domain.told import Origin, Told, number_of, told
 from solver.plan.plan import Plan
 from solver.reports.fleet import Names, fleet
 from solver.reports.sections import cost_words
@@ -20,20 +22,23 @@ class Figure:
     """A drawing with its title and the sentence under it; ``drawing`` is safe SVG."""
 
     title: str
-    caption: str
+    caption: Told
     drawing: str
 
 
-def figures(plan: Plan) -> list[Figure]:
-    """All figures that the plan has data for."""
+Link = Callable[[Origin], str]
+
+
+def figures(plan: Plan, link: Link = lambda origin: "") -> list[Figure]:
+    """All figures that the plan has data for; ``link`` tells where the numbers of an origin lead to."""
     traffic, names = Traffic(plan), Names(plan)
     styles = _styles(plan, traffic, names)
-    found = [_costs(plan), _fleet(plan, styles)]
+    found = [_costs(plan, link), _fleet(plan, styles, link)]
     if len({hour.hour for hour in traffic.hours}) > 1:
-        found += [_hours(traffic, names, styles, n) for n in range(len(traffic.services))]
+        found += [_hours(traffic, names, styles, n, link) for n in range(len(traffic.services))]
     elif traffic.hours:
-        found.append(_headroom(traffic))
-    found += [_shares(traffic, names, styles), _alternatives(plan, names), _levels(plan)]
+        found.append(_headroom(traffic, link))
+    found += [_shares(traffic, names, styles, link), _alternatives(plan, names, link), _levels(plan, link)]
     return [figure for figure in found if figure is not None]
 
 
@@ -45,7 +50,7 @@ def _styles(plan: Plan, traffic: Traffic, names: Names) -> dict[str, int]:
     return {name: n for n, name in enumerate(dict.fromkeys(kinds))}
 
 
-def _costs(plan: Plan) -> Figure | None:
+def _costs(plan: Plan, link: Link) -> Figure | None:
     lines = sorted(plan.costs, key=lambda c: -c.usd)
     if not lines:
         return None
@@ -60,11 +65,12 @@ def _costs(plan: Plan) -> Figure | None:
     bars.append(Bar("total", total, usd(total)))
     words = listed([f"{cost_words(line.term)} {usd(line.usd)}" for line in lines])
     title = "Where the money goes"
-    caption = "Net present US dollars over the horizon; each bar starts where the one above it ends."
-    return Figure(title, caption, bar_figure("cost", title, f"{words}; total {usd(total)}.", bars, usd_tick))
+    caption = told("Net present US dollars over the horizon; each bar starts where the one above it ends.")
+    words, to = f"{words}; total {usd(total)}.", link(("costs",))
+    return Figure(title, caption, bar_figure("cost", title, words, bars, usd_tick, link=to))
 
 
-def _fleet(plan: Plan, styles: dict[str, int]) -> Figure | None:
+def _fleet(plan: Plan, styles: dict[str, int], link: Link) -> Figure | None:
     lines = fleet(plan)
     if not lines:
         return None
@@ -80,15 +86,16 @@ def _fleet(plan: Plan, styles: dict[str, int]) -> Figure | None:
     ]
     title = "The fleet"
     words = listed([f"{bar.text} {bar.label}" for bar in bars])
-    caption = "Number of systems; those rented by the hour: most at once."
-    return Figure(title, caption, bar_figure("fleet", title, f"{words}.", bars, _whole))
+    caption = told("Number of systems; those rented by the hour: most at once.")
+    drawing = bar_figure("fleet", title, f"{words}.", bars, _whole, link=link(("systems",)))
+    return Figure(title, caption, drawing)
 
 
 def _whole(value: float) -> str:
     return f"{value:g}" if value == int(value) else ""
 
 
-def _headroom(traffic: Traffic) -> Figure:
+def _headroom(traffic: Traffic, link: Link) -> Figure:
     """Demand that never changes: how much of the capacity each service uses."""
     bars = []
     for service in traffic.services:
@@ -98,8 +105,11 @@ def _headroom(traffic: Traffic) -> Figure:
         bars.append(Bar(service, demand / capacity if capacity else 0.0, text))
     title = "Demand and capacity"
     words = listed([f"{bar.label} {bar.text}" for bar in bars])
-    caption = "Demand as a share of the load that is safe for the promised waiting time, all hours alike."
-    drawing = bar_figure("load", title, f"{words}.", bars, _share, mark=(1.0, "capacity"))
+    caption = told(
+        "Demand as a share of the load that is safe for the promised waiting time, all hours alike."
+    )
+    to = link(("capacity",))
+    drawing = bar_figure("load", title, f"{words}.", bars, _share, mark=(1.0, "capacity"), link=to)
     return Figure(title, caption, drawing)
 
 
@@ -107,7 +117,7 @@ def _share(value: float) -> str:
     return f"{value * 100:.0f} %"
 
 
-def _hours(traffic: Traffic, names: Names, styles: dict[str, int], n: int) -> Figure | None:
+def _hours(traffic: Traffic, names: Names, styles: dict[str, int], n: int, link: Link) -> Figure | None:
     service = traffic.services[n]
     last = max((hour.epoch for hour in traffic.hours), default=0)
     chosen = [i for i, hour in enumerate(traffic.hours) if hour.epoch == last]
@@ -119,9 +129,10 @@ def _hours(traffic: Traffic, names: Names, styles: dict[str, int], n: int) -> Fi
     words = _headroom_words(demand[busiest], capacity[busiest])
     title = f"{service}: demand and capacity"
     plus = ", and what the API takes" if any(target.mode == "api" for target in served) else ""
-    caption = f"{words} Capacity: load that is safe for the promised waiting time{plus}."
+    caption = told(words, f" Capacity: load that is safe for the promised waiting time{plus}.")
     if len({hour.epoch for hour in traffic.hours}) > 1:
-        caption = f"Year {traffic.plan.epochs[last][0] + 1:g} of the plan. {caption}"
+        year = number_of(f"Year {traffic.plan.epochs[last][0] + 1:g}", "epochs")
+        caption = told(year, " of the plan. ", caption)
     stretches = _stretches(chosen, demand)
     layers = [
         Series(names.target(target), tuple(rates[i] for i in stretches), styles[names.target(target)])
@@ -130,17 +141,21 @@ def _hours(traffic: Traffic, names: Names, styles: dict[str, int], n: int) -> Fi
     ]
     line = Series("capacity", tuple(capacity[i] for i in stretches))
     axis, marks = _time_axis(len(chosen), len(stretches))
-    drawing = hours_figure(f"hours{n}", title, words, _merged(layers), line, marks, (axis, "requests/s"))
+    units, to = (axis, "requests/s"), link(("capacity",))
+    drawing = hours_figure(f"hours{n}", title, str(words), _merged(layers), line, marks, units, to)
     return Figure(title, caption, drawing)
 
 
-def _headroom_words(demand: float, capacity: float) -> str:
+def _headroom_words(demand: float, capacity: float) -> Told:
     if demand <= 0:
-        return "No demand."
-    spare = percent(max(capacity / demand - 1, 0.0))
-    return (
-        f"The busiest hour asks for {number(demand)} requests/s; the capacity then is {number(capacity)} "
-        f"requests/s, {spare} above."
+        return told("No demand.")
+    asked, there, spare = (
+        number_of(text, "capacity")
+        for text in (number(demand), number(capacity), percent(max(capacity / demand - 1, 0.0)))
+    )
+    return told(
+        *("The busiest hour asks for ", asked, " requests/s; the capacity then is ", there),
+        *(" requests/s, ", spare, " above."),
     )
 
 
@@ -179,7 +194,7 @@ def _time_axis(hours: int, steps: int) -> tuple[str, list[tuple[float, str]]]:
     return "month", [(unit * (m + 0.5), str(m + 1)) for m in range(12)] if hours == 8760 else []
 
 
-def _shares(traffic: Traffic, names: Names, styles: dict[str, int]) -> Figure | None:
+def _shares(traffic: Traffic, names: Names, styles: dict[str, int], link: Link) -> Figure | None:
     rows: list[tuple[str, dict[str, float]]] = []
     for service in traffic.services:
         shares: dict[str, float] = {}
@@ -201,11 +216,12 @@ def _shares(traffic: Traffic, names: Names, styles: dict[str, int]) -> Figure | 
         f"{words}.",
         [(service, [shares.get(name, 0.0) for name in hardware]) for service, shares in rows],
         [(name, styles[name]) for name in hardware],
+        link(("serving",)),
     )
-    return Figure(title, "Share of each service's requests over the horizon, by hardware.", drawing)
+    return Figure(title, told("Share of each service's requests over the horizon, by hardware."), drawing)
 
 
-def _alternatives(plan: Plan, names: Names) -> Figure | None:
+def _alternatives(plan: Plan, names: Names, link: Link) -> Figure | None:
     found = [(a, a.objective_usd) for a in plan.alternatives if a.objective_usd is not None]
     if not found:
         return None
@@ -218,11 +234,12 @@ def _alternatives(plan: Plan, names: Names) -> Figure | None:
     caption = "Net present US dollars of the best fleet of each single kind of hardware."
     if impossible:
         caption += f" Not possible: {', '.join(impossible)}."
-    words = listed([f"{bar.label} {bar.text}" for bar in bars])
-    return Figure(title, caption, bar_figure("alternatives", title, f"{words}.", bars, usd_tick))
+    words, to = listed([f"{bar.label} {bar.text}" for bar in bars]), link(("alternatives",))
+    drawing = bar_figure("alternatives", title, f"{words}.", bars, usd_tick, link=to)
+    return Figure(title, told(caption), drawing)
 
 
-def _levels(plan: Plan) -> Figure | None:
+def _levels(plan: Plan, link: Link) -> Figure | None:
     bars = []
     speeds = {s.service for s in plan.service_levels if "speed" in s.promise}
     for s in plan.service_levels:
@@ -239,9 +256,11 @@ def _levels(plan: Plan) -> Figure | None:
         return None
     title = "Service levels: reached against promised"
     words = listed([f"{bar.label} reached {bar.text}" for bar in bars])
-    caption = (
-        "Length of a bar: reached latency over promised latency (for speeds: promised over reached); "
-        "up to 100 % the promise is kept."
+    caption = told(
+        "Length of a bar: reached latency over promised latency (for speeds: promised over reached); up to ",
+        number_of("100 %", "service_levels"),
+        " the promise is kept.",
     )
-    drawing = bar_figure("levels", title, f"{words}.", bars, _share, mark=(1.0, "promise"))
+    to = link(("service_levels",))
+    drawing = bar_figure("levels", title, f"{words}.", bars, _share, mark=(1.0, "promise"), link=to)
     return Figure(title, caption, drawing)

@@ -2,6 +2,7 @@
 
 Coordinates are in units of the viewBox, about CSS pixels on a desktop. Colours come from the page's
 CSS variables ``--c1`` to ``--c7``, ``--ink``, ``--soft`` and ``--paper``; series differ by pattern as well.
+With ``link`` (where the numbers come from) bars and layers are links whose names say what they show.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def bar_figure(
     bars: Sequence[Bar],
     axis: Callable[[float], str],
     mark: tuple[float, str] | None = None,
+    link: str = "",
 ) -> str:
     """Horizontal bars over a common axis, optionally with a marked value (a limit)."""
     top = max([bar.end for bar in bars] + ([mark[0] * 1.25] if mark else []) + [0.0]) or 1.0
@@ -81,12 +83,13 @@ def bar_figure(
         x, wide = 8 + bar.start * scale, max((bar.end - bar.start) * scale, 1.5)
         value = plain(bar.text)
         label = shortened(bar.label, WIDTH - 24 - len(value) * _CHARACTER)
-        parts.append(_text(8, y + 16, label))
-        parts.append(_text(WIDTH - 8, y + 16, value, anchor="end", strong=True))
-        parts.append(
-            f'<rect x="{x:.1f}" y="{y + 21}" width="{wide:.1f}" height="16" rx="2" '
+        shown = (
+            _text(8, y + 16, label)
+            + _text(WIDTH - 8, y + 16, value, anchor="end", strong=True)
+            + f'<rect x="{x:.1f}" y="{y + 21}" width="{wide:.1f}" height="16" rx="2" '
             f'fill="url(#{key}-p{_style(bar.series)})" class="edge"/>'
         )
+        parts.append(_linked(link, f"{bar.label}: {bar.text}", shown))
     if mark:
         x = 8 + mark[0] * scale
         for n in range(len(bars)):
@@ -95,7 +98,7 @@ def bar_figure(
         anchor = "end" if x > WIDTH / 2 else "start"
         parts.append(_text(x, head - 6, mark[1], anchor=anchor, small=True))
     used = {_style(bar.series) for bar in bars}
-    return _figure(key, title, description, height, used, parts)
+    return _figure(key, title, description, height, used, parts, link)
 
 
 def share_figure(
@@ -104,6 +107,7 @@ def share_figure(
     description: str,
     rows: Sequence[tuple[str, Sequence[float]]],
     names: Sequence[tuple[str, int]],
+    link: str = "",
 ) -> str:
     """One bar of 100 % per row, divided among ``names`` (each with its series number), with a legend."""
     legend, legend_height = _legend(key, names)
@@ -113,18 +117,19 @@ def share_figure(
     for n, (label, shares) in enumerate(rows):
         y, x = legend_height + ROW * n, 8.0
         parts.append(_text(8, y + 16, shortened(label, WIDTH - 16)))
-        for (_, style), share in zip(names, shares, strict=True):
+        for (name, style), share in zip(names, shares, strict=True):
             wide = share * scale
             if wide <= 0:
                 continue
-            parts.append(
+            shown = (
                 f'<rect x="{x:.1f}" y="{y + 21}" width="{wide:.1f}" height="18" '
                 f'fill="url(#{key}-p{_style(style)})" class="edge"/>'
             )
             if wide > 44:
-                parts.append(_badge(x + wide / 2, y + 34, f"{share * 100:.0f} %"))
+                shown += _badge(x + wide / 2, y + 34, f"{share * 100:.0f} %")
+            parts.append(_linked(link, f"{label}, {name}: {share * 100:.3g} %", shown))
             x += wide
-    return _figure(key, title, description, height, {_style(style) for _, style in names}, parts)
+    return _figure(key, title, description, height, {_style(style) for _, style in names}, parts, link)
 
 
 def hours_figure(
@@ -135,6 +140,7 @@ def hours_figure(
     line: Series,
     x_ticks: Sequence[tuple[float, str]],
     units: tuple[str, str],
+    link: str = "",
 ) -> str:
     """Stacked steps over time with a line above them; ``units`` names the x and the y axis."""
     count = len(line.values)
@@ -148,18 +154,20 @@ def hours_figure(
     for value in marks:
         y = bottom - value * up
         parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{WIDTH - 10}" y2="{y:.1f}" class="grid"/>')
-        parts.append(_text(left - 6, y + 4, f"{value:,.6g}", anchor="end", small=True))
+        parts.append(_ruler(_text(left - 6, y + 4, f"{value:,.6g}", anchor="end", small=True)))
     base = [0.0] * count
     for layer in layers:
         upper = [b + v for b, v in zip(base, layer.values, strict=True)]
         path = _steps(upper, left, across, bottom, up) + _steps(base, left, across, bottom, up, back=True)
-        parts.append(f'<path d="M{path}Z" fill="url(#{key}-p{_style(layer.style)})" class="edge"/>')
+        shown = f'<path d="M{path}Z" fill="url(#{key}-p{_style(layer.style)})" class="edge"/>'
+        parts.append(_linked(link, f"{layer.name}: at most {max(layer.values):,.4g} {units[1]}", shown))
         base = upper
-    parts.append(f'<path d="M{_steps(line.values, left, across, bottom, up)}" class="line"/>')
+    shown = f'<path d="M{_steps(line.values, left, across, bottom, up)}" class="line"/>'
+    parts.append(_linked(link, f"{line.name}: at most {max(line.values):,.4g} {units[1]}", shown))
     for position, text in x_ticks:
-        parts.append(_text(left + position * across, bottom + 17, text, anchor="middle", small=True))
+        parts.append(_ruler(_text(left + position * across, bottom + 17, text, anchor="middle", small=True)))
     parts.append(_text(WIDTH - 10, height - 6, units[0], anchor="end", small=True))
-    return _figure(key, title, description, height, {_style(layer.style) for layer in layers}, parts)
+    return _figure(key, title, description, height, {_style(layer.style) for layer in layers}, parts, link)
 
 
 def _style(series: int) -> int:
@@ -186,8 +194,18 @@ def _axis(
         x = 8 + value * scale
         anchor = "start" if n == 0 else "end" if n == len(marks) - 1 else "middle"
         parts.append(f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}" class="grid"/>')
-        parts.append(_text(x, bottom + 18, words(value), anchor=anchor, small=True))
+        parts.append(_ruler(_text(x, bottom + 18, words(value), anchor=anchor, small=True)))
     return "".join(parts)
+
+
+def _ruler(text: str) -> str:
+    """A number of an axis, which measures and tells nothing of the plan."""
+    return f'<g class="ruler">{text}</g>'
+
+
+def _linked(link: str, name: str, shown: str) -> str:
+    """What is shown, as a link with a name where there is somewhere to go."""
+    return f'<a href="{html(link)}" aria-label="{html(name)}">{shown}</a>' if link else shown
 
 
 def _legend(key: str, names: Sequence[tuple[str, int]], line: str = "") -> tuple[str, float]:
@@ -245,10 +263,11 @@ def _patterns(key: str, used: set[int]) -> str:
 
 
 def _figure(
-    key: str, title: str, description: str, height: float, used: set[int], parts: Sequence[str]
+    key: str, title: str, description: str, height: float, used: set[int], parts: Sequence[str], link: str
 ) -> str:
+    role = "group" if link else "img"  # what is inside an image cannot be reached
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{key}-t {key}-d" '
+        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="{role}" aria-labelledby="{key}-t {key}-d" '
         f'xmlns="http://www.w3.org/2000/svg"><title id="{key}-t">{html(title)}</title>'
         f'<desc id="{key}-d">{html(description)}</desc><defs>{_patterns(key, used)}</defs>'
         f"{''.join(parts)}</svg>"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from solver.domain.told import Part, Told, in_line, joined, number_of, told
 from solver.plan.plan import Alternative, Assumption, Plan
 from solver.reports.escape import plain
 from solver.reports.fleet import FleetLine, Names, deciding, epoch_words, fleet, leverage
 from solver.reports.traffic import Traffic
-from solver.reports.units import dollars, listed, percent, price, usd
+from solver.reports.units import dollars, percent, price, usd
 
 _VERBS = {
     "own": "keep, as already owned,",
@@ -26,10 +27,10 @@ _UNITS = {
 
 def answer(plan: Plan) -> str:
     """What to get, at what cost, how sure that is, what decides it, and what the runner-up costs."""
-    return " ".join(sentences(plan))
+    return " ".join(plain(sentence) for sentence in sentences(plan))
 
 
-def sentences(plan: Plan) -> list[str]:
+def sentences(plan: Plan) -> list[Told]:
     """The sentences of the answer; the first one is the decision."""
     found = [
         _fleet_sentence(plan),
@@ -39,73 +40,84 @@ def sentences(plan: Plan) -> list[str]:
         _entry_sentence(plan),
         _deciding_sentence(plan),
     ]
-    return [plain(sentence) for sentence in found if sentence]
+    return [sentence for sentence in found if sentence]
 
 
-def _fleet_sentence(plan: Plan) -> str:
-    groups: dict[str, list[str]] = {}
+def _fleet_sentence(plan: Plan) -> Told:
+    groups: dict[str, list[Told]] = {}
     for line in fleet(plan):
         groups.setdefault(line.acquisition, []).append(_line_words(plan, line))
-    parts = [f"{_VERBS.get(way, way)} {listed(items)}" for way, items in groups.items()]
+    verbs = [_VERBS.get(way, way) for way in groups]
+    parts = [told(f"{verb} ", in_line(items)) for verb, items in zip(verbs, groups.values(), strict=True)]
     parts += _api_words(plan)
     if not parts:
-        return "There is nothing to buy, rent or call: no service asks for any tokens."
-    sentence = "; ".join(parts[:-1]) + ("; and " if len(parts) > 1 else "") + parts[-1]
-    return f"{sentence[0].upper()}{sentence[1:]}."
+        return told("There is nothing to buy, rent or call: no service asks for any tokens.")
+    sentence = joined("; ", parts, "; and ")
+    first, *rest = sentence.parts
+    return told(f"{str(first)[0].upper()}{str(first)[1:]}", *rest, ".")
 
 
-def _line_words(plan: Plan, line: FleetLine) -> str:
+def _line_words(plan: Plan, line: FleetLine) -> Told:
     sites = {s.site for s in plan.systems}
     where = f" for {line.site}" if len(sites) > 1 else ""
-    changes = line.epoch or line.sold_epoch is not None
-    when = f" {epoch_words(plan, line.epoch, line.sold_epoch)}" if changes else ""
+    when = epoch_words(plan, line.epoch, line.sold_epoch)
+    changes = when and (line.epoch or line.sold_epoch is not None)
     most = "up to " if line.acquisition == "rent-hourly" else ""
-    return f"{most}{line.count:,} × {line.name}{where}{when}"
+    count = number_of(f"{line.count:,}", "systems")
+    dated: tuple[Part, ...] = (" ", number_of(when, "epochs")) if changes else ()
+    return told(most, count, f" × {line.name}{where}", *dated)
 
 
-def _api_words(plan: Plan) -> list[str]:
+def _api_words(plan: Plan) -> list[Told]:
     names, traffic = Names(plan), Traffic(plan)
     parts = []
     for service in traffic.services:
         for target, share in traffic.shares(service).items():
             if target.mode == "api":
-                amount = "all" if share >= 1 - 1e-9 else percent(share)
-                parts.append(f"call the {names.target(target)} for {amount} of the {service} requests")
+                amount = "all" if share >= 1 - 1e-9 else number_of(percent(share), "serving")
+                words = (f"call the {names.target(target)} for ", amount, f" of the {service} requests")
+                parts.append(told(*words))
     return parts
 
 
-def _cost_sentence(plan: Plan) -> str:
+def _cost_sentence(plan: Plan) -> Told:
     years = plan.horizon_years
-    span = "one year" if years == 1 else f"{years:g} years"
-    sentence = f"Over {span} this costs {usd(plan.objective_usd)} in net present value"
+    span = "one year" if years == 1 else number_of(f"{years:g} years", "stated", "horizon.years")
+    total = number_of(usd(plan.objective_usd), "costs")
+    sentence = told("Over ", span, " this costs ", total, " in net present value")
     if plan.usd_per_m_tokens:
-        sentence += (
-            f", {dollars(plan.usd_per_m_tokens)} per million tokens "
-            f"({dollars(plan.usd_per_m_output_tokens)} per million output tokens)"
+        sentence = told(
+            sentence,
+            ", ",
+            number_of(dollars(plan.usd_per_m_tokens), "per_token"),
+            " per million tokens (",
+            number_of(dollars(plan.usd_per_m_output_tokens), "per_token"),
+            " per million output tokens)",
         )
     if plan.objective == "traffic":
-        sentence += f", and {percent(plan.served_share)} of the requests are served"
-    return sentence + "."
+        served = number_of(percent(plan.served_share), "serving")
+        sentence = told(sentence, ", and ", served, " of the requests are served")
+    return told(sentence, ".")
 
 
-def _sure_sentence(plan: Plan) -> str:
-    kind = _UNITS.get(plan.objective, "the best plan")
+def _sure_sentence(plan: Plan) -> Told:
+    gap = number_of(percent(plan.gap), "bound")
     if plan.outcome == "optimal" and plan.gap == 0:
-        proof = f"It is proven to be {kind} for these inputs"
+        kind = _UNITS.get(plan.objective, "the best plan")
+        proof = told(f"It is proven to be {kind} for these inputs")
     elif plan.objective != "cost":
-        proof = f"No plan can be better by more than {percent(plan.gap)}"
+        proof = told("No plan can be better by more than ", gap)
     else:
-        proof = (
-            f"No plan can be cheaper by more than {percent(plan.gap)} (proven bound {usd(plan.bound_usd)})"
-        )
+        bound = number_of(usd(plan.bound_usd), "bound")
+        proof = told("No plan can be cheaper by more than ", gap, " (proven bound ", bound, ")")
         if plan.outcome != "optimal":
-            proof = f"The search ended early ({plan.outcome}). {proof}"
+            proof = told(f"The search ended early ({plan.outcome}). ", proof)
     checked = (
         "an independent exact check of every constraint and cost passed"
         if plan.verified
         else "it has NOT been verified"
     )
-    return f"{proof}, and {checked}."
+    return told(proof, f", and {checked}.")
 
 
 def bounds_sentence(plan: Plan) -> str:
@@ -125,41 +137,50 @@ def runner_up(plan: Plan) -> Alternative | None:
     return min(dearer, key=lambda a: a.objective_usd or 0.0, default=None)
 
 
-def _runner_up_sentence(plan: Plan) -> str:
+def _runner_up_sentence(plan: Plan) -> Told:
     names, other = Names(plan), runner_up(plan)
     if other is not None and other.objective_usd is not None:
         extra = f" ({percent(other.extra_share, signed=True)})" if other.extra_share is not None else ""
         alone = len({s.system for s in plan.systems}) + any(r.mode == "api" for r in plan.routes) < 2
         which = "The next best kind of hardware alone" if alone else "The best single kind of hardware alone"
-        return (
-            f"{which}, {names.in_words(other.fleet or other.name)}, would cost "
-            f"{usd(other.objective_usd)}{extra}."
-        )
+        fleet_of = number_of(names.in_words(other.fleet or other.name), "alternatives")
+        cost = number_of(f"{usd(other.objective_usd)}{extra}", "alternatives")
+        return told(f"{which}, ", fleet_of, ", would cost ", cost, ".")
     if plan.alternatives and not any(a.feasible for a in plan.alternatives):
-        return "No single kind of hardware can do it alone."
-    return ""
+        return told("No single kind of hardware can do it alone.")
+    return told()
 
 
-def _entry_sentence(plan: Plan) -> str:
+def _entry_sentence(plan: Plan) -> Told:
     names = Names(plan)
     for entry in plan.break_even:
         if entry.price_enters_usd is not None:
-            return (
-                f"{names.system(entry.system)} would enter the fleet at {usd(entry.price_enters_usd)} "
-                f"instead of {usd(entry.price_now_usd)} per system."
+            return told(
+                f"{names.system(entry.system)} would enter the fleet at ",
+                number_of(usd(entry.price_enters_usd), "break_even"),
+                " instead of ",
+                number_of(usd(entry.price_now_usd), "catalog", entry.system, "buy price"),
+                " per system.",
             )
-    return ""
+    return told()
 
 
-def _deciding_sentence(plan: Plan) -> str:
+def _deciding_sentence(plan: Plan) -> Told:
     ordered = deciding(plan)
     if not ordered or leverage(plan, ordered[0]) == 0 == ordered[0].cost_share:
-        return ""
+        return told()
     first = ordered[0]
-    part = f", behind {percent(first.cost_share)} of the cost" if first.cost_share else ""
+    origin = ("catalog", first.subject, first.quantity)
+    value = number_of(f"{value_words(first)}{_range(first)}", *origin)
     of = "on" if first.quantity.startswith("throughput") else "of"
-    subject = f"the {quantity_words(first.quantity)} {of} {Names(plan).system(first.subject)}"
-    return f"The answer rests most on {subject}: {value_words(first)}{_range(first)}, {first.evidence}{part}."
+    subject = (
+        number_of(quantity_words(first.quantity), *origin),
+        f" {of} {Names(plan).system(first.subject)}",
+    )
+    part: tuple[Part, ...] = ()
+    if first.cost_share:
+        part = (", behind ", number_of(percent(first.cost_share), "costs"), " of the cost")
+    return told("The answer rests most on the ", *subject, ": ", value, f", {first.evidence}", *part, ".")
 
 
 def quantity_words(name: str) -> str:

@@ -7,18 +7,20 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from solver.domain.told import Origin, number_of, told
 from solver.plan.plan import Plan
 from solver.reports.sections import cost_words
 from solver.reports.svg import Bar, bar_figure
 from solver.reports.units import dollars, listed, usd
-from solver.web.evidence import METHODS, anchor, evidence
 from solver.web.pages import render, signed
+from solver.web.sources import Sources
 from solver.whatif.cases import Answer, Cell
 from solver.whatif.difference import WAY_WORDS, fleet_counts
 from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session
 
 MOST_SCENARIOS = 6
+COSTS: Origin = ("costs",)
 
 
 def scenarios_page(session: Session, refs: list[str]) -> str:
@@ -27,64 +29,59 @@ def scenarios_page(session: Session, refs: list[str]) -> str:
     chosen = list(dict.fromkeys(refs))[:MOST_SCENARIOS] or list(dict.fromkeys(["base", *journal.heads]))[:4]
     shown = [(ref, session.state(ref), session.result(ref)) for ref in chosen]
     plans = [result.plan for _, _, result in shown]
+    states = zip((session.loaded(ref) for ref in chosen), plans, strict=True)
+    sources = Sources(states, session.catalog)
     return render(
         "scenarios.html.j2",
         session,
         chosen=chosen,
-        heads=[(ref, state.title, result) for ref, state, result in shown],
-        evidence=merged([plan for plan in plans if plan is not None]),
-        methods=METHODS,
-        rows=_scenario_rows(plans),
+        heads=[(ref, state, result) for ref, state, result in shown],
+        sources=sources,
+        rows=_scenario_rows(plans, sources),
     )
 
 
-def merged(plans: list[Plan]) -> list[dict[str, str]]:
-    """The evidence of several plans, each piece once."""
-    found = {item["id"]: item for plan in plans for item in evidence(plan)}
-    return list(found.values())
-
-
-def _scenario_rows(plans: list[Plan | None]) -> list[tuple[str, str, list[str]]]:
-    """(anchor of the source, name, one text per plan)."""
+def _scenario_rows(plans: list[Plan | None], sources: Sources) -> list[tuple[str, list[Markup]]]:
+    """(name, one text per plan)."""
     first = next((p for p in plans if p is not None), None)
-    rows: list[tuple[str, str, list[str]]] = []
-    known = {item["id"] for item in merged([p for p in plans if p is not None])}
+    rows: list[tuple[str, list[Markup]]] = []
 
-    def add(source: str, name: str, texts: Iterable[str]) -> None:
-        rows.append((source, name, list(texts)))
+    def add(origin: Origin, name: str, texts: Iterable[str]) -> None:
+        rows.append((name, [sources.told(told(number_of(text, *origin))) for text in texts]))
 
-    add("method-costs", "total, net present", (usd(p.objective_usd) if p else "no plan" for p in plans))
+    add(COSTS, "total, net present", (usd(p.objective_usd) if p else "no plan" for p in plans))
     if first is not None:
         base = first.objective_usd
-        add("method-costs", "against the first", (signed(p.objective_usd - base) if p else "" for p in plans))
+        add(COSTS, "against the first", (signed(p.objective_usd - base) if p else "" for p in plans))
     per = (dollars(p.usd_per_m_output_tokens) if p else "" for p in plans)
-    add("method-costs", "per million output tokens", per)
+    add(("per_token",), "per million output tokens", per)
     for term in dict.fromkeys(c.term for p in plans if p for c in p.costs):
         values = ({c.term: c.usd for c in p.costs}.get(term, 0.0) if p else None for p in plans)
-        add("method-costs", cost_words(term), ("" if v is None else usd(v) for v in values))
+        add(COSTS, cost_words(term), ("" if v is None else usd(v) for v in values))
     names = {s.system: s.name for p in plans if p for s in p.systems}
     counts = [fleet_counts(p) if p else {} for p in plans]
     for key in sorted({k for c in counts for k in c}):
         label = f"{names[key[0]]}, {key[1]}, {WAY_WORDS.get(key[2], key[2])}"
-        price = f"evidence-{anchor(key[0], 'buy price' if key[2] == 'buy' else 'rent price')}"
-        add(price if price in known else "method-systems", label, (f"{c.get(key, 0):,}" for c in counts))
+        add(("systems",), label, (f"{c.get(key, 0):,}" for c in counts))
     levels = [
         {(s.service, s.promise, s.unit): s.reached for s in p.service_levels} if p else {} for p in plans
     ]
     for level in dict.fromkeys(k for found in levels for k in found):
         texts = (f"{found[level]:,.4g} {level[2]}" if level in found else "" for found in levels)
-        add("method-service_levels", f"{level[0]}, {level[1]}", texts)
+        add(("service_levels",), f"{level[0]}, {level[1]}", texts)
     return rows
 
 
 def speed_part(session: Session, found: Answer | None, error: str = "") -> str:
     """Cost against speed, as a part of the page of the plan."""
+    sources = _sources(session)
     return render(
         "speed.html.j2",
         session,
         answer=found,
-        figure=answer_figure(found) if found else None,
-        rows=answer_rows(found) if found else [],
+        sources=sources,
+        figure=answer_figure(found, sources) if found else None,
+        rows=answer_rows(found, sources) if found else [],
         problem=error,
     )
 
@@ -103,6 +100,7 @@ def ask_page(
     session: Session, name: str = "", argument: str = "", found: Answer | None = None, error: str = ""
 ) -> str:
     """The questions, and the answer to one of them."""
+    sources = _sources(session)
     return render(
         "ask.html.j2",
         session,
@@ -111,8 +109,9 @@ def ask_page(
         asked=name,
         argument=argument,
         answer=found,
-        figure=answer_figure(found) if found else None,
-        rows=answer_rows(found) if found else [],
+        sources=sources,
+        figure=answer_figure(found, sources) if found else None,
+        rows=answer_rows(found, sources) if found else [],
         error=error,
         state=session.state(),
     )
@@ -128,14 +127,22 @@ def proposals(session: Session) -> dict[str, str]:
     if bought:
         found["late"] = f"{bought[0]} 6"
     if plan.objective_usd:
-        found["afford"] = f"{2 * plan.objective_usd:.2g}"
+        found["afford"] = usd(2 * plan.objective_usd)
     return found
 
 
-def answer_rows(found: Answer) -> list[list[tuple[str, bool]]]:
+def _sources(session: Session) -> Sources:
+    """The sources of the present state."""
+    return Sources([(session.loaded(), session.result().plan)], session.catalog)
+
+
+def answer_rows(found: Answer, sources: Sources) -> list[list[tuple[Markup, bool]]]:
     """The rows of an answer: each cell in words, and whether it is a number."""
     return [
-        [(cell_words(v, c), isinstance(v, float)) for v, c in zip(row, found.columns, strict=True)]
+        [
+            (sources.whole(cell_words(v, c), "answers"), isinstance(v, float))
+            for v, c in zip(row, found.columns, strict=True)
+        ]
         for row in found.rows
     ]
 
@@ -149,7 +156,7 @@ def cell_words(value: Cell, column: str) -> str:
     return usd(value) if "(USD)" in column else f"{value:,.4g}"
 
 
-def answer_figure(found: Answer) -> Markup | None:
+def answer_figure(found: Answer, sources: Sources) -> Markup | None:
     """Costs of an answer as bars, where its rows have one."""
     column = next((n for n, name in enumerate(found.columns) if name == "cost (USD)"), None)
     if column is None:
@@ -162,5 +169,5 @@ def answer_figure(found: Answer) -> Markup | None:
             bars.append(Bar(what, cost, usd(cost)))
     if len(bars) < 2:
         return None
-    words = listed([f"{bar.label} {bar.text}" for bar in bars])
-    return Markup(bar_figure("answer", found.question, f"{words}.", bars, usd))  # noqa: S704 (escaped in svg)
+    words, to = listed([f"{bar.label} {bar.text}" for bar in bars]), sources.link(("answers",))
+    return Markup(bar_figure("answer", str(found.question), f"{words}.", bars, usd, link=to))  # noqa: S704 (escaped in svg)

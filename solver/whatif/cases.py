@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pydantic import Field, computed_field
+
 from solver.domain.catalog import Catalog
 from solver.domain.quantity import Frozen
+from solver.domain.told import Number, Told, number_of
 from solver.domain.workload import LoadedWorkload
 from solver.errors import InputError, UsageError
 from solver.plan.plan import Plan
@@ -22,11 +25,28 @@ Cell = str | float | None
 class Answer(Frozen):
     """An answer: the sentence, and the table it rests on. A column's unit stands in its name."""
 
-    question: str
-    headline: str
+    asked: Told = Field(exclude=True)
+    words: Told = Field(exclude=True)
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def question(self) -> str:
+        """The question as text."""
+        return str(self.asked)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def headline(self) -> str:
+        """The answer in a sentence."""
+        return str(self.words)
+
+
+def solved(text: str) -> Number:
+    """A number that was solved for a question."""
+    return number_of(text, "answers")
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from solver.domain.told import Origin, Told, number_of, told
 from solver.errors import SolverError
 from solver.plan.plan import Plan
-from solver.whatif.cases import Answer, Case, Cell, factor, kinds
+from solver.whatif.cases import Answer, Case, Cell, factor, kinds, solved
 from solver.whatif.fields import split
 from solver.whatif.language import canonical
 from solver.whatif.values import now
@@ -31,6 +32,19 @@ class Knob:
         field, subject = split(self.field)
         assert field is not None
         return now(case.loaded.workload, field, subject, case.catalog)
+
+    def origin(self, case: Case) -> Origin:
+        """Where today's value stands."""
+        field, subject = split(self.field)
+        assert field is not None
+        if field.subject == "system":
+            return ("catalog", subject, "buy price" if field.name == "price" else "rent price")
+        if field.subject in ("service", "site"):
+            many = case.loaded.workload.services if field.subject == "service" else case.loaded.workload.sites
+            index = [entry.name for entry in many].index(subject)
+            path = "services.{}.demand" if field.name == "demand" else field.target or field.path
+            return ("stated", path.format(index))
+        return ("stated", field.path.format(subject))
 
 
 @dataclass(frozen=True)
@@ -76,8 +90,8 @@ def flip(case: Case, most: str = "4") -> Answer:
     found = [_flip(case, knob, end, decided) for knob in knobs(case, plan) for end in (1 / reach, reach)]
     found.sort(key=lambda f: abs(math.log(f.at)) if f.at else math.inf)
     return Answer(
-        question="Which single assumption flips the decision?",
-        headline=_headline(case, found, decided, reach),
+        asked=told("Which single assumption flips the decision?"),
+        words=_headline(case, found, decided, reach),
         columns=(
             "assumption",
             "today",
@@ -94,17 +108,20 @@ def flip(case: Case, most: str = "4") -> Answer:
     )
 
 
-def _headline(case: Case, found: list[Flip], decided: frozenset[str], reach: float) -> str:
+def _headline(case: Case, found: list[Flip], decided: frozenset[str], reach: float) -> Told:
     nearest = found[0] if found else None
     if nearest is None or nearest.at is None:
-        return f"No single assumption flips the decision between a {reach:g}th and {reach:g} times its value."
-    today, where = nearest.knob.today(case), ""
+        ends = number_of(f"a {reach:g}th and {reach:g} times", "asked", "flip")
+        return told("No single assumption flips the decision between ", ends, " its value.")
+    today, where = nearest.knob.today(case), told()
     if today is not None:
-        where = f", from {today:,.6g} to {today * nearest.at:,.6g} {nearest.knob.unit}"
-    return (
-        f"The decision ({', '.join(sorted(decided)) or 'nothing'}) flips first with the {nearest.knob.name}: "
-        f"at {nearest.at:.3g} times its present value ({nearest.at - 1:+.0%}{where}) it becomes "
-        f"{nearest.fleet}."
+        value = number_of(f"{today:,.6g}", *nearest.knob.origin(case))
+        where = told(", from ", value, " to ", solved(f"{today * nearest.at:,.6g}"), f" {nearest.knob.unit}")
+    return told(
+        f"The decision ({', '.join(sorted(decided)) or 'nothing'}) flips first with the "
+        f"{nearest.knob.name}: at ",
+        *(solved(f"{nearest.at:.3g} times"), " its present value (", solved(f"{nearest.at - 1:+.0%}"), where),
+        f") it becomes {nearest.fleet}.",
     )
 
 

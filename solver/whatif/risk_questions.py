@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+from solver.domain.told import number_of, told
 from solver.errors import InputError
 from solver.plan.plan import Plan, Route
 from solver.time_value import MONTHS
-from solver.whatif.cases import Answer, Case, factor, fleet_words
+from solver.whatif.cases import Answer, Case, factor, fleet_words, solved
 
 
 def late(case: Case, system: str, months: str = "6") -> Answer:
@@ -23,20 +24,22 @@ def late(case: Case, system: str, months: str = "6") -> Answer:
     )
     results = [(words, case.ask(loaded)) for words, loaded in variants]
     on_time, delayed = results[0][1].plan, results[1][1].plan
+    asked = number_of(f"{delay} months", "asked", "late")
     if on_time is None:
-        head = f"There is no plan even on time: {results[0][1].message}"
+        head = told("There is no plan even on time: ", solved(results[0][1].message))
     elif delayed is None:
-        head = f"With {name} {delay} months late there is no plan: {results[1][1].message}"
+        head = told(f"With {name} ", asked, " late there is no plan: ", solved(results[1][1].message))
     else:
         extra = delayed.objective_usd - on_time.objective_usd
+        cost = solved(f"${extra:,.0f} ({extra / on_time.objective_usd:+.1%})")
         head = (
-            f"{delay} months without {name} cost ${extra:,.0f} ({extra / on_time.objective_usd:+.1%})."
+            told(asked, f" without {name} cost ", cost, ".")
             if extra > 0.005
-            else f"Nothing: no plan loses by {name} coming {delay} months late."
+            else told(f"Nothing: no plan loses by {name} coming ", asked, " late.")
         )
     return Answer(
-        question=f"What if {name} comes {delay} months late?",
-        headline=head,
+        asked=told(f"What if {name} comes ", asked, " late?"),
+        words=head,
         columns=("delivery", "cost (USD)", "fleet (most at once)"),
         rows=tuple(
             (w, r.plan.objective_usd if r.plan else None, fleet_words(r.plan) if r.plan else r.message)
@@ -75,16 +78,19 @@ def wait(case: Case, system: str, months: str = "12") -> Answer:
     waiting = case.plan(case.changed(f"from.{name}={date}", base=free))
     saved = without.objective_usd - waiting.objective_usd
     later = sum(s.count for s in waiting.systems if s.system == name and waiting.way(s) == "buy")
+    comes = number_of(date, "asked", "wait")
     if not any(s.system == name for s in waiting.systems):
-        head = f"Do not wait: {name} is not used even when it comes, in {date}."
+        head = told(f"Do not wait: {name} is not used even when it comes, in ", comes, ".")
     else:
-        head = (
-            f"Now get {at_start(waiting)}; from {date} on get {later or 'rented'} × {name}. Knowing that it "
-            f"comes saves ${saved:,.0f} ({saved / without.objective_usd:.1%})."
+        number = solved(f"{later:,}") if later else "rented"
+        head = told(
+            *("Now get ", solved(at_start(waiting)), "; from ", comes, " on get ", number, f" × {name}. "),
+            *("Knowing that it comes saves ", solved(f"${saved:,.0f} ({saved / without.objective_usd:.1%})")),
+            ".",
         )
     return Answer(
-        question=f"Buy now, or wait for {name} in {delay} months?",
-        headline=head,
+        asked=told(f"Buy now, or wait for {name} in ", number_of(f"{delay} months", "asked", "wait"), "?"),
+        words=head,
         columns=("case", "cost (USD)", "at the start", "fleet (most at once)"),
         rows=tuple(
             (words, plan.objective_usd, at_start(plan), fleet_words(plan))
@@ -119,15 +125,20 @@ def regret(case: Case, times_words: str = "0.5") -> Answer:
         *(f"minimum.{s}={max(n, minimum.get(s, 0))}" for s, n in sorted(bought.items())), base=other
     )
     best, held = case.plan(other), case.ask(stuck)
+    asked = number_of(f"{times:g} times", "asked", "regret")
     if held.plan is None:
-        head = f"With today's purchases {times:g} times the demand has no plan: {held.message}"
+        head = told("With today's purchases ", asked, " the demand has no plan: ", solved(held.message))
     else:
         loss = held.plan.objective_usd - best.objective_usd
+        cost = solved(f"${loss:,.0f}")
+        share = solved(f"{loss / best.objective_usd:+.0%}")
         head = (
-            f"At {times:g} times the demand, today's purchases cost ${loss:,.0f} more than those one would "
-            f"have made ({loss / best.objective_usd:+.0%})."
+            told(
+                *("At ", asked, " the demand, today's purchases cost ", cost),
+                *(" more than those one would have made (", share, ")."),
+            )
             if loss > 0.005
-            else f"Nothing: today's purchases are right at {times:g} times the demand too."
+            else told("Nothing: today's purchases are right at ", asked, " the demand too.")
         )
     rows = [("today's plan, today's demand", plan.objective_usd, fleet_words(plan))]
     rows.append((f"best for {times:g} times the demand", best.objective_usd, fleet_words(best)))
@@ -140,8 +151,8 @@ def regret(case: Case, times_words: str = "0.5") -> Answer:
             )
         )
     return Answer(
-        question=f"What do we regret if demand is {times:g} times what we think?",
-        headline=head,
+        asked=told("What do we regret if demand is ", asked, " what we think?"),
+        words=head,
         columns=("case", "cost (USD)", "fleet"),
         rows=tuple(rows),
     )

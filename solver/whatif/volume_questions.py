@@ -6,9 +6,10 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from solver.domain.told import joined, number_of, told
 from solver.errors import InputError, SolverError, UsageError
 from solver.plan.plan import Plan
-from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words
+from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words, solved
 
 
 def afford(case: Case, budget: str) -> Answer:
@@ -32,17 +33,20 @@ def afford(case: Case, budget: str) -> Answer:
             break
         factor = math.sqrt(low * high) if low and high else (low * 1.5 if low else high / 2)
     rows = [_served(case, f, found[f]) for f in sorted(found)]
-    head = f"${limit:,.0f} serve no traffic at all with these promises."
+    money = number_of(f"${limit:,.0f}", "asked", "afford")
+    head = told(money, " serve no traffic at all with these promises.")
     if low:
         most = found[low]
-        head = (
-            f"${limit:,.0f} (net present, over {most.horizon_years:g} years) serve {low * case.rps:,.4g} "
-            f"requests/s on average, {low:.3g} times today's demand, with {fleet_words(most)}."
+        years = number_of(f"{most.horizon_years:g} years", "stated", "horizon.years")
+        head = told(
+            *(money, " (net present, over ", years, ") serve ", solved(f"{low * case.rps:,.4g}")),
+            *(" requests/s on average, ", solved(f"{low:.3g} times"), " today's demand, with "),
+            *(solved(fleet_words(most)), "."),
         )
     notes = (f"{high:.4g} times today's demand costs more or cannot be served.",) if high else ()
     return Answer(
-        question=f"What can we serve for ${limit:,.0f}?",
-        headline=head,
+        asked=told("What can we serve for ", money, "?"),
+        words=head,
         columns=("demand (times today)", "requests/s", "cost (USD)", "USD per M output tokens", "fleet"),
         rows=tuple(rows[-6:]),
         notes=notes,
@@ -81,15 +85,16 @@ def next_traffic(case: Case, more: str = "10 %") -> Answer:
     average = now.objective_usd * share
     tokens = now.objective_usd / now.usd_per_m_output_tokens if now.usd_per_m_output_tokens else 0.0
     marginal = extra / (tokens * share) if tokens else 0.0
-    head = (
-        f"The next {share:.0%} of traffic cost ${extra:,.0f}, ${marginal:.4g} per million output tokens; "
-        f"the average today is ${now.usd_per_m_output_tokens:.4g}."
+    part = number_of(f"{share:.0%}", "asked", "next")
+    head = told(
+        *("The next ", part, " of traffic cost ", solved(f"${extra:,.0f}"), ", ", solved(f"${marginal:.4g}")),
+        " per million output tokens; the average today is ",
+        *(number_of(f"${now.usd_per_m_output_tokens:.4g}", "per_token"), "."),
+        " The fleet has room for it." if extra < 0.01 * average else "",
     )
-    if extra < 0.01 * average:
-        head += " The fleet has room for it."
     return Answer(
-        question=f"What does the next {share:.0%} of traffic cost?",
-        headline=head,
+        asked=told("What does the next ", part, " of traffic cost?"),
+        words=head,
         columns=("demand (times today)", "cost (USD)", "USD per M output tokens", "fleet"),
         rows=tuple(
             (f, p.objective_usd, p.usd_per_m_output_tokens, fleet_words(p))
@@ -123,13 +128,20 @@ def ways(case: Case, span: str = "10") -> Answer:
         first, last = _cheapest(table[low]), _cheapest(table[high])
         if first != last and first and last:
             flips.append(_crossing(case, low, high, first))
-    parts = [f"from {a} to {b} at {v:.3g} times today ({v * case.rps:,.4g} requests/s)" for v, a, b in flips]
+    parts = [
+        told(f"from {a} to {b} at ", solved(f"{v:.3g} times today ({v * case.rps:,.4g} requests/s)"))
+        for v, a, b in flips
+    ]
     now = _cheapest(table[1.0])
     head = f"The cheapest single way today: {_word(now)}." if now else "No single way serves today's demand."
-    head += f" It flips {'; '.join(parts)}." if parts else f" It does not flip within {reach:g} times."
+    within = number_of(f"{reach:g} times", "asked", "ways")
     return Answer(
-        question="Rent, buy or API, and at which volume does it flip?",
-        headline=head,
+        asked=told("Rent, buy or API, and at which volume does it flip?"),
+        words=told(
+            head,
+            *((" It flips ", joined("; ", parts)) if parts else (" It does not flip within ", within)),
+            ".",
+        ),
         columns=("demand (times today)", "requests/s", *(f"{_word(w)} (USD)" for w in WAYS), "all (USD)"),
         rows=tuple((v, v * case.rps, *(table[v][w] for w in WAYS), table[v]["all"]) for v in volumes),
         notes=("Empty: that way alone cannot keep the promises. `all` mixes the ways.",),
@@ -192,12 +204,13 @@ def speed(case: Case, span: str = "4") -> Answer:
     fastest = min(found, default=0.0)
     if 1.0 in found and fastest < 1:
         extra = found[fastest] - found[1.0]
-        head = f"{1 / fastest:.3g} times the speed costs ${extra:,.0f} more ({extra / found[1.0]:+.0%})."
+        more = solved(f"${extra:,.0f} more ({extra / found[1.0]:+.0%})")
+        head = told(solved(f"{1 / fastest:.3g} times"), " the speed costs ", more, ".")
     else:
-        head = "Nothing faster than what is promised today can be served."
+        head = told("Nothing faster than what is promised today can be served.")
     return Answer(
-        question="What does speed cost?",
-        headline=head,
+        asked=told("What does speed cost?"),
+        words=head,
         columns=("speed (times today)", "tokens/s of each user, at least", "cost (USD)", "fleet"),
         rows=tuple(rows),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from solver.domain.quantity import Frozen
+from solver.domain.told import Told, joined, number_of, told
 from solver.domain.workload import LoadedWorkload
 from solver.plan.plan import Plan
 from solver.whatif.difference import SMALL_USD, Difference, difference, fleet_counts
@@ -83,25 +84,33 @@ def moved(found: Difference) -> tuple[tuple[str, float], ...]:
 
 def why_words(reason: Reason) -> str:
     """Why the fleet changed, in a sentence."""
+    return str(why_told(reason))
+
+
+def why_told(reason: Reason) -> Told:
+    """Why the fleet changed, in a sentence whose numbers lead to the comparison or the costs."""
     terms = [(term, usd) for term, usd in sorted(reason.terms, key=lambda x: -abs(x[1])) if abs(usd) >= 0.5]
-    listed = ", ".join(f"{WORDS.get(term, term)} {signed(usd)}" for term, usd in terms[:4])
+    origin = "why" if reason.kind == "cheaper" else "costs"
+    parts = [told(f"{WORDS.get(term, term)} ", number_of(signed(usd), origin)) for term, usd in terms[:4]]
+    listed = joined(", ", parts)
     if reason.kind == "same fleet":
-        return (
-            f"The fleet stays; the money moves by {listed}." if listed else "Nothing the plan uses changed."
-        )
+        stays = told("The fleet stays; the money moves by ", listed, ".")
+        return stays if listed else told("Nothing the plan uses changed.")
     if reason.kind == "fewer" and all(usd < 0 for _, usd in terms):
-        return f"Fewer systems are enough: {listed}."
+        return told("Fewer systems are enough: ", listed, ".")
     if reason.kind == "fewer":
-        return f"Some systems are no longer worth their money: {listed}."
+        return told("Some systems are no longer worth their money: ", listed, ".")
     if reason.kind == "scaled":
-        return f"The same systems, got in the same ways, in another number; the money moves by {listed}."
+        words = "The same systems, got in the same ways, in another number; the money moves by "
+        return told(words, listed, ".")
     if reason.kind == "impossible":
-        return "The old systems alone cannot keep all promises for this traffic."
+        return told("The old systems alone cannot keep all promises for this traffic.")
     if reason.kind == "new":
-        return "There were no systems before; the new ones are cheaper than what served the traffic."
+        return told("There were no systems before; the new ones are cheaper than what served the traffic.")
     if reason.extra_usd is not None and reason.extra_usd > 0.5:
-        return f"With the old systems alone it would cost ${reason.extra_usd:,.0f} more ({listed})."
-    return "The old systems alone would cost the same."
+        more = number_of(f"${reason.extra_usd:,.0f}", "why")
+        return told("With the old systems alone it would cost ", more, " more (", listed, ").")
+    return told("The old systems alone would cost the same.")
 
 
 def signed(usd: float) -> str:

@@ -115,8 +115,12 @@ async function load(part) {
   }
   const answer = await fetch(part.dataset.load);
   if (!answer.ok || mine !== latest) return;
-  const fresh = (await page(answer)).getElementById(part.id);
-  if (fresh && part.isConnected && mine === latest) part.replaceWith(fresh);
+  const whole = await page(answer);
+  const fresh = whole.getElementById(part.id);
+  if (!fresh || !part.isConnected || mine !== latest) return;
+  part.replaceWith(fresh);
+  const [known, more] = [document, whole].map((d) => d.getElementById("sources"));
+  if (more && known && more.querySelectorAll("li").length > known.querySelectorAll("li").length) known.replaceWith(more);
 }
 
 function start(root) {

@@ -1,0 +1,87 @@
+"""Tables of a plan for the page: every cell with a number leads to where the number comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from solver.domain.told import Origin
+from solver.plan.plan import Plan
+from solver.reports.fleet import deciding, fleet
+from solver.reports.section import Section
+from solver.reports.sections import sections
+from solver.web.sources import Sources
+
+#: Promise of a plan -> field of the levels that states it.
+LEVELS = {"TTFT": "ttft_ms", "TPOT": "tpot_ms", "end to end": "end_to_end_s"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table for the page: columns (name, whether numbers), rows of cells."""
+
+    key: str
+    title: str
+    caption: Markup
+    columns: tuple[tuple[str, bool], ...]
+    rows: tuple[tuple[Markup, ...], ...]
+    total: bool
+
+
+def blocks(plan: Plan, sources: Sources, keys: Iterable[str]) -> list[Block]:
+    """The named tables of a plan."""
+    wanted = tuple(keys)
+    return [_block(plan, s, sources) for s in sections(plan) if s.key in wanted]
+
+
+def _block(plan: Plan, section: Section, sources: Sources) -> Block:
+    rows = []
+    for n, row in enumerate(section.rows):
+        texts = zip(section.cells(row), section.columns, strict=True)
+        rows.append(
+            tuple(
+                sources.whole(text, *_origin(plan, section, n, c.name), number=c.right) for text, c in texts
+            )
+        )
+    columns = tuple((c.name, c.right) for c in section.columns)
+    caption = sources.whole(section.caption, _method(section.key))
+    return Block(section.key, section.title, caption, columns, tuple(rows), section.total)
+
+
+def _method(key: str) -> str:
+    return key if key in ("costs", "serving", "service_levels", "binding", "alternatives") else "systems"
+
+
+def _origin(plan: Plan, section: Section, n: int, column: str) -> Origin:
+    """Where the number in a cell comes from."""
+    key = section.key
+    if key == "assumptions" and column != "Of cost":
+        return ("catalog", deciding(plan)[n].subject, deciding(plan)[n].quantity)
+    lines = fleet(plan)
+    if key == "systems" and column == "Unit price" and n < len(lines):
+        line = lines[n]
+        kind = "buy" if line.acquisition in ("buy", "own", "replace") else "rent"
+        return ("catalog", line.system, f"{kind} price")
+    if key == "systems" and column == "How":
+        return ("epochs",)
+    if key == "break_even":
+        now = column == "Price now"
+        return ("catalog", plan.break_even[n].system, "buy price") if now else ("break_even",)
+    if key == "service_levels" and column.startswith("Promise"):
+        return _promise(plan, n)
+    if key == "binding" and column in ("Statement", "Written in"):
+        return ("stated", plan.binding[n].statement)
+    if column.startswith("per M"):
+        return ("per_token",)
+    return ("costs",) if key == "assumptions" else (key,)
+
+
+def _promise(plan: Plan, n: int) -> Origin:
+    level, services = plan.service_levels[n], plan.inputs.get("workload", {}).get("services", ())
+    names = [str(s["name"]) for s in services]
+    field = next((f for word, f in LEVELS.items() if level.promise.startswith(word)), "tpot_ms")
+    return (
+        ("stated", f"services.{names.index(level.service)}.levels.{field}") if level.service in names else ()
+    )
