@@ -12,15 +12,10 @@ import typer
 from solver.errors import ExitCode, UsageError, VerificationFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from solver.domain.workload import LoadedWorkload
-    from solver.engine.solve import Request
     from solver.plan.plan import Plan
     from solver.simulate.from_plan import PlanReplay, TraceLengths
-
-#: Replays of `solver solve --simulate`: seeds from 0 on, and requests in each.
-CLOSING_REPLAYS, CLOSING_REQUESTS = 5, 20_000
 
 
 def simulate(
@@ -73,7 +68,7 @@ def simulate(
         raise VerificationFailed(f"the plan does not pass the exact check and is not replayed: {broken}")
     if period is not None and period >= len(plan.periods):
         raise UsageError(f"the plan has periods 0 to {len(plan.periods) - 1}; there is no period {period}")
-    traces = _traces(trace or [], [s.name for s in workload_of(plan).services], arrivals_only)
+    traces = traces_of(trace or [], [s.name for s in workload_of(plan).services], arrivals_only)
     chosen = None if period is None else [period]
     rates = FailureRates(mtbf, repair) if failures or mtbf or repair else None
 
@@ -119,40 +114,9 @@ def simulate(
     raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
 
 
-def held_by_replay(
-    loaded: LoadedWorkload, first: Plan, request: Request, options: list[str]
-) -> tuple[Plan, bool]:
-    """The plan whose replays hold every promise (``first`` if they do), and whether they do."""
-    from solver.engine.solve import derated, solve_prepared
-    from solver.formulation.prepare import prepare
-    from solver.inputs.catalogs import load_catalog
-    from solver.inputs.references import resolve_references
-    from solver.performance.calibration import load_calibration
-    from solver.simulate.from_plan import PlanReplay, replay_plan
-    from solver.simulate.tighten import solve_until_it_holds
-
-    traces = _traces(options, [s.name for s in loaded.workload.services])
-
-    def solve(factors: Mapping[str, float]) -> Plan:
-        if not factors:
-            return first
-        catalog = load_catalog()
-        resolved = resolve_references(loaded, catalog)
-        prepared = prepare(resolved.workload, catalog, load_calibration(), request.prune, request.reduce)
-        return solve_prepared(resolved, catalog, derated(prepared, factors), request)
-
-    def replays(plan: Plan) -> PlanReplay:
-        runs = (
-            replay_plan(plan, seed=n, requests=CLOSING_REQUESTS, traces=traces)
-            for n in range(CLOSING_REPLAYS)
-        )
-        return PlanReplay(tuple(period for run in runs for period in run.periods))
-
-    plan, replayed = solve_until_it_holds(solve, replays)
-    return plan, replayed.holds
-
-
-def _traces(options: list[str], services: list[str], arrivals_only: bool = False) -> dict[str, TraceLengths]:
+def traces_of(
+    options: list[str], services: list[str], arrivals_only: bool = False
+) -> dict[str, TraceLengths]:
     """Service name ("" for all) -> trace."""
     from solver.inputs.traces import read_trace
     from solver.simulate.from_plan import TraceLengths

@@ -44,7 +44,6 @@ def solve(
     ] = None,
 ) -> None:
     """The cheapest verified fleet for a workload."""
-    from solver.cli.simulate import held_by_replay
     from solver.engine.solve import Request, exit_code
     from solver.engine.solve import solve as run
     from solver.inputs.workload import apply_overrides, load_workload
@@ -57,7 +56,12 @@ def solve(
             raise UsageError("--trace is for the replay; add --simulate")
         plan, held = run(loaded, request=request), True
         if simulate:
-            plan, held = held_by_replay(loaded, plan, request, trace or [])
+            from solver.cli.closed_loop import held_by_replay
+            from solver.cli.simulate import traces_of
+
+            traces = traces_of(trace or [], [s.name for s in loaded.workload.services])
+            closed = held_by_replay(loaded, plan, request, traces)
+            plan, held = closed.plan, closed.holds
     except SolverError as error:
         raise _ending(error, as_json) from None
     except KeyboardInterrupt:

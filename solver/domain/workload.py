@@ -47,14 +47,16 @@ class Demand(Frozen):
     ``rate_rps`` has 1 value (constant), 24 (a day), 168 (a week) or 8760 (a year): mean requests per
     second in that hour, in the first year. ``growth_per_year`` multiplies it yearly (0.3 = +30 %).
     ``cv2`` is the squared coefficient of variation of the times between arrivals within an hour
-    (1 = Poisson). ``regions`` are the shares of every hour's requests that come from each region.
-    (1 = Poisson). ``steps`` multiplies it too: from a month on by its factor, until the next step.
+    (1 = Poisson). ``planned_cv2`` is what the waiting model is told instead, where replays have shown that
+    another number sizes the pools for this traffic. ``regions`` are the shares of every hour's requests that
+    come from each region. ``steps`` multiplies the rate too: from a month on by its factor, until the next.
     """
 
     rate_rps: tuple[float, ...]
     growth_per_year: float = Field(default=0.0, gt=-1)
     steps: dict[Month, float] = {}
     cv2: float = Field(default=1.0, ge=0)
+    planned_cv2: float | None = Field(default=None, ge=0)
     regions: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
 
     @model_validator(mode="after")
@@ -69,6 +71,11 @@ class Demand(Frozen):
         if any(factor < 0 for factor in self.steps.values()):
             raise ValueError("a factor of steps is negative; write 0 or more")
         return self
+
+    @property
+    def waiting_cv2(self) -> float:
+        """Burstiness that the waiting model is told."""
+        return self.cv2 if self.planned_cv2 is None else self.planned_cv2
 
 
 class ServiceLevels(Frozen):

@@ -53,7 +53,7 @@ def reached_s(
             elif s.point.phase == "decode":  # a pool apart has its own part of the time
                 left = handover - s.point.queue.base_s + 0.0 * outputs
             limit = left - (outputs * s.point.tpot_s if promise == "end_to_end" else 0.0 * outputs)
-            found += late_rate(s.point, s.replicas, s.rates_rps, limit, service.demand.cv2)
+            found += late_rate(s.point, s.replicas, s.rates_rps, limit, service.demand.waiting_cv2)
         return found / total
 
     low, high = 0.0, 1.0

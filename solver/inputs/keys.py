@@ -59,6 +59,8 @@ KEYS: dict[str, dict[str, Key]] = {
         "steps": Key("steps", "count", kind="table"),
         "cv2": Key("cv2", "count"),
         "burstiness": Key("cv2", "count"),
+        "planned_cv2": Key("planned_cv2", "count"),
+        "planned_burstiness": Key("planned_cv2", "count"),
         "regions": Key("regions", "share", kind="table"),
     },
     "levels": {

@@ -71,7 +71,8 @@ def _demand(demand: Demand) -> str:
     growth = "".join(f", {factor:g} times from {month}" for month, factor in sorted(demand.steps.items()))
     growth += f", growing {demand.growth_per_year:.3g} per year" if demand.growth_per_year else ""
     regions = ", ".join(f"{share:.4g} from {name}" for name, share in demand.regions.items())
-    return f"{words} (cv2 {demand.cv2:.3g}){growth}" + (f", {regions}" if regions else "")
+    planned = "" if demand.planned_cv2 is None else f", planned with {demand.planned_cv2:.3g}"
+    return f"{words} (cv2 {demand.cv2:.3g}{planned}){growth}" + (f", {regions}" if regions else "")
 
 
 def _levels(levels: ServiceLevels) -> str:

@@ -180,7 +180,7 @@ def _prefill_point(
         trips = np.array([setting.trips_s])
         promises = promises_of(part, np.array([base]), np.array([0.0]), mix, trips)
         sizes = np.arange(1.0, SIZES_EVALUATED + 1)
-        shares = shares_at(kind, promises, sizes, mix, service.demand.cv2, np.array([0]))[0]
+        shares = shares_at(kind, promises, sizes, mix, service.demand.waiting_cv2, np.array([0]))[0]
         most = int(np.clip(np.ceil(4 * setting.peak_rps / full) + 2, 2, 10**6))
         lines = pool_lines(shares, most)
     if not lines:

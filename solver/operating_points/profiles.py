@@ -66,7 +66,7 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
             mix.mean_output * tau,
             wait,
             1 - service.levels.ttft_percentile,
-            service.demand.cv2,
+            service.demand.waiting_cv2,
             1.0,
         )
     ends = first_token + mix.output_max * tau

@@ -60,9 +60,7 @@ def _service(spec: ServiceSpec, arrival_s: Floats, times: tuple[Floats, ...], sp
         reached = _percentiles(values[served], (share * 100,))[0]
         promises.append(Promise(name, share, limit, reached, float(within.mean())))
     if spec.deadline_s is not None and served.any():
-        planned = (spec.rate_rps or 0.0) * span_s
-        excess = max(len(served) / planned - 1, 0.0) if planned > 0 else 0.0
-        promises.append(_deadline(spec.deadline_s, arrival_s[served], times[2][served], excess))
+        promises.append(_deadline(spec.deadline_s, arrival_s[served], times[2][served], spec.rate_rps))
     return ServiceResult(
         spec.name,
         len(served),
@@ -75,17 +73,31 @@ def _service(spec: ServiceSpec, arrival_s: Floats, times: tuple[Floats, ...], sp
     )
 
 
-def _deadline(limit_s: float, arrival_s: Floats, end_to_end_s: Floats, excess: float) -> Promise:
+def _deadline(limit_s: float, arrival_s: Floats, end_to_end_s: Floats, rate_rps: float | None) -> Promise:
     """A backlog that grows by a share of the time (least squares) breaks any deadline at last.
 
-    By chance a replay may hold a share ``excess`` of requests more than the plan promises to serve. A full
-    pool falls behind by that share of the time; the plan's rate does not last so long above itself.
+    A replay may hold more requests than the plan promises to serve (``rate_rps``), or have them late in it: a
+    pool that just serves the plan's rate falls behind by :func:`behind_plan`. The growth of that does not
+    last, and does not count.
     """
-    centred = arrival_s - arrival_s.mean()
-    spread = float(centred @ centred)
-    growth = float(centred @ end_to_end_s) / spread if spread > 0 else 0.0
-    later = end_to_end_s + max(growth - excess, 0.0) * BACKLOG_S
+    growth = _slope(arrival_s, end_to_end_s)
+    if rate_rps:
+        growth -= max(_slope(arrival_s, behind_plan(arrival_s, rate_rps)), 0.0)
+    later = end_to_end_s + max(growth, 0.0) * BACKLOG_S
     return Promise("deadline", 1.0, limit_s, float(later.max()), float((later <= limit_s).mean()))
+
+
+def behind_plan(arrival_s: Floats, rate_rps: float) -> Floats:
+    """Seconds of work that each request finds before a server that takes ``rate_rps`` requests a second."""
+    ahead = np.arange(len(arrival_s)) / rate_rps - arrival_s
+    return np.asarray(ahead - np.minimum.accumulate(ahead), dtype=np.float64)
+
+
+def _slope(at: Floats, values: Floats) -> float:
+    """Growth of ``values`` per second, by least squares."""
+    centred = at - at.mean()
+    spread = float(centred @ centred)
+    return float(centred @ values) / spread if spread > 0 else 0.0
 
 
 def _percentiles(values: Floats, levels: tuple[float, ...]) -> tuple[float, ...]:

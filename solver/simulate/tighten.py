@@ -1,65 +1,253 @@
-"""Close the loop: solve, replay, and solve again for more where a replay missed a promise.
+"""Close the loop between the waiting model and the replay: tighten where a promise is missed, loosen where
+the fleet has more than its replays need.
 
-What is tightened is the derating itself: the safe load of every pool of the service that missed is
-multiplied by a factor below 1. The workload stays as the user wrote it, so the plan can be checked and
-replayed against the user's own promises.
+What is moved is what the waiting model is told of a service, never the promise: a burstiness in place of
+the stated one (for times to first token and end to end), or a factor on the safe loads (for what does not
+hang on waiting: the pace of tokens, deadlines). Traffic of the replays stays as stated. Each service has
+pools of its own, so each searches its own smallest burstiness that holds. The plan so found is put to replays that
+the search has not seen; if it fails, it is tightened and put to others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
+from solver.domain.workload import Workload
+from solver.errors import InfeasibleError, LimitReached
 from solver.plan.plan import Plan
-from solver.simulate.from_plan import PlanReplay
+from solver.simulate.from_plan import PlanReplay, services_of, workload_of
 
-STEP = 0.9  # factor on a service's safe loads per round
-ROUNDS = 6
-
-
-def missed(replayed: PlanReplay) -> dict[str, set[str]]:
-    """Service name -> names of the promises (ttft, tpot, end_to_end) that did not hold in some period."""
-    found: dict[str, set[str]] = {}
-    for period in replayed.periods:
-        for service in period.result.services:
-            for promise in service.promises:
-                if not promise.holds:
-                    found.setdefault(service.name, set()).add(promise.name)
-    return found
+REPLAYS = 40  # of each fleet that is tried, and of each confirmation
+MAY_FAIL = 2  # of the confirmation's replays: 95 % hold
+_TUNED_MAY_FAIL = 1  # while searching, so that other replays hold too
+_TUNING, _CONFIRMING = 1_000_000, 2_000_000  # first seeds: apart from each other and from those of users
+_RAISE, _LOWER = 1.5, 0.9  # factors on the burstiness and on the safe loads of a service that missed
+_CLOSE = 1.1  # ratio of burstinesses at which the search ends
+ROUNDS, _CONFIRMATIONS = 16, 4
+_WAITING = {"ttft", "end_to_end"}  # promises that more room for bursts can keep
 
 
-def solve_until_it_holds(
-    solve: Callable[[Mapping[str, float]], Plan],
-    replay: Callable[[Plan], PlanReplay],
+@dataclass(frozen=True)
+class Told:
+    """What the waiting model is told of a service: burstiness (None: as stated), factor on safe loads."""
+
+    burstiness: float | None = None
+    factor: float = 1.0
+
+
+def planned(workload: Workload, told: Mapping[str, Told]) -> Workload:
+    """The workload with what the waiting model is told; traffic and promises stay."""
+    services = tuple(
+        s.model_copy(update={"demand": s.demand.model_copy(update={"planned_cv2": told[s.name].burstiness})})
+        if s.name in told and told[s.name].burstiness is not None
+        else s
+        for s in workload.services
+    )
+    return workload.model_copy(update={"services": services})
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The plan of a closed loop and the confirmation it went through, with seeds the search never saw."""
+
+    plan: Plan
+    holds: bool
+    kept: int  # replays of the confirmation in which every promise of every service held
+    told: Mapping[str, Told]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Per service: replays that missed something, and what."""
+
+    failed: Mapping[str, int]
+    missed: Mapping[str, frozenset[str]]
+    kept: int
+
+    def bad(self, may_fail: int) -> set[str]:
+        return {name for name, count in self.failed.items() if count > may_fail}
+
+
+def judge(plan: Plan, replay: Callable[[Plan, int], PlanReplay], seeds: Iterable[int]) -> _Judged:
+    """How often each service missed a promise over the replays of ``seeds``."""
+    failed: dict[str, int] = {}
+    missed: dict[str, set[str]] = {}
+    kept = 0
+    for seed in seeds:
+        late: dict[str, set[str]] = {}
+        replayed = replay(plan, seed)
+        for period in replayed.periods:
+            for service in period.result.services:
+                names = {p.name for p in service.promises if not p.holds}
+                if not service.holds:
+                    late.setdefault(service.name, set()).update(names)
+        kept += replayed.holds
+        for name, names in late.items():
+            failed[name] = failed.get(name, 0) + 1
+            missed.setdefault(name, set()).update(names)
+    return _Judged(failed, {name: frozenset(names) for name, names in missed.items()}, kept)
+
+
+@dataclass(frozen=True)
+class _Dial:
+    """One service's search over the burstiness that the waiting model is told."""
+
+    now: float
+    stated: float
+    loosens: bool
+    holds: float | None = None  # smallest that held
+    fails: float | None = None  # largest that failed
+    factor: float = 1.0
+
+    @property
+    def settled(self) -> bool:
+        """Nothing smaller that is worth a try."""
+        if self.holds is None:
+            return False
+        closed = self.fails is not None and self.holds <= _CLOSE * self.fails
+        return closed or self.holds <= 1 or not self.loosens
+
+    def after(self, held: bool, missed: frozenset[str]) -> _Dial:
+        """The next value to try."""
+        if not held and not missed <= _WAITING:
+            return replace(self, factor=self.factor * _LOWER)
+        if not held:
+            higher = self.holds is None or self.holds <= self.now
+            return replace(
+                self,
+                now=self.now * _RAISE if higher else (self.now * (self.holds or 0.0)) ** 0.5,
+                holds=None if higher else self.holds,
+                fails=self.now,
+            )
+        found = replace(self, holds=self.now)
+        if found.settled:
+            return found
+        return replace(found, now=1.0 if self.fails is None else (self.now * self.fails) ** 0.5)
+
+    def told(self) -> Told:
+        """As the solve takes it."""
+        return Told(None if self.now == self.stated else self.now, self.factor)
+
+
+@dataclass
+class _Loop:
+    """Solves and judgements so far; equal fleets are judged once."""
+
+    solve: Callable[[Mapping[str, Told]], Plan]
+    replay: Callable[[Plan, int], PlanReplay]
+    judged: dict[str, _Judged] = field(default_factory=dict)
+
+    def attempt(self, dials: Mapping[str, _Dial]) -> tuple[Plan, _Judged]:
+        plan = self.solve({name: dial.told() for name, dial in dials.items() if dial.told() != Told()})
+        if _fleet(plan) not in self.judged:
+            self.judged[_fleet(plan)] = judge(plan, self.replay, range(_TUNING, _TUNING + REPLAYS))
+        return plan, self.judged[_fleet(plan)]
+
+
+def _fleet(plan: Plan) -> str:
+    """Plans that a replay cannot tell apart."""
+    return repr((plan.pools, plan.routes))
+
+
+def close_loop(
+    solve: Callable[[Mapping[str, Told]], Plan],
+    replay: Callable[[Plan, int], PlanReplay],
     rounds: int = ROUNDS,
-) -> tuple[Plan, PlanReplay]:
-    """The first plan of at most ``rounds`` whose replay holds every promise, and that replay.
+) -> Closed:
+    """The cheapest plan found that holds every promise in 95 % of replays that the search has not seen.
 
-    ``solve`` takes the factor on the safe loads of each service (1 where it is not named). The plan's notes
-    say what was tightened, and after the last round what is still missed.
+    ``solve`` takes what the waiting model is told of the services that differ from the workload; ``replay``
+    a plan and a seed. If ``rounds`` solves and 4 confirmations do not end with a plan that holds, the last
+    one is returned, and its notes say what is missed.
     """
-    factors: dict[str, float] = {}
-    for n in range(1, rounds + 1):
-        plan = solve(factors)
-        replayed = replay(plan)
-        names = missed(replayed)
-        if not names or n == rounds:
-            return plan.model_copy(
-                update={"notes": (*plan.notes, _words(replayed, factors, names))}
-            ), replayed
-        factors |= {name: factors.get(name, 1.0) * STEP for name in names}
-    raise ValueError("rounds must be at least 1")
+    loop = _Loop(solve, replay)
+    dials: dict[str, _Dial] = {}
+    best: tuple[Plan, dict[str, _Dial]] | None = None
+    tried = confirmations = 0
+    last: tuple[Plan, _Judged, dict[str, _Dial]] | None = None
+    while True:
+        try:
+            plan, found = loop.attempt(dials)
+        except (InfeasibleError, LimitReached):
+            if last is None:
+                raise
+            return _ended(*last) if best is None else _confirmed(loop, best, confirmations)[0]
+        dials = dials or _dials(plan)
+        last = (plan, found, dials)
+        tried += 1
+        bad = found.bad(_TUNED_MAY_FAIL)
+        if not bad and (best is None or plan.objective_usd < best[0].objective_usd):
+            best = plan, dials
+        dials = {
+            name: dial.after(name not in bad, found.missed.get(name, frozenset()))
+            for name, dial in dials.items()
+        }
+        if tried < rounds and not (best and all(dial.settled for dial in dials.values())):
+            continue
+        if best is None:
+            return _ended(*last)
+        closed, failing = _confirmed(loop, best, confirmations)
+        confirmations += 1
+        if closed.holds or confirmations >= _CONFIRMATIONS:
+            return closed
+        dials, best, rounds = _raised(best[1], failing), None, rounds + ROUNDS // 4
 
 
-def _words(replayed: PlanReplay, factors: Mapping[str, float], names: Mapping[str, set[str]]) -> str:
-    """What the replay was, what it led to, and whether the promises hold in it."""
-    requests = sum(s.requests for p in replayed.periods for s in p.result.services)
-    words = f"replayed with {requests:,} requests: "
-    if names:
-        lost = "; ".join(f"{name}: {', '.join(sorted(missing))}" for name, missing in sorted(names.items()))
-        words += f"promises still missed ({lost})"
-    else:
-        words += "every promise of time holds"
-    if factors:
-        told = ", ".join(f"{name} to {factor:.0%}" for name, factor in sorted(factors.items()))
-        words += f"; for that the safe loads of the waiting model were lowered ({told})"
+def _raised(dials: Mapping[str, _Dial], failing: Mapping[str, frozenset[str]]) -> dict[str, _Dial]:
+    """Services that failed the confirmation are tightened, and nothing is loosened any more."""
+    fixed = {name: replace(dial, loosens=False) for name, dial in dials.items()}
+    return {
+        name: dial.after(False, failing[name]) if name in failing else replace(dial, holds=dial.now)
+        for name, dial in fixed.items()
+    }
+
+
+def _dials(plan: Plan) -> dict[str, _Dial]:
+    """One for each service; only the cheapest plan is sought by loosening."""
+    workload = workload_of(plan)
+    loosens = workload.objective == "cost"
+    return {
+        spec.name: _Dial(service.demand.waiting_cv2, service.demand.waiting_cv2, loosens and waits)
+        for spec, service in zip(services_of(workload), workload.services, strict=True)
+        for waits in [spec.ttft_s is not None or spec.end_to_end_s is not None]
+    }
+
+
+def _confirmed(
+    loop: _Loop, best: tuple[Plan, dict[str, _Dial]], block: int
+) -> tuple[Closed, dict[str, frozenset[str]]]:
+    """The plan after replays with seeds of its own, and the services that failed in them."""
+    plan, dials = best
+    first = _CONFIRMING + block * REPLAYS
+    found = judge(plan, loop.replay, range(first, first + REPLAYS))
+    loop.judged[_fleet(plan)] = found  # the same fleet is not confirmed by other seeds
+    bad = found.bad(MAY_FAIL)
+    holds = not bad and found.kept >= REPLAYS - MAY_FAIL
+    failing = bad if bad or holds else set(found.failed)
+    return _closed(plan, found, dials, holds), {name: found.missed[name] for name in failing}
+
+
+def _ended(plan: Plan, found: _Judged, dials: Mapping[str, _Dial]) -> Closed:
+    """No plan held in the search."""
+    return _closed(plan, found, dials, False)
+
+
+def _closed(plan: Plan, found: _Judged, dials: Mapping[str, _Dial], holds: bool) -> Closed:
+    told = {name: dial.told() for name, dial in dials.items() if dial.told() != Told()}
+    notes = (*plan.notes, _words(found, dials, holds))
+    return Closed(plan.model_copy(update={"notes": notes}), holds, found.kept, told)
+
+
+def _words(found: _Judged, dials: Mapping[str, _Dial], holds: bool) -> str:
+    """What the replays showed, and what the waiting model had to be told."""
+    words = f"every promise of time holds in {found.kept} of {REPLAYS} replays that were not used to size it"
+    if not holds:
+        lost = "; ".join(f"{name}: {', '.join(sorted(m))}" for name, m in sorted(found.missed.items()))
+        words = f"every promise of time holds in only {found.kept} of {REPLAYS} replays (missed {lost})"
+    for name, dial in sorted(dials.items()):
+        if dial.now != dial.stated:
+            words += f"; {name} is planned with burstiness {dial.now:.3g} in place of {dial.stated:.3g}"
+        if dial.factor != 1:
+            words += f"; safe loads of {name} are lowered to {dial.factor:.0%}"
     return words

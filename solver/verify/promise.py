@@ -73,9 +73,10 @@ def waiting(
         rates[b] = float(case.weights[k][b] * share) * rate
     trip = np.array([float(trip) for trip in case.trips(k, target.site)])
     limit, _miss = limits_of(case.services[k], server, trip)[name]
+    burstiness = case.services[k].demand.waiting_cv2
     try:
         with np.errstate(all="ignore"):
-            late = late_rate(server, max(replicas, 1), rates, limit, case.services[k].demand.cv2) / rate
+            late = late_rate(server, max(replicas, 1), rates, limit, burstiness) / rate
     except ZeroDivisionError:
         late = INFINITE
     return Fraction(late) if isfinite(late) else Fraction(1)  # absurd figures of a damaged plan: all late
