@@ -4,8 +4,8 @@ the fleet has more than its replays need.
 What is moved is what the waiting model is told of a service, never the promise: a burstiness in place of
 the stated one (for times to first token and end to end), or a factor on the safe loads (for what does not
 hang on waiting: the pace of tokens, deadlines). Traffic of the replays stays as stated. Each service has
-pools of its own, so each searches its own smallest burstiness that holds. The plan so found is put to replays that
-the search has not seen; if it fails, it is tightened and put to others.
+pools of its own, so each searches its own smallest burstiness that holds. The plan so found is put to replays
+that the search has not seen; if it fails, it is tightened and put to others.
 """
 
 from __future__ import annotations
