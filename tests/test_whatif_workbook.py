@@ -3,7 +3,7 @@
 import io
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -150,11 +150,13 @@ def changed(plan: Plan, edit: Callable[[dict[str, Any]], None]) -> Plan:
     return Plan.model_validate(data)
 
 
-def new_prices(data: dict[str, Any]) -> None:
-    """Systems 10 % cheaper, energy twice the price, 4 % discount, no support, tokens at half."""
+def new_prices(data: dict[str, Any], own: str = "") -> None:
+    """Systems 10 % cheaper (but for an own purchase price), energy twice the price, 4 % discount, no support,
+    tokens at half."""
     workload = data["inputs"]["workload"]
     for line in data["systems"]:
-        line["unit_price_usd"] *= 0.9
+        if line["offer"] != own:
+            line["unit_price_usd"] *= 0.9
     for offer in data["inputs"]["offers"].values():
         offer["support_share_per_year"] = 0.0
     for site in workload["sites"]:
@@ -189,6 +191,13 @@ def edited(book: openpyxl.Workbook) -> openpyxl.Workbook:
     return book
 
 
+def recalculate(folder: Path, names: Iterable[str]) -> None:
+    """Let LibreOffice compute the workbooks of a folder anew, into ``out``."""
+    command = ["soffice", f"-env:UserInstallation=file://{folder}/profile", "--headless", "--convert-to"]
+    command += ["xlsx:Calc MS Excel 2007 XML", "--outdir", "out", *(f"{name}.xlsx" for name in names)]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=240)
+
+
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice (soffice) is not installed")
 def test_libreoffice_agrees_to_the_cent_after_changed_prices(one: Session, tmp_path: Path) -> None:
     """The recalculated workbook against the cash flow of the same fleet at the new prices."""
@@ -197,9 +206,7 @@ def test_libreoffice_agrees_to_the_cent_after_changed_prices(one: Session, tmp_p
     }
     for name, made in sessions.items():
         edited(sheets(workbook_of(made), False)).save(tmp_path / f"{name}.xlsx")
-    command = ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to"]
-    command += ["xlsx:Calc MS Excel 2007 XML", "--outdir", "out", *(f"{name}.xlsx" for name in sessions)]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=240)
+    recalculate(tmp_path, sessions)
     for name, made in sessions.items():
         found = costs(openpyxl.load_workbook(tmp_path / "out" / f"{name}.xlsx", data_only=True))
         flows = cash_flow(changed(plan_of(made), new_prices))

@@ -66,7 +66,13 @@ class Ledger:
         bare = plan.model_copy(update={"systems": (), "routes": (), "people": (), "moves": (), "loads": ()})
         for line in plan.systems:
             for payment in payments(bare.model_copy(update={"systems": (line,)})):
-                yield self._of_system(line, payment)
+                if payment.term != "opening":
+                    yield self._of_system(line, payment)
+        for payment in payments(bare.model_copy(update={"systems": plan.systems})):
+            if payment.term == "opening":  # once a site, whatever opens it
+                site = next(s for s in self.workload.sites if s.name == payment.item)
+                key = self._give(("opening", site.name), f"Opening, {site.name}", site.opening_usd, "USD")
+                yield self._product(payment, site.name, "opening", (key,))
         for load in plan.loads:
             for payment in payments(bare.model_copy(update={"loads": (load,)})):
                 yield self._product(payment, load.site, "use", self._energy(load.site))

@@ -18,6 +18,7 @@ class Sheet:
     cells: dict[tuple[int, int], Any] = field(default_factory=dict)
     inputs: set[tuple[int, int]] = field(default_factory=set)
     heads: set[int] = field(default_factory=set)
+    plain: bool = False  # numbers as they are, not as money
 
     def row(self, line: int, *values: Any, head: bool = False) -> None:
         """Write a row from the first column on."""
@@ -64,12 +65,12 @@ def written(sheets: list[Sheet]) -> bytes:
     }
     for sheet in sheets:
         made = book.add_worksheet(sheet.name)
-        made.freeze_panes(max(sheet.heads) + 1 if sheet.heads else 0, 1)
+        made.freeze_panes(min(sheet.heads) + 1 if sheet.heads else 0, 1)
         for n, width in enumerate(sheet.widths):
             made.set_column(n, n, width)
         for (row, column), value in sorted(sheet.cells.items()):
             form = "head" if row in sheet.heads else "input" if (row, column) in sheet.inputs else "money"
-            if sheet.name in ("Assumptions", "Fleet", "Payments") and form == "money":
+            if sheet.plain and form == "money":
                 form = "plain"
             _cell(made, row, column, value, forms[form])
     book.close()
