@@ -11,7 +11,9 @@ import pytest
 from solver.backend.highs import HighsModel
 from solver.domain.workload import LoadedWorkload
 from solver.engine.dispatch import dispatch
-from solver.engine.grouped import Fleet, Solved, relaxation, solve_grouped
+from solver.engine.fleets import Fleet, Solved
+from solver.engine.grouped import solve_grouped
+from solver.engine.relaxation import relaxation
 from solver.engine.solve import Request, solve, solve_prepared
 from solver.formulation.build import build_program
 from solver.formulation.clusters import service_clusters
@@ -144,11 +146,12 @@ def test_like_sites_merge_without_loss(tmp_path: Path) -> None:
     merged = merged_sites(rented_at_one_site(program))
     assert len(merged.rows) < len(program.rows)
     outcome = HighsModel(merged).solve(1e-3)
-    values = dispatch(program, Fleet.of(merged, outcome).columns(program), 0.0, float("inf"))
+    assert outcome.values is not None
+    values = dispatch(program, Fleet.of(merged, outcome.values).columns(program), 0.0, float("inf"))
     assert values is not None
     cost = sum(kusd * values[c] for c, kusd in program.objective().items())
     assert cost <= outcome.objective * (1 + 1e-9)
-    again = dispatch(merged, Fleet.of(merged, outcome).columns(merged), 0.0, float("inf"))
+    again = dispatch(merged, Fleet.of(merged, outcome.values).columns(merged), 0.0, float("inf"))
     assert again is not None
     assert cost == pytest.approx(sum(kusd * again[c] for c, kusd in merged.objective().items()), rel=1e-7)
 
@@ -158,7 +161,8 @@ def test_dispatch_is_the_optimum_of_a_fixed_fleet(tmp_path: Path) -> None:
     program = build_program(full.problem)
     model = HighsModel(program)
     outcome = model.solve()
-    fleet = Fleet.of(program, outcome).columns(program)
+    assert outcome.values is not None
+    fleet = Fleet.of(program, outcome.values).columns(program)
     values = dispatch(program, fleet, 0.0, float("inf"))
     assert values is not None
     cost = sum(kusd * values[c] for c, kusd in program.objective().items())
@@ -170,11 +174,8 @@ def test_dispatch_is_the_optimum_of_a_fixed_fleet(tmp_path: Path) -> None:
     ("field", "value"),
     [("mean_rps", 0.9), ("rate_rps", 0.9), ("services", None), ("covers", None)],
 )
-def test_tampered_groups_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, value: float | None
-) -> None:
+def test_tampered_groups_are_refused(tmp_path: Path, field: str, value: float | None) -> None:
     """Means, rates, services and hours of a group are checked against the workload."""
-    monkeypatch.setattr("solver.engine.grouped.MOST_GROUPS", 12)
     loaded, full = prepared_of(workload_text(random.Random(5), levels=24), tmp_path)
     coarse = grouped(full)
     plan = solve_prepared(loaded, load_catalog(), coarse, Request(gap=0.2, compare=False))

@@ -159,6 +159,18 @@ def test_pools_are_offered_for_the_nearest_regions_of_each_site() -> None:
         assert part.demand.rate_rps[0] == pytest.approx(10 * whole)
 
 
+def test_sites_that_mirror_each_other_have_points_of_their_own() -> None:
+    """a is near one site and b near the other: the same two round trips, and two names."""
+    sites = (
+        Site(name="east", round_trip_by_region_ms={"a": 20, "b": 150}),
+        Site(name="west", round_trip_by_region_ms={"a": 150, "b": 20}),
+    )
+    workload = in_order(Workload(name="w", services=(service({"a": 0.5, "b": 0.5}),), sites=sites))
+    found = reaches(workload, workload.services[0])
+    assert {r.sites for r in found} == {("east",), ("west",)}
+    assert len({r.suffix for r in found}) == len(found) == 2
+
+
 def test_data_stays_and_what_is_left_free_is_shared() -> None:
     """25 of 50 requests/s are bound to Frankfurt: 3 systems of 10; their other 5 serve Americans."""
     plan = plan_of("23-residency")

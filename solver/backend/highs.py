@@ -11,7 +11,6 @@ import ctypes
 import functools
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -22,6 +21,7 @@ import pulp
 from numpy.typing import NDArray
 
 from solver.backend.outcome import ENDINGS, Ending, Outcome
+from solver.backend.running import run
 from solver.errors import NumericalRefusal
 from solver.formulation.model import Program
 
@@ -181,13 +181,13 @@ class HighsModel:
         self._option("mip_abs_gap", 1e-9)
         self._option("time_limit", float("inf") if time_limit_s is None else float(time_limit_s))
         started = time.perf_counter()
-        interrupted = self._run()
+        interrupted = run(self._highs)
         outcome = self._outcome(time.perf_counter() - started, interrupted, linear)
         if self._adds_up(outcome) or interrupted:
             return outcome
         # HiGHS 1.16 can return the known plan as optimal at a cost of 0 when presolve leaves nothing to solve
         self._highs.clearSolver()
-        interrupted = self._run()
+        interrupted = run(self._highs)
         outcome = self._outcome(time.perf_counter() - started, interrupted, linear)
         return outcome if self._adds_up(outcome) else replace(outcome, ending=Ending.REFUSED)
 
@@ -210,6 +210,16 @@ class HighsModel:
         return outcome
 
     @contextlib.contextmanager
+    def bounded(self, bounds: Mapping[int, tuple[float, float]]) -> Iterator[None]:
+        """Within: other bounds of some columns."""
+        columns = self.program.columns
+        self.set_bounds(bounds)
+        try:
+            yield
+        finally:
+            self.set_bounds({c: (columns[c].low, columns[c].high) for c in bounds})
+
+    @contextlib.contextmanager
     def relaxed(self) -> Iterator[None]:
         """Within: every column may take fractions."""
         whole = [n for n, column in enumerate(self.program.columns) if column.integer]
@@ -224,7 +234,7 @@ class HighsModel:
         _, there, values = self._highs.getDualRay()  # type: ignore[attr-defined]
         if not there:  # presolve finds out without saying why
             self._option("presolve", "off")
-            self._run()
+            run(self._highs)
             self._option("presolve", "choose")
             _, there, values = self._highs.getDualRay()  # type: ignore[attr-defined]
         return np.asarray(values) if there else None
@@ -233,34 +243,6 @@ class HighsModel:
         """Row duals (k$ per unit of the right-hand side) and reduced costs of the last linear program."""
         solution = self._highs.getSolution()
         return np.asarray(solution.row_dual), np.asarray(solution.col_dual)[self._column]
-
-    def _run(self) -> bool:
-        self._highs.HandleUserInterrupt = True
-        failure: list[BaseException] = []
-        done = threading.Event()  # Thread.join calls a running thread finished once Ctrl-C broke into it
-
-        def work() -> None:
-            try:
-                self._highs.run()
-            except BaseException as error:
-                failure.append(error)
-            finally:
-                done.set()
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        interrupted = False
-        while not done.is_set():
-            try:
-                done.wait(0.2)
-            except KeyboardInterrupt:
-                if interrupted:
-                    raise
-                interrupted = True
-                self._highs.cancelSolve()  # type: ignore[no-untyped-call]
-        if failure:
-            raise failure[0]
-        return interrupted
 
     def _outcome(self, seconds: float, interrupted: bool, linear: bool) -> Outcome:
         status = self._highs.getModelStatus().name

@@ -10,16 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.backend.highs import swallow_banner
+from solver.backend.running import run
 
 Floats = NDArray[np.float64]
-#: Options of the simplex: feasibility as tight as it goes, one thread, no output.
+#: Options of the simplex: feasibility as tight as it goes, one thread, no output; few heuristics, as the
+#: programs in whole numbers are small and many.
 OPTIONS: dict[str, bool | int | float | str] = {
     "output_flag": False,
     "threads": 1,
     "random_seed": 0,
     "solver": "simplex",
     "primal_feasibility_tolerance": 1e-10,
+    "mip_heuristic_run_feasibility_jump": False,
+    "mip_heuristic_run_rins": False,
+    "mip_heuristic_run_rens": False,
+    "mip_heuristic_run_root_reduced_cost": False,
 }
+#: Programs of fewer nonzeros are solved in milliseconds, without a thread that would hear Ctrl-C meanwhile.
+SMALL = 500
 
 
 @dataclass
@@ -47,11 +55,17 @@ class Rows:
 
 
 def least(
-    costs: Floats, rows: Rows, column_high: Floats, whole: Sequence[int] = (), slack: float = 0.0
+    costs: Floats,
+    rows: Rows,
+    column_high: Floats,
+    whole: Sequence[int] = (),
+    slack: float = 0.0,
+    seconds: float = float("inf"),
 ) -> Floats | None:
     """The cheapest x >= 0 within its upper bounds and the rows, or None if HiGHS finds none.
 
-    Columns in ``whole`` are integers; the cost may then be ``slack`` above the least.
+    Columns in ``whole`` are integers; the cost may then be ``slack`` above the least, or more where
+    ``seconds`` are over. Raises KeyboardInterrupt where Ctrl-C stopped it.
     """
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = len(costs), len(rows.low)
@@ -68,11 +82,22 @@ def least(
         lp.integrality_ = kinds
     swallow_banner()
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    for name, value in (OPTIONS | {"mip_rel_gap": 0.0, "mip_abs_gap": max(slack, 1e-9)}).items():
+    limits = {"mip_rel_gap": 0.0, "mip_abs_gap": max(slack, 1e-9), "time_limit": max(seconds, 0.0)}
+    for name, value in (OPTIONS | limits).items():
         if solver.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise RuntimeError(f"HiGHS does not accept option {name} = {value!r}")
-    if solver.passModel(lp) == highspy.HighsStatus.kError or solver.run() == highspy.HighsStatus.kError:
+    if solver.passModel(lp) == highspy.HighsStatus.kError:
         return None
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    if len(rows.values) < SMALL:
+        solver.run()
+    elif run(solver):
+        raise KeyboardInterrupt
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal and not _stopped_with_plan(solver):
         return None
     return np.asarray(solver.getSolution().col_value)
+
+
+def _stopped_with_plan(solver: highspy.Highs) -> bool:
+    """Whether the time was over after whole numbers had been found."""
+    late = solver.getModelStatus() == highspy.HighsModelStatus.kTimeLimit
+    return late and solver.getInfo().primal_solution_status == 2  # kSolutionStatusFeasible

@@ -1,4 +1,7 @@
-"""Every hour served by a fixed fleet: the program falls apart into small ones, one for each period."""
+"""Every hour served by a fixed fleet: the program falls apart into small ones, one for each period.
+
+All are solved as one linear program first, then those again whose whole numbers came out in fractions.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from solver.formulation.model import Program, Row
 
 #: A row without free columns may be broken by so much (relative): the float error of its own sum.
 ROUNDING = 1e-9
+#: A value this near to a whole number is one.
+WHOLE = 1e-9
 
 
 def dispatch(
@@ -31,27 +36,50 @@ def dispatch(
     parts = blocks(program, fixed)
     if not _holds(program, fixed, values, rounding):
         return None
-    for rows in parts:
-        if time.perf_counter() > end:
-            return None
-        columns = sorted({c for row in rows for c, _ in row.terms if c not in fixed})
-        position = {c: n for n, c in enumerate(columns)}
-        made = Rows.none()
-        for row in rows:
-            rest = row.rhs - sum(a * fixed[c] for c, a in row.terms if c in fixed)
-            terms = {position[c]: a for c, a in row.terms if c not in fixed}
-            made.add(terms, -np.inf if row.sense == "<=" else rest, np.inf if row.sense == ">=" else rest)
-        found = least(
-            np.array([costs.get(c, 0.0) for c in columns]),
-            made,
-            np.array([program.columns[c].high for c in columns]),
-            [n for n, c in enumerate(columns) if program.columns[c].integer],
-            slack / len(parts),
-        )
+    begun = _least(program, fixed, costs, [row for part in parts for row in part], 0.0, end, whole=False)
+    if begun is None:
+        return None
+    for column, value in begun.items():
+        values[column] = value
+    for part in parts:
+        if not fractional(program, fixed, part, values):
+            continue
+        found = _least(program, fixed, costs, part, slack / len(parts), end, whole=True)
         if found is None:
             return None
-        values[columns] = found
+        for column, value in found.items():
+            values[column] = value
     return values
+
+
+def _least(
+    program: Program,
+    fixed: Mapping[int, float],
+    costs: Mapping[int, float],
+    rows: list[Row],
+    slack: float,
+    end: float,
+    whole: bool,
+) -> dict[int, float] | None:
+    """Free columns of some rows at the least cost, all in fractions or those that must be ``whole``."""
+    if time.perf_counter() > end:
+        return None
+    columns = sorted({c for row in rows for c, _ in row.terms if c not in fixed})
+    position = {c: n for n, c in enumerate(columns)}
+    made = Rows.none()
+    for row in rows:
+        rest = row.rhs - sum(a * fixed[c] for c, a in row.terms if c in fixed)
+        terms = {position[c]: a for c, a in row.terms if c not in fixed}
+        made.add(terms, -np.inf if row.sense == "<=" else rest, np.inf if row.sense == ">=" else rest)
+    found = least(
+        np.array([costs.get(c, 0.0) for c in columns]),
+        made,
+        np.array([program.columns[c].high for c in columns]),
+        [n for n, c in enumerate(columns) if whole and program.columns[c].integer],
+        slack,
+        end - time.perf_counter(),
+    )
+    return None if found is None else dict(zip(columns, found.tolist(), strict=True))
 
 
 def blocks(program: Program, fixed: Mapping[int, float]) -> list[list[Row]]:
@@ -73,6 +101,14 @@ def blocks(program: Program, fixed: Mapping[int, float]) -> list[list[Row]]:
         if columns:
             found[find(columns[0])].append(row)
     return list(found.values())
+
+
+def fractional(
+    program: Program, fixed: Mapping[int, float], rows: list[Row], values: NDArray[np.float64]
+) -> bool:
+    """Whether a free whole-number column of the rows has a fraction."""
+    free = {c for row in rows for c, _ in row.terms if c not in fixed and program.columns[c].integer}
+    return any(abs(values[c] - round(values[c])) > WHOLE for c in free)
 
 
 def _holds(

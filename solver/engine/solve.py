@@ -14,7 +14,8 @@ from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
 from solver.engine.certificate import certified_bound
 from solver.engine.compare import alternatives, break_evens
-from solver.engine.grouped import Solved, solve_grouped
+from solver.engine.fleets import Solved
+from solver.engine.grouped import solve_grouped
 from solver.engine.infeasible import explain_program, explain_screening
 from solver.engine.refused import with_inputs
 from solver.engine.start import start

@@ -17,9 +17,23 @@ from solver.formulation.model import Program, Row
 BY_SITE = ("capacity", "endurance")
 
 
+def merged(program: Program) -> Program:
+    """Hourly rent at the first of like sites only, and traffic columns of like sites merged."""
+    first = _representatives(program)
+    return _merged(_rented(program, first), first)
+
+
 def merged_sites(program: Program) -> Program:
     """The program with traffic columns of like sites merged (the same columns, some of them shut)."""
-    first = _representatives(program)
+    return _merged(program, _representatives(program))
+
+
+def rented_at_one_site(program: Program) -> Program:
+    """The program with hourly rent at the first of like sites only: rented systems stand at none of them."""
+    return _rented(program, _representatives(program))
+
+
+def _merged(program: Program, first: dict[int, int]) -> Program:
     if all(c == one for c, one in first.items()):
         return program
     site = {c: key[2] for key, c in program.index.items() if key[0] == "x"}
@@ -42,9 +56,7 @@ def merged_sites(program: Program) -> Program:
     return replace(program, columns=columns, rows=rows)
 
 
-def rented_at_one_site(program: Program) -> Program:
-    """The program with hourly rent at the first of like sites only: rented systems stand at none of them."""
-    first = _representatives(program)
+def _rented(program: Program, first: dict[int, int]) -> Program:
     shut: set[int] = set()
     open_sites: set[tuple[object, object]] = set()
     for key, column in program.index.items():
@@ -60,17 +72,21 @@ def rented_at_one_site(program: Program) -> Program:
 
 def _representatives(program: Program) -> dict[int, int]:
     """For each traffic column the one that stands for it: the first of a like site."""
-    profiles: dict[int, list[object]] = defaultdict(list)
+    traffic = program.family("x")
+    if len({key[2] for key, _ in traffic}) <= 1:
+        return {column: column for _, column in traffic}
+    profiles: dict[int, list[object]] = {column: [] for _, column in traffic}
     for n, row in enumerate(program.rows):
+        mark: object = row.family if row.family in BY_SITE else n
         for c, a in row.terms:
-            profiles[c].append((row.family, a) if row.family in BY_SITE else (n, a))
+            if c in profiles:
+                profiles[c].append((mark, a))
     costs = program.objective()
     found: dict[int, int] = {}
     first: dict[object, int] = {}
-    for key, column in program.index.items():
-        if key[0] == "x":
-            like = (key[1], key[3:], tuple(profiles[column]), costs.get(column, 0.0))
-            found[column] = first.setdefault(like, column)
+    for key, column in traffic:
+        like = (key[1], key[3:], tuple(profiles[column]), costs.get(column, 0.0))
+        found[column] = first.setdefault(like, column)
     return found
 
 

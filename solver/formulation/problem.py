@@ -97,6 +97,7 @@ class Problem:
     offers: tuple[SystemOffer, ...]
     systems: dict[str, SystemFacts]
     peaks_rps: tuple[float, ...] = ()  # largest rates, where the periods at hand are a part of all
+    empty_pools: frozenset[tuple[int, int, int]] = frozenset()  # point, site, epoch: a fixed fleet has none
 
     @property
     def by_the_hour(self) -> bool:

@@ -257,6 +257,8 @@ def _routing(problem: Problem, program: Program, p: int, i: int, mode: str) -> N
     k = problem.service_index(point.service)
     able = [g for g, group in enumerate(problem.classes[k]) if all(point.serves[b] for b in group)]
     for t, period in enumerate(problem.periods):
+        if mode == "s" and (p, i, period.epoch) in problem.empty_pools:
+            continue
         for g in able if problem.windows[k] > 1 or period.rate_rps[k] > 0 else ():
             if has_work(problem, k, g, t):
                 high = math.inf

@@ -8,6 +8,7 @@ of their setting; the program chooses.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -40,11 +41,13 @@ def reaches(workload: Workload, service: Service) -> list[Reach]:
         for trips in _tiers(workload, service, site, regions):
             found.setdefault(trips, []).append(site.name)
     everywhere = len(found) == 1 and len(next(iter(found.values()))) == len(workload.sites)
+    words = {trips: _suffix(trips, whole=len(trips) == len(regions)) for trips in found}
+    shared = {text for text, times in Counter(words.values()).items() if times > 1}
     return [
         Reach(
             trips,
             () if everywhere else tuple(sorted(sites)),
-            "" if everywhere else _suffix(trips, whole=len(trips) == len(regions)),
+            "" if everywhere else _each_trip(trips) if words[trips] in shared else words[trips],
         )
         for trips, sites in sorted(found.items())
     ]
@@ -75,6 +78,11 @@ def _suffix(trips: tuple[tuple[str, float], ...], whole: bool) -> str:
     times = sorted({trip for _, trip in trips})
     words = "" if whole else f" for {', '.join(region for region, _ in trips)}"
     return f"{words} at {', '.join(f'{trip:g}' for trip in times)} ms"
+
+
+def _each_trip(trips: tuple[tuple[str, float], ...]) -> str:
+    """The suffix where the round trips alone do not tell reaches apart."""
+    return f" at {', '.join(f'{region} {trip:g}' for region, trip in trips)} ms"
 
 
 def may_stand(workload: Workload, service: Service, region: str, site: Site) -> bool:
