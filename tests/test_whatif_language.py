@@ -221,7 +221,7 @@ def test_limits_come_and_go() -> None:
         ("exclude=cs3,dgx-b200", "would leave no system"),
         ("discount.x=3 %", "takes no name"),
         ("budget.capex=many", "many"),
-        ("tpot=10 ms from July", "cannot begin later"),
+        ("energy=0.2 from July", "write the mean of both, energy.site=0.18"),
         ("demand=x2 from 2031", "is not within"),
         ("demand=x2 from 2027-01", "is not within"),
         ("demand=lots from July", "lots"),

@@ -90,6 +90,14 @@ class ServiceLevels(Frozen):
     deadline_hours: float | None = Field(default=None, gt=0)  # batch work: done within so many hours
 
 
+class TokenPrice(Frozen):
+    """Prices per million tokens put in place of an API's list prices (None: the list price stays)."""
+
+    input_usd_per_m: float | None = Field(default=None, ge=0)
+    output_usd_per_m: float | None = Field(default=None, ge=0)
+    cached_input_usd_per_m: float | None = Field(default=None, ge=0)  # prompt tokens found in the cache
+
+
 class Service(Frozen):
     """One stream of requests to one model."""
 
@@ -110,6 +118,9 @@ class Service(Frozen):
     residency: Residency | None = None  # where its data may be served (None: anywhere)
     starts: Month | None = None  # first month with requests; None: from the start of the horizon
     ends: Month | None = None  # first month without; None: never
+    token_prices: dict[
+        str, TokenPrice
+    ] = {}  # id of a token API -> prices for this service, before all others
 
     def factor_at(self, years: float, start: str) -> float:
         """What the rates of the first year are multiplied by at ``years`` from the month ``start``.
@@ -178,14 +189,6 @@ class WorkloadProfile(Frozen):
     usd_per_hour: float | None = Field(default=None, ge=0)  # per system
 
 
-class TokenPrice(Frozen):
-    """Prices per million tokens put in place of an API's list prices (None: the list price stays)."""
-
-    input_usd_per_m: float | None = Field(default=None, ge=0)
-    output_usd_per_m: float | None = Field(default=None, ge=0)
-    cached_input_usd_per_m: float | None = Field(default=None, ge=0)  # prompt tokens found in the cache
-
-
 class Horizon(Frozen):
     """How long the fleet serves; money is discounted monthly to the start.
 
@@ -220,6 +223,14 @@ class Workload(Frozen):
         """Share of a service's traffic that is carried after the loss of any one site (0: it can wait)."""
         stated = 0.0 if service.levels.deadline_hours is not None else service.site_loss_share
         return (self.resilience.site_loss_share or 0.0) if stated is None else stated
+
+    def prices_for(self, service: Service) -> dict[str, TokenPrice]:
+        """Changed prices of token APIs for a service: its own before those of the workload."""
+        found = dict(self.token_prices)
+        for name, price in service.token_prices.items():
+            own = price.model_dump(exclude_none=True)
+            found[name] = found.get(name, TokenPrice()).model_copy(update=own)
+        return found
 
     @property
     def power_follows_load(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from solver.domain.catalog import Catalog
+from solver.domain.catalog import Catalog, TokenApi
 from solver.domain.quantity import Quantity
+from solver.domain.workload import Service, TokenPrice, Workload
 from solver.formulation.prepare import Prepared
 from solver.operating_points.apis import ASSUMED_TOK_S, with_token_prices
 from solver.plan.plan import Assumption, Route, SystemPurchase
@@ -59,15 +60,38 @@ def assumptions(
                     cost_share=0.0,
                 )
             )
-    priced = with_token_prices(catalog.apis, prepared.problem.workload.token_prices)
-    for api in prepared.problem.apis:
-        if api.id in used:
-            entry = priced[api.api]
-            if entry.output_tok_s_per_user is None:
-                found.append(_assumed_speed(api.provider))
-            found.append(_from(api.provider, "input price per million tokens", entry.input_usd_per_m, 0.0))
-            found.append(_from(api.provider, "output price per million tokens", entry.output_usd_per_m, 0.0))
+    for name, entry in _called(catalog, prepared, used):
+        if entry.output_tok_s_per_user is None:
+            found.append(_assumed_speed(entry.provider))
+        for word, price in (("input", entry.input_usd_per_m), ("output", entry.output_usd_per_m)):
+            found.append(_from(entry.provider, f"{word} price per million tokens{name}", price, 0.0))
     return tuple(_unique(found))
+
+
+def _called(catalog: Catalog, prepared: Prepared, used: set[str]) -> list[tuple[str, TokenApi]]:
+    """The APIs in use at their prices, told apart by model or service where a provider has several."""
+    workload, found = prepared.problem.workload, []
+    for point in prepared.problem.apis:
+        if point.id in used:
+            service = next(s for s in workload.services if s.name == point.service)
+            entry = with_token_prices(
+                {point.api: catalog.apis[point.api]}, _only(point.api, workload, service)
+            )
+            found.append((service.name, entry[point.api]))
+    prices = {(a.provider, a.input_usd_per_m.value, a.output_usd_per_m.value) for _, a in found}
+    several = {p for p, _, _ in prices if sum(p == other for other, _, _ in prices) > 1}
+    models = {(a.provider, a.model, a.input_usd_per_m.value, a.output_usd_per_m.value) for _, a in found}
+    named = []
+    for service_name, a in found:
+        alike = sum((a.provider, a.model) == other[:2] for other in models)
+        name = f" of {a.model}" if alike == 1 else f" for {service_name}"
+        named.append((name if a.provider in several else "", a))
+    return named
+
+
+def _only(api: str, workload: Workload, service: Service) -> dict[str, TokenPrice]:
+    prices = workload.prices_for(service)
+    return {api: prices[api]} if api in prices else {}
 
 
 def _overridden(prepared: Prepared, system: str, name: str, quantity: Quantity) -> Quantity:

@@ -187,7 +187,7 @@ _SECTION_OF = (
     ("residency", re.compile(r"(services|regions)\.\d+\.residency")),
     ("offer", re.compile(r"offers\.\d+")),
     ("profile", re.compile(r"profiles\.\d+")),
-    ("token_price", re.compile(r"token_prices\..+")),
+    ("token_price", re.compile(r"(services\.\d+\.)?token_prices\..+")),
     ("staff", re.compile(r"money\.staff")),
     ("money", re.compile("money")),
     ("resilience", re.compile("resilience")),

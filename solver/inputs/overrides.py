@@ -69,8 +69,9 @@ def set_value(data: dict[str, Any], override: Override, places: dict[str, Place]
 def _parts(path: str) -> list[str]:
     """Path elements; ids of systems and names of vendors may hold dots."""
     parts = path.split(".")
-    if parts[0] == "token_prices" and len(parts) > 3:
-        return [parts[0], ".".join(parts[1:-1]), parts[-1]]
+    if "token_prices" in parts[:3]:
+        first = parts.index("token_prices") + 1
+        return parts if len(parts) < first + 2 else [*parts[:first], ".".join(parts[first:-1]), parts[-1]]
     if parts[0] != "hardware" or len(parts) < 3:
         return parts
     if parts[1] in _TABLES:

@@ -48,8 +48,10 @@ def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
         if technology in catalog.technologies:
             known = set(catalog.technologies[technology].values)
             named += [(f"{path}.{name}", name, "quantity", known) for name in values]
-    prices = loaded.workload.token_prices
-    named += [(f"token_prices.{name}", name, "api", set(catalog.apis)) for name in prices]
+    prices = [(f"token_prices.{name}", name) for name in loaded.workload.token_prices]
+    for index, service in enumerate(loaded.workload.services):
+        prices += [(f"services.{index}.token_prices.{name}", name) for name in service.token_prices]
+    named += [(path, name, "api", set(catalog.apis)) for path, name in prices]
     vendors = {system.vendor for system in catalog.systems.values()}
     named += [(f"hardware.vendor_share.{name}", name, "vendor", vendors) for name in hardware.vendor_share]
     suppliers = vendors | {offer.supplier for offer in catalog.offers.values()}

@@ -72,6 +72,11 @@ def _service(draft: Draft, data: Any, index: int, workload: dict[str, Any]) -> A
     for section in ("speculation", "prefix_cache"):
         if section in data:
             fields[section] = rewrite(draft, section, data[section], f"{path}.{section}")
+    if isinstance(data.get("token_prices"), dict):
+        fields["token_prices"] = {
+            name: rewrite(draft, "token_price", item, f"{path}.token_prices.{name}")
+            for name, item in data["token_prices"].items()
+        }
     if "levels" in data:
         fields["levels"] = _levels(draft, data["levels"], f"{path}.levels")
     return fields

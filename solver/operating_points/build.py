@@ -48,9 +48,9 @@ def build_menu(
     """The menu of a workload; ``systems`` are those that have an offer, with overrides applied."""
     points, screened, dominated = RECENT.points(workload, catalog, systems, calibration, prune)
     apis: list[ApiPoint] = []
-    priced = with_token_prices(catalog.apis, workload.token_prices)
     for service in workload.services:
         if "api" in service.acquisitions:
+            priced = with_token_prices(catalog.apis, workload.prices_for(service))
             permits = partial(may_call, workload, service)
             offers, refused = api_points(service, priced.values(), permits)
             apis += offers
@@ -104,6 +104,8 @@ def without_money(workload: Workload, systems: Mapping[str, System], prune: bool
     ]
     for offer in data["offers"]:
         del offer["price_usd"]
+    for service in data["services"]:
+        del service["token_prices"]
     return json.dumps([data, sorted(systems), prune], sort_keys=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +11,9 @@ from solver.errors import InputError
 from solver.inputs.references import resolve_references
 from solver.inputs.workload import apply_overrides
 from solver.whatif.fields import Field, split
-from solver.whatif.later import begin_demand, begin_price
+from solver.whatif.later import begin_demand, begin_price, begin_tokens, token_lines
 from solver.whatif.names import apis_of, fiscal_years, members, model_id
+from solver.whatif.parts import part_from, parts_of, rebuilt
 from solver.whatif.values import factor_of, multiplied
 
 NONE = ("none", "no limit", "unlimited", "off")
@@ -42,6 +42,8 @@ def named(field: Field, subject: str, workload: Workload, catalog: Catalog) -> l
             return names
         if subject not in names:
             return [s.name for s in workload.services if model_id(s, catalog) == subject] or [subject]
+        parts = parts_of(subject, workload)
+        return parts[:1] if field.name == "starts" else parts[-1:] if field.name == "ends" else parts
     if field.subject == "system" and subject not in catalog.systems:
         return members(subject, catalog) or [subject]
     return [subject]
@@ -54,14 +56,13 @@ def _apply(
         return without_site(loaded, subject)
     if field.how in ("add", "remove"):
         return _systems(loaded, field, value, catalog)
-    if field.how == "tokens":
-        return _tokens(loaded, subject, value, catalog)
     if field.how == "year":
         return _year(loaded, field, subject, value)
     now_or_later, later, month = value.partition(" from ")
     if later:
-        begun = begin_demand if field.subject == "service" else begin_price
-        return begun(loaded, field, subject, now_or_later, month, catalog)
+        return _begin(loaded, field, subject, now_or_later, month, catalog)
+    if field.how == "tokens":
+        return _tokens(loaded, subject, value, catalog)
     key = _key(loaded.workload, field, subject)
     if value.lower() in NONE:
         if not field.target:
@@ -78,6 +79,20 @@ def _apply(
     return apply_overrides(loaded, [f"{path}={value}"])
 
 
+def _begin(
+    loaded: LoadedWorkload, field: Field, subject: str, value: str, month: str, catalog: Catalog
+) -> LoadedWorkload:
+    """A change that begins in a month of the horizon."""
+    if field.subject in ("api", "provider"):
+        return begin_tokens(loaded, field, subject, value, month, catalog)
+    if field.subject == "system":
+        return begin_price(loaded, field, subject, value, month, catalog)
+    if field.name == "demand":
+        return begin_demand(loaded, field, subject, value, month, catalog)
+    changed, part = part_from(loaded, subject, month)
+    return _apply(changed, field, part, value, catalog) if part else loaded
+
+
 def _key(workload: Workload, field: Field, subject: str) -> str:
     """Services and sites go by index, as their names may hold dots."""
     if field.subject == "service":
@@ -91,19 +106,11 @@ def _key(workload: Workload, field: Field, subject: str) -> str:
 
 def _tokens(loaded: LoadedWorkload, provider: str, value: str, catalog: Catalog) -> LoadedWorkload:
     """All prices of a provider's APIs (``*``: of all providers) times a factor."""
-    factor = factor_of(value)
-    if factor is None:
-        raise InputError.at(f"tokens.{provider}={value}"[:60], 0, "is no factor", "write -20 % or x0.5")
     lines = []
     for api in apis_of(loaded.workload, catalog):
-        if provider not in ("*", api.provider):
-            continue
-        changed = loaded.workload.token_prices.get(api.id)
-        for key in ("input_usd_per_m", "output_usd_per_m", "cached_input_usd_per_m"):
-            stated, quantity = getattr(changed, key, None), getattr(api, key)
-            price = stated if stated is not None else quantity.value if quantity else None
-            if price is not None:
-                lines.append(f"token_prices.{api.id}.{key}={price * factor!r}")
+        if provider in ("*", api.provider):
+            stated = loaded.workload.token_prices.get(api.id)
+            lines += token_lines(f"token_prices.{api.id}", api, stated, provider, value)
     return apply_overrides(loaded, lines)
 
 
@@ -151,7 +158,7 @@ def without(loaded: LoadedWorkload, path: str) -> LoadedWorkload:
         node = node[int(part)] if isinstance(node, list | tuple) else node.get(part, {})
     node.pop(parts[-1], None)
     places = {p: v for p, v in loaded.places.items() if p != path}
-    return _rebuilt(loaded, data, places, f"{path}=none")
+    return rebuilt(loaded, data, places, f"{path}=none")
 
 
 def without_site(loaded: LoadedWorkload, name: str) -> LoadedWorkload:
@@ -169,14 +176,4 @@ def without_site(loaded: LoadedWorkload, name: str) -> LoadedWorkload:
                 continue
             parts[1] = str(int(parts[1]) - (int(parts[1]) > index))
         places[".".join(parts)] = place
-    return _rebuilt(loaded, data, places, f"drop.{name}")
-
-
-def _rebuilt(loaded: LoadedWorkload, data: object, places: object, text: str) -> LoadedWorkload:
-    digest = hashlib.sha256(f"{loaded.sha256}\n{text}".encode()).hexdigest()
-    return LoadedWorkload(
-        workload=Workload.model_validate(data),
-        places=places,  # type: ignore[arg-type]
-        file=loaded.file,
-        sha256=digest,
-    )
+    return rebuilt(loaded, data, places, f"drop.{name}")

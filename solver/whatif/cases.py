@@ -16,6 +16,7 @@ from solver.plan.plan import Plan
 from solver.whatif.apply import apply_change
 from solver.whatif.difference import WAY_WORDS, fleet_counts, serving
 from solver.whatif.names import find, subjects
+from solver.whatif.parts import whole_name
 from solver.whatif.planner import Planner, Result
 from solver.whatif.values import mean_rps
 
@@ -85,8 +86,11 @@ class Case:
 
     @property
     def rps(self) -> float:
-        """Mean requests per second of all services, in the first year."""
-        return math.fsum(mean_rps(s) for s in self.loaded.workload.services)
+        """Mean requests per second of all services, in the first year; parts of a service count once."""
+        services = self.loaded.workload.services
+        names = {s.name for s in services}
+        later = [s.name for s in services if whole_name(s.name) != s.name and whole_name(s.name) in names]
+        return math.fsum(mean_rps(s) for s in services if s.name not in later)
 
 
 def fleet_words(plan: Plan) -> str:

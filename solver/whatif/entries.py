@@ -15,6 +15,7 @@ from math import prod
 from solver.domain.catalog import TokenApi
 from solver.domain.workload import Service, Workload
 from solver.finance.payments import Payment, payments
+from solver.operating_points.apis import with_token_prices
 from solver.plan.plan import Assumption, Plan, Route, SystemPurchase
 
 Key = tuple[str, str]
@@ -132,7 +133,9 @@ class Ledger:
         requests = [(self._requests(r), r) for r in routes if self._begin(r) == payment.start]
         if api is not None:
             service = next(s for s in self.workload.services if s.name == routes[0].service)
-            terms = tuple(self._token_terms(api, service, requests))
+            name = f"{api.id} for {service.name}" if api.id in service.token_prices else api.id
+            api = self._priced(api, service)
+            terms = tuple(self._token_terms(api, name, service, requests))
             if self._same(payment, terms):
                 return Entry(payment, terms, "", "tokens")
         key, name = ("request", f"{target} {payment.start:g}"), f"Request, {target}"
@@ -141,8 +144,13 @@ class Ledger:
             payment, "", "tokens", (self._give(key, name, each, "USD/request", "price list"),)
         )
 
+    def _priced(self, api: TokenApi, service: Service) -> TokenApi:
+        """The API at the service's own prices."""
+        own = service.token_prices.get(api.id)
+        return api if own is None else with_token_prices({api.id: api}, {api.id: own})[api.id]
+
     def _token_terms(
-        self, api: TokenApi, service: Service, requests: list[tuple[float, Route]]
+        self, api: TokenApi, called: str, service: Service, requests: list[tuple[float, Route]]
     ) -> Iterator[Term]:
         prompt = sum(n * service.lengths[r.bucket].prompt_tokens for n, r in requests) / 1e6
         output = sum(n * service.lengths[r.bucket].output_tokens for n, r in requests) / 1e6
@@ -154,8 +162,8 @@ class Ledger:
         ):
             if quantity is not None and millions:
                 source = f"{quantity.evidence}: {quantity.source} ({quantity.date})"
-                name = f"Million {word} tokens, {api.id}"
-                yield millions, (self._give((word, api.id), name, quantity.value, "USD", source),)
+                name = f"Million {word} tokens, {called}"
+                yield millions, (self._give((word, called), name, quantity.value, "USD", source),)
 
     def _begin(self, route: Route) -> float:
         return float(self.plan.epochs[self.plan.periods[route.period]["epoch"]][0])

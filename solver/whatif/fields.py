@@ -173,7 +173,14 @@ _ROWS = (
     Field("objective", "", "objective", "cost, power, carbon or traffic", "objective=power"),
 )
 # fmt: on
-FIELDS: dict[str, Field] = {field.name: field for field in _ROWS}
+#: Fields of a service that tell the months themselves, or hold for its whole life.
+_WHOLE = ("starts", "ends", "steps", "growth", "peak")
+FIELDS: dict[str, Field] = {
+    field.name: replace(field, timed=True)
+    if field.subject in ("service", "api", "provider") and field.name not in _WHOLE
+    else field
+    for field in _ROWS
+}
 
 
 def split(left: str) -> tuple[Field | None, str]:

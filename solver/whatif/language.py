@@ -16,6 +16,7 @@ from solver.domain.workload import LoadedWorkload, Workload
 from solver.errors import InputError
 from solver.whatif.apply import NONE
 from solver.whatif.fields import FIELDS, Field, split
+from solver.whatif.instead import instead
 from solver.whatif.months import month_of
 from solver.whatif.names import find, kind_of, letters, model_id, subjects
 
@@ -84,12 +85,12 @@ def _value(field: Field, subject: str, value: str, loaded: LoadedWorkload, catal
         return value
     later = _LATER.fullmatch(value)
     if later:
+        month = month_of(later[2], start)
         if not field.timed:
-            able = ", ".join(name for name, f in FIELDS.items() if f.timed)
-            raise InputError.at(
-                f"{field.shape}{value}"[:60], 0, "cannot begin later", f"only these can: {able}; see `from`"
-            )
-        return f"{later[1]} from {month_of(later[2], start)}"
+            remedy = instead(field, subject, later[1], month, loaded.workload, catalog)
+            said = f"{field.name}{'.' if subject else ''}{subject}={value}"[:60]
+            raise InputError.at(said, 0, "holds for the whole horizon", remedy)
+        return f"{later[1]} from {month}"
     if field.name == "from":
         late = value.endswith(" later") and subject in hardware.available_from
         return month_of(value, hardware.available_from[subject] if late else start)

@@ -1,16 +1,18 @@
-"""Changes that begin in a month of the horizon: demand from then on, prices of systems from then on."""
+"""Changes that begin in a month of the horizon: demand, and prices of systems and tokens from then on."""
 
 from __future__ import annotations
 
 import json
 
-from solver.domain.calendar import factor_in_force, years_until
-from solver.domain.catalog import Catalog
-from solver.domain.workload import LoadedWorkload, Service
+from solver.domain.calendar import factor_in_force
+from solver.domain.catalog import Catalog, TokenApi
+from solver.domain.workload import LoadedWorkload, Service, TokenPrice
 from solver.errors import InputError
 from solver.inputs.units import parse_quantity
 from solver.inputs.workload import apply_overrides
 from solver.whatif.fields import Field
+from solver.whatif.names import apis_of, model_id
+from solver.whatif.parts import part_from, within
 from solver.whatif.values import factor_of, mean_rps, now
 
 
@@ -22,7 +24,7 @@ def begin_demand(
     workload = loaded.workload
     index = [s.name for s in workload.services].index(subject)
     service, start = workload.services[index], workload.horizon.start
-    years, steps = _within(loaded, month), dict(service.demand.steps)
+    years, steps = within(loaded, month), dict(service.demand.steps)
     factor = factor_of(value)
     if factor is not None:
         before = factor_in_force(steps, years, start)
@@ -54,7 +56,7 @@ def begin_price(
     loaded: LoadedWorkload, field: Field, subject: str, value: str, month: str, catalog: Catalog
 ) -> LoadedWorkload:
     """A lower price of a system from a month on: an offer more, on the terms of the one there is."""
-    _within(loaded, month)
+    within(loaded, month)
     kind = "buy" if field.name == "price" else "rent"
     price = _price(loaded, field, subject, value, month, catalog)
     offer: dict[str, object] = {"id": f"{subject}/{kind}-from-{month}", "system": subject, "kind": kind}
@@ -92,15 +94,50 @@ def _price(
     return price
 
 
-def _within(loaded: LoadedWorkload, month: str) -> float:
-    """Years from the start of the horizon to a month, which must lie within it."""
-    horizon = loaded.workload.horizon
-    years = years_until(month, horizon.start)
-    if not 0 < years < horizon.years:
-        raise InputError.at(
-            f"from {month}",
-            0,
-            f"is not within the {horizon.years:g} years from {horizon.start}",
-            "write a later month, or leave it out",
-        )
-    return years
+def token_lines(path: str, api: TokenApi, stated: TokenPrice | None, provider: str, value: str) -> list[str]:
+    """Statements that multiply all prices of an API by a factor."""
+    factor = factor_of(value)
+    if factor is None:
+        raise InputError.at(f"tokens.{provider}={value}"[:60], 0, "is no factor", "write -20 % or x0.5")
+    lines = []
+    for key in ("input_usd_per_m", "output_usd_per_m", "cached_input_usd_per_m"):
+        own, quantity = getattr(stated, key, None), getattr(api, key)
+        price = own if own is not None else quantity.value if quantity else None
+        if price is not None:
+            lines.append(f"{path}.{key}={price * factor!r}")
+    return lines
+
+
+def begin_tokens(
+    loaded: LoadedWorkload, field: Field, subject: str, value: str, month: str, catalog: Catalog
+) -> LoadedWorkload:
+    """Prices of token APIs from a month on, for all services that could call them."""
+    key = field.path.rpartition(".")[2]
+    for api in apis_of(loaded.workload, catalog):
+        if subject not in ("*", api.provider, api.id):
+            continue
+        for service in loaded.workload.services:
+            if model_id(service, catalog) != api.model:
+                continue
+            loaded, part = part_from(loaded, service.name, month)
+            if not part:
+                continue
+            index = [s.name for s in loaded.workload.services].index(part)
+            path = f"services.{index}.token_prices.{api.id}"
+            stated = loaded.workload.prices_for(loaded.workload.services[index]).get(api.id)
+            if field.how == "tokens":
+                lines = token_lines(path, api, stated, subject, value)
+            else:
+                lines = [f"{path}.{key}={_token_price(api, stated, key, field, value)}"]
+            loaded = apply_overrides(loaded, lines)
+    return loaded
+
+
+def _token_price(api: TokenApi, stated: TokenPrice | None, key: str, field: Field, value: str) -> str:
+    """A price as stated, or the present one times a factor."""
+    factor, own, quantity = factor_of(value), getattr(stated, key, None), getattr(api, key)
+    if factor is None:
+        return value
+    if own is None and quantity is None:
+        raise InputError.at(f"{field.name}.{api.id}", 0, "has no value to multiply", f"write {field.example}")
+    return repr(factor * (own if own is not None else quantity.value))
