@@ -58,7 +58,7 @@ def written_out(prepared: Any) -> Any:
 def ours(file: Path, limit: float) -> dict[str, Any]:
     """Our solve, checks and certificate included; ``build`` counts all building of programs and models."""
     from solver.backend import highs
-    from solver.engine import fleets, relaxation
+    from solver.engine import attempt, fleets, relaxation, start
     from solver.engine import solve as engine
 
     spent = [0.0]
@@ -73,7 +73,7 @@ def ours(file: Path, limit: float) -> dict[str, Any]:
 
         return call
 
-    for module in (fleets, relaxation, engine):
+    for module in (fleets, relaxation, attempt, start):
         module.build_program = timed(module.build_program)  # type: ignore[attr-defined]
     highs.HighsModel.__init__ = timed(highs.HighsModel.__init__)  # type: ignore[method-assign]
     loaded, catalog, prepared = prepared_of(file, reduce=True)

@@ -19,7 +19,7 @@ from solver.backend.highs import HighsModel
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload, Money, Site
 from solver.engine.assemble import assemble
-from solver.engine.solve import SAFETY, tightened
+from solver.engine.attempt import SAFETY, tightened
 from solver.formulation.build import build_program
 from solver.formulation.model import Program, Row
 from solver.formulation.prepare import Prepared

@@ -11,8 +11,9 @@ import pytest
 
 from solver.backend.highs import HighsModel
 from solver.cli.app import main
+from solver.engine.attempt import raise_unless_point
 from solver.engine.infeasible import explain_program
-from solver.engine.solve import Request, raise_unless_point, solve
+from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError, NumericalRefusal
 from solver.formulation.build import build_program
 from solver.formulation.prepare import prepare
@@ -175,7 +176,7 @@ def test_130_interrupted(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("solver.engine.solve._solved", interrupt)
+    monkeypatch.setattr("solver.engine.solve.attempt", interrupt)
     with pytest.raises(SystemExit) as ended:
         main(["solve", str(case)])
     assert ended.value.code == 130

@@ -25,6 +25,8 @@ from solver.formulation.model import Program
 
 #: Nonzeros x nodes that may be evaluated (a second or less), and most nodes.
 WORK, NODES = 200_000, 400
+#: Where fewer nodes could be evaluated, multipliers that are known are enough.
+FEWEST = 3
 #: Multipliers are rounded to this many binary digits after the point; branching values this near are whole.
 DIGITS, NEAR = 60, 1e-6
 #: Most passes over the rows that bound columns.
@@ -135,11 +137,19 @@ class Node:
     branch: tuple[int, float] | None = field(compare=False, default=None)
 
 
-def certified_bound(program: Program, model: HighsModel, best: float) -> Fraction | None:
-    """A proven lower bound on the program's cost, k$, or None; ``best`` is the cost of a plan."""
+def certified_bound(
+    program: Program, model: HighsModel, best: float, known: Iterable[float] | None = None
+) -> Fraction | None:
+    """A proven lower bound on the program's cost, k$, or None; ``best`` is the cost of a plan.
+
+    ``known``: multipliers of the rows from a linear program solved before. A program so large that nothing
+    is branched on takes its bound from them.
+    """
     exact = Exact.of(program)
     nonzeros = sum(len(row.terms) for row in program.rows)
     most = max(1, min(NODES, WORK // max(nonzeros, 1)))
+    if known is not None and most < FEWEST:
+        return exact.least(known, {}, costs=True)
     with model.relaxed():
         root = _node(exact, model, 0, {}, None)
         if root is None:

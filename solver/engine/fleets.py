@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.engine.dispatch import dispatch
+from solver.engine.neighbourhood import solve_large
 from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, left, period_costs, with_periods
 from solver.formulation.build import build_program
 from solver.formulation.clusters import HOURLY
@@ -20,9 +21,6 @@ from solver.formulation.merge import rented_at_one_site
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 
-Bounds = dict[int, tuple[float, float]]
-#: What a linear program leaves at its lower bound (absolute).
-NOTHING = 1e-9
 #: Times the groups of a dispatch are cut, and the share of the gap that their largest hours may cost.
 FINER, FINE_SHARE = 4, 0.1
 
@@ -39,6 +37,7 @@ class Solved:
     outcome: Outcome
     proof: HighsModel
     groups: Sequence[Group] = ()  # of the plan
+    multipliers: NDArray[np.float64] | None = None  # of the rows of the proof's linear program
 
 
 @dataclass(frozen=True)
@@ -61,57 +60,6 @@ class Fleet:
     def columns(self, program: Program) -> dict[int, float]:
         """The same whole numbers by the columns of another program."""
         return {program.index[key]: count for key, count in self.counts.items() if key in program.index}
-
-
-def unused(
-    program: Program, linear: Outcome, reduced_costs: NDArray[np.float64], near_kusd: float = 0.0
-) -> Bounds:
-    """Whole-number columns that a linear program leaves at their lower bound, held there.
-
-    Not held: those a unit of which would cost less than ``near_kusd`` more there. What is left is a small
-    program with good fleets; the best of all may be shut out.
-    """
-    return {
-        c: (program.columns[c].low, program.columns[c].low)
-        for c in _at_low(program, linear)
-        if reduced_costs[c] >= near_kusd
-    }
-
-
-def too_dear(
-    program: Program, linear: Outcome, reduced_costs: NDArray[np.float64], best_kusd: float
-) -> Bounds:
-    """Whole-number columns that no fleet cheaper than ``best_kusd`` uses above their lower bound, held there.
-
-    One unit more costs at least the linear program's optimum plus the column's reduced cost.
-    """
-    room = best_kusd * (1 + 1e-9) - linear.objective
-    return {
-        c: (program.columns[c].low, program.columns[c].low)
-        for c in _at_low(program, linear)
-        if reduced_costs[c] > room
-    }
-
-
-def _at_low(program: Program, linear: Outcome) -> list[int]:
-    assert linear.values is not None
-    values = linear.values
-    columns = enumerate(program.columns)
-    return [c for c, column in columns if column.integer and values[c] <= column.low + NOTHING]
-
-
-def search(
-    relaxed: Relaxed,
-    bounds: Bounds,
-    gap: float,
-    seconds: float | None,
-    start: NDArray[np.float64] | None = None,
-) -> Outcome:
-    """The relaxation in whole numbers within other bounds of some columns, ``start`` a known plan."""
-    with relaxed.model.bounded(bounds):
-        if start is not None:  # HiGHS forgets it when bounds change
-            relaxed.model.start_from(start)
-        return relaxed.model.solve(gap, seconds)
 
 
 def placed(model: HighsModel, best: Solved, end: float) -> NDArray[np.float64] | None:
@@ -137,7 +85,7 @@ def serve_all(
     """
     assert prepared.curves is not None
     fleet = Fleet.of(relaxed.model.program, values)
-    slack = 0.05 * gap * abs(relaxed.linear.objective)
+    slack = 0.05 * gap * abs(relaxed.linear.outcome.objective)
     found: Solved | None = None
     for _ in range(rounds):
         started = time.perf_counter()
@@ -147,7 +95,9 @@ def serve_all(
             return found
         cost = _cost(program, served)
         if found is None or cost < found.outcome.objective:
-            outcome = Outcome(Ending.FEASIBLE, "kOptimal", served, cost, relaxed.linear.objective, 0.0)
+            outcome = Outcome(
+                Ending.FEASIBLE, "kOptimal", served, cost, relaxed.linear.outcome.objective, 0.0
+            )
             found = Solved(now, program, outcome, relaxed.model, groups)
         over = period_costs(program, served, len(groups)) * prepared.curves.spread(groups)
         finer = cut(prepared.curves, groups, over, MOST_GROUPS)
@@ -175,20 +125,11 @@ def solve_largest(prepared: Prepared, relaxed: Relaxed, gap: float, end: float) 
     """A plan found at the largest hours themselves, where no fleet of the mean hours serves them all."""
     now, program = at_largest(prepared, relaxed.groups)
     model = HighsModel(program)
-    with model.relaxed():
-        linear = model.solve(0.0, left(end), linear=True)
-        if linear.values is None or linear.interrupted:
-            return None
-        costs = model.duals()[1]
-    for bounds in (unused(program, linear, costs), {}):
-        with model.bounded(bounds):
-            outcome = model.solve(gap, left(end))
-        if outcome.values is not None:
-            outcome = replace(outcome, bound=relaxed.linear.objective)
-            return Solved(now, program, outcome, relaxed.model, relaxed.groups)
-        if outcome.interrupted:
-            return None
-    return None
+    outcome, _ = solve_large(model, gap, left(end))
+    if outcome.values is None:
+        return None
+    outcome = replace(outcome, bound=relaxed.linear.outcome.objective)
+    return Solved(now, program, outcome, relaxed.model, relaxed.groups)
 
 
 def _cost(program: Program, values: NDArray[np.float64]) -> float:

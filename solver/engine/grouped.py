@@ -14,19 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
-from solver.engine.fleets import (
-    FINER,
-    Bounds,
-    Solved,
-    placed,
-    search,
-    serve_all,
-    solve_largest,
-    too_dear,
-    unused,
-)
+from solver.engine.fleets import FINER, Solved, placed, serve_all, solve_largest
+from solver.engine.neighbourhood import NEAR, Bounds, search
 from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, left, period_costs, refined
 from solver.formulation.groups import Group
 from solver.formulation.prepare import Prepared
@@ -37,9 +27,6 @@ ROUNDS, PART_OF_GAP, LEAST_GAP = 8, 0.5, 1e-5
 EARLY, FIRST, SEARCHED = 0.3, 0.3, 0.7
 #: Groups are split, rather than whole numbers searched, where they make so much of the gap that is left.
 DUE_TO_GROUPS = 0.5
-#: Fleets are searched among the columns that the linear program uses, then also among those a unit of which
-#: would cost so little more there (share of the gap asked for, in cost).
-NEAR = 0.02
 #: Seconds in which a fleet may still be served once the time is over, and after Ctrl-C.
 GRACE, AFTER_INTERRUPT = 5.0, 1.5
 
@@ -52,7 +39,7 @@ class State:
     end: float
     best: Solved | None = None
     bound: float = float("-inf")
-    proof: HighsModel | None = None
+    proof: Relaxed | None = None
     served: Outcome | None = None
     interrupted: bool = False
 
@@ -74,7 +61,7 @@ class State:
         now = left(self.end)
         return None if now is None else share * now
 
-    def raise_bound(self, bound: float, proof: HighsModel) -> None:
+    def raise_bound(self, bound: float, proof: Relaxed) -> None:
         """Keep a lower bound if it is the highest."""
         if self.proof is None or bound > self.bound:
             self.bound, self.proof = bound, proof
@@ -110,16 +97,16 @@ def solve_grouped(prepared: Prepared, gap: float, time_limit_s: float | None) ->
 
 def round_of(prepared: Prepared, relaxed: Relaxed, state: State) -> Outcome | None:
     """Fleets of one relaxation, served; an outcome only where the relaxation itself has no plan."""
-    program, linear, costs = relaxed.model.program, relaxed.linear, relaxed.reduced_costs
+    program, linear = relaxed.model.program, relaxed.linear
     goal = max(state.gap * PART_OF_GAP, LEAST_GAP)
     relaxed.model.search_plans()
     state.served = None
-    if linear.ending is Ending.OPTIMAL:
-        state.raise_bound(linear.objective, relaxed.model)
-        for near in (0.0, NEAR * state.gap * abs(linear.objective)):
+    if linear.solved:
+        floor = linear.outcome.objective
+        state.raise_bound(floor, relaxed)
+        for near in (0.0, NEAR * state.gap * abs(floor)):
             known = None if state.served is None else state.served.values
-            shut = unused(program, linear, costs, near)
-            outcome = search(relaxed, shut, goal, state.part(FIRST), known)
+            outcome = search(relaxed.model, linear.unused(program, near), goal, state.part(FIRST), known)
             _serve(prepared, relaxed, outcome, state)
             if state.over or _due_to_groups(prepared, relaxed, state):
                 return None
@@ -129,20 +116,19 @@ def round_of(prepared: Prepared, relaxed: Relaxed, state: State) -> Outcome | No
 def _search_all(prepared: Prepared, relaxed: Relaxed, state: State, goal: float) -> Outcome | None:
     """The relaxation in whole numbers, all that may lead to a better plan: its bound is one for the plan."""
     bounds: Bounds = {}
-    if state.best is not None and relaxed.linear.ending is Ending.OPTIMAL:
-        best = state.best.outcome.objective
-        bounds = too_dear(relaxed.model.program, relaxed.linear, relaxed.reduced_costs, best)
+    if state.best is not None and relaxed.linear.solved:
+        bounds = relaxed.linear.too_dear(relaxed.model.program, state.best.outcome.objective)
     known = None if state.served is None else state.served.values
     if known is None and state.best is not None:
         known = placed(relaxed.model, state.best, state.end)
-    outcome = search(relaxed, bounds, goal, state.part(SEARCHED), known)
+    outcome = search(relaxed.model, bounds, goal, state.part(SEARCHED), known)
     if outcome.values is None and state.best is None:
         if outcome.ending is not Ending.NO_POINT:
             return outcome
         state.keep(solve_largest(prepared, relaxed, goal, state.end))
         return outcome if state.best is None else None
     least = float("inf") if state.best is None else state.best.outcome.objective
-    state.raise_bound(min(outcome.bound, least), relaxed.model)
+    state.raise_bound(min(outcome.bound, least), relaxed)
     _serve(prepared, relaxed, outcome, state)
     return None
 
@@ -210,7 +196,8 @@ def _outcome(state: State, refused: Outcome | None, seconds: float) -> Solved | 
     outcome = replace(best.outcome, bound=min(state.bound, best.outcome.objective), seconds=seconds)
     ending = Ending.OPTIMAL if state.met else Ending.FEASIBLE
     outcome = replace(outcome, ending=ending, interrupted=state.interrupted)
-    return replace(best, outcome=outcome, proof=state.proof)
+    multipliers = state.proof.linear.duals if state.proof.linear.solved else None
+    return replace(best, outcome=outcome, proof=state.proof.model, multipliers=multipliers)
 
 
 __all__ = ["Solved", "solve_grouped"]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.backend.highs import HighsModel
-from solver.backend.outcome import Ending, Outcome
 from solver.engine.dispatch import dispatch
+from solver.engine.neighbourhood import Linear
 from solver.formulation.build import build_program
 from solver.formulation.clusters import HOURLY
 from solver.formulation.epochs import Period
@@ -31,12 +31,11 @@ MOST_GROUPS = 1500
 
 @dataclass(frozen=True)
 class Relaxed:
-    """Groups of hours, the model at their mean hours, and its linear program's outcome and reduced costs."""
+    """Groups of hours, the model at their mean hours, and its linear program."""
 
     groups: list[Group]
     model: HighsModel
-    linear: Outcome
-    reduced_costs: NDArray[np.float64]
+    linear: Linear
     seconds: float  # that it took
 
     @classmethod
@@ -44,12 +43,8 @@ class Relaxed:
         """Built and solved in fractions."""
         started = time.perf_counter()
         model = HighsModel(relaxation(prepared, groups))
-        with model.relaxed():
-            linear = model.solve(0.0, left(end), linear=True)
-            if linear.interrupted:
-                raise KeyboardInterrupt
-            costs = model.duals()[1] if linear.values is not None else np.zeros(0)
-        return cls(groups, model, linear, costs, time.perf_counter() - started)
+        linear = Linear.of(model, left(end))
+        return cls(groups, model, linear, time.perf_counter() - started)
 
     def affords(self, groups: int, end: float) -> bool:
         """Whether so many groups can be built and solved before ``end``, as far as this one tells."""
@@ -111,14 +106,14 @@ def refined(prepared: Prepared, groups: list[Group], gap: float, early: float, e
     assert prepared.curves is not None
     found = Relaxed.of(prepared, groups, end)
     for _ in range(CUTS):
-        over = None if found.linear.values is None else hidden(prepared, found, early)
-        if over is None or over.sum() <= CUT_SHARE * gap * abs(found.linear.objective):
+        over = hidden(prepared, found, early) if found.linear.solved else None
+        if over is None or over.sum() <= CUT_SHARE * gap * abs(found.linear.outcome.objective):
             return found
         groups = cut(prepared.curves, found.groups, over, MOST_GROUPS)
         if not found.affords(len(groups), early):
             return found
         finer = Relaxed.of(prepared, groups, end)
-        if finer.linear.ending is not Ending.OPTIMAL:
+        if not finer.linear.solved:
             return found
         found = finer
     return found
@@ -130,13 +125,14 @@ def hidden(prepared: Prepared, relaxed: Relaxed, end: float) -> NDArray[np.float
     None where no group can be cut, the fleet does not serve the parts, or the time ``end`` is over.
     """
     assert prepared.curves is not None
-    assert relaxed.linear.values is not None
+    found = relaxed.linear.outcome.values
+    assert found is not None
     program = relaxed.model.program
     parts = [part for group in relaxed.groups for part in prepared.curves.parts(group, PARTS)]
     if len(parts) == len(relaxed.groups) or not relaxed.affords(len(parts), end):
         return None
     fleet = {
-        key: max(float(relaxed.linear.values[c]), 0.0) * (1 + ROOM)
+        key: max(float(found[c]), 0.0) * (1 + ROOM)
         for key, c in program.index.items()
         if key[0] not in HOURLY
     }
@@ -146,7 +142,7 @@ def hidden(prepared: Prepared, relaxed: Relaxed, end: float) -> NDArray[np.float
     values = dispatch(below, fixed, 0.0, end, rounding=1e-5)
     if values is None:
         return None
-    over = -period_costs(program, relaxed.linear.values, len(relaxed.groups))
+    over = -period_costs(program, found, len(relaxed.groups))
     at = iter(period_costs(below, values, len(parts)))
     for n, group in enumerate(relaxed.groups):
         over[n] += sum(next(at) for _ in prepared.curves.parts(group, PARTS))

@@ -3,65 +3,43 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-from solver.backend.highs import HighsModel
-from solver.backend.outcome import Ending, Outcome
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
+from solver.engine.attempt import DEFAULT, Request, attempt, left_of
 from solver.engine.certificate import certified_bound
 from solver.engine.compare import alternatives, break_evens
 from solver.engine.fleets import Solved
-from solver.engine.grouped import solve_grouped
-from solver.engine.infeasible import explain_program, explain_screening
+from solver.engine.infeasible import explain_screening
 from solver.engine.refused import with_inputs
-from solver.engine.start import start
 from solver.errors import (
     ExitCode,
-    InfeasibleError,
-    LimitReached,
     NumericalRefusal,
     VerificationFailed,
 )
-from solver.formulation.build import build_program
-from solver.formulation.goals import goal_terms, hold_goal
-from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
-from solver.plan.routing import FILLING, RepairFailed, Routing, repair
 from solver.verify import Verdict
 from solver.verify.from_plan import verify_plan
 
-#: Capacity is shrunk by this share when rounding to exact shares left no room (tried in turn).
-SAFETY = (0.0, 1e-7)
 #: Safe loads of a service are multiplied by this where its promise fails at the mix a pool gets.
 DERATING, MOST_DERATINGS = 0.9, 8
 #: Groups of like hours: gap and time of the fleet that others are compared with.
 COMPARED_GAP, COMPARED_SECONDS = 1e-3, 10.0
 
 
-@dataclass(frozen=True)
-class Request:
-    """How a solve is run."""
-
-    gap: float = 0.0
-    time_limit_s: float | None = None
-    compare: bool = True
-    prune: bool = True
-    reduce: bool = True
-    certify: bool = True  # prove the lower bound in exact arithmetic
-
-
 def solve(
     loaded: LoadedWorkload,
     catalog: Catalog | None = None,
     calibration: Calibration | None = None,
-    request: Request = Request(),
+    request: Request = DEFAULT,
 ) -> Plan:
     """The cheapest verified plan of a workload.
 
@@ -86,10 +64,11 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
     the check finds that, and the solve is repeated with all safe loads of that service smaller.
     """
     factors: dict[str, float] = {}
+    end = None if request.time_limit_s is None else time.perf_counter() + request.time_limit_s
     for _ in range(MOST_DERATINGS):
         now = derated(prepared, factors)
         try:
-            solved, routing = _solved(loaded, now, request)
+            solved, routing = attempt(loaded, now, replace(request, time_limit_s=left_of(request, end)))
         except NumericalRefusal as refusal:
             raise with_inputs(refusal, loaded, now) from None
         plan = assemble(loaded, catalog, solved.prepared, solved.program, solved.outcome, routing)
@@ -114,7 +93,7 @@ def certified(plan: Plan, solved: Solved) -> Plan:
     """The plan with the lower bound that exact arithmetic proves; none where another goal was held first."""
     if plan.objective != "cost":
         return plan
-    bound = certified_bound(solved.proof.program, solved.proof, solved.outcome.objective)
+    bound = certified_bound(solved.proof.program, solved.proof, solved.outcome.objective, solved.multipliers)
     if bound is None:
         return plan
     usd = min(math.nextafter(float(bound * 1000), -math.inf), plan.objective_usd)
@@ -150,95 +129,11 @@ def derated(prepared: Prepared, factors: Mapping[str, float]) -> Prepared:
     return replace(prepared, problem=replace(prepared.problem, points=points))
 
 
-def _solved(loaded: LoadedWorkload, prepared: Prepared, request: Request) -> tuple[Solved, Routing]:
-    """Solve and repair; capacity is shrunk a little where rounding to exact shares leaves no room."""
-    last: RepairFailed | None = None
-    if prepared.curves is not None and prepared.problem.workload.objective == "cost":
-        found = solve_grouped(prepared, request.gap, request.time_limit_s)
-        if isinstance(found, Outcome):
-            raise_unless_point(found, loaded, prepared)
-            raise LimitReached("no plan was found within the limit")
-        assert found.outcome.values is not None
-        return found, repair(found.program, found.outcome.values)
-    for safety in SAFETY:
-        program = build_program(prepared.problem)
-        proven = True
-        if prepared.problem.workload.objective != "cost":
-            proven = reach_goal(loaded, prepared, program, request) is Ending.OPTIMAL
-        model = HighsModel(tightened(program, safety))
-        start(prepared.problem, program, model, request.time_limit_s)
-        outcome = model.solve(request.gap, request.time_limit_s)
-        raise_unless_point(outcome, loaded, prepared)
-        values = outcome.values
-        assert values is not None
-        proof = model
-        if prepared.mean_periods and prepared.problem.workload.objective == "traffic":
-            proven = False  # of the groups of like hours it is the most, not of the hours
-        elif prepared.mean_periods:
-            proof, bound = mean_hours_bound(prepared, request)
-            outcome = replace(outcome, bound=bound)
-            if outcome.gap > request.gap + 1e-9:
-                outcome = replace(outcome, ending=Ending.FEASIBLE)
-        if not proven:
-            outcome = replace(outcome, ending=Ending.FEASIBLE)
-        try:
-            return Solved(prepared, program, outcome, proof), repair(program, values)
-        except RepairFailed as failure:
-            last = failure
-    raise VerificationFailed(f"no exact routing for the solver's whole numbers: {last}")
-
-
-def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, float]:
-    """Where like hours are grouped (solver.formulation.hours): the relaxation, and its bound in k$."""
-    program = build_program(replace(prepared.problem, periods=prepared.mean_periods))
-    hourly = {c for prefix in ("Q", "rent") for _, c in program.family(prefix)}
-    columns = [replace(c, integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
-    model = HighsModel(replace(program, columns=columns))
-    return model, model.solve(request.gap, request.time_limit_s).bound
-
-
-def reach_goal(loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request) -> Ending:
-    """Solve for the workload's goal (least power or carbon, most traffic) and hold it while the cost is
-    minimised; the ending tells whether the goal's value is proven."""
-    goal = prepared.problem.workload.objective
-    terms = goal_terms(prepared.problem, program)
-    outcome = HighsModel(program, terms).solve(request.gap, request.time_limit_s)
-    raise_unless_point(outcome, loaded, prepared)
-    hold_goal(program, terms, outcome.objective, goal)
-    return outcome.ending
-
-
 def exit_code(plan: Plan) -> ExitCode:
     """Exit code of a plan that is shown."""
     if plan.outcome == "interrupted":
         return ExitCode.INTERRUPTED
     return ExitCode.VERIFIED if plan.outcome == "optimal" else ExitCode.LIMIT_WITH_PLAN
-
-
-def tightened(program: Program, safety: float) -> Program:
-    """The program with every load counted (1 + safety) times."""
-    if safety == 0.0:
-        return program
-    rows = [
-        row
-        if row.family not in FILLING or row.sense == "=="
-        else replace(row, terms=tuple((c, a * (1 + safety) if a > 0 else a) for c, a in row.terms))
-        for row in program.rows
-    ]
-    return replace(program, rows=rows)
-
-
-def raise_unless_point(outcome: Outcome, loaded: LoadedWorkload, prepared: Prepared) -> None:
-    """Turn an ending without a plan into the error that names it."""
-    if outcome.ending is Ending.INFEASIBLE:
-        explain_program(loaded, prepared)
-        raise InfeasibleError("the statements of the workload cannot hold together")
-    if outcome.ending is Ending.NO_POINT:
-        raise LimitReached(f"no plan was found within the limit ({outcome.seconds:.1f} s)")
-    if outcome.ending is Ending.INTERRUPTED and outcome.values is None:
-        raise KeyboardInterrupt
-    if outcome.ending in (Ending.UNBOUNDED, Ending.REFUSED) or outcome.values is None:
-        raise NumericalRefusal(f"HiGHS ended with {outcome.status}, without a plan that can be trusted")
 
 
 def _free(relaxed: Callable[[], Prepared], factors: Mapping[str, float]) -> Prepared:

@@ -13,23 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.backend.highs import HighsModel
+from solver.engine.neighbourhood import solve_large
 from solver.formulation.build import build_program
 from solver.formulation.model import Program
 from solver.formulation.problem import Period, Problem, undominated
 
-#: Share of the time limit (and most seconds) for the small problem; its gap.
-PART, MOST_SECONDS, GAP = 0.25, 15.0, 0.01
+#: Share of the time limit for the small problem, most seconds, and those it gets in any case; its gap.
+PART, MOST_SECONDS, LEAST_SECONDS, GAP = 0.25, 15.0, 5.0, 0.01
 
 
-def start(problem: Problem, program: Program, model: HighsModel, time_limit_s: float | None) -> None:
-    """Offer ``model`` a plan found on the largest hours; does nothing where all hours are alike."""
+def start(
+    problem: Problem, program: Program, model: HighsModel, time_limit_s: float | None
+) -> NDArray[np.float64] | None:
+    """A plan of the program found on the largest hours; None where all hours are alike, or none was found."""
     if len(problem.periods) <= len(problem.epochs):
-        return
-    values = known_plan(
-        problem, program, model, min(MOST_SECONDS, PART * (time_limit_s or MOST_SECONDS / PART))
-    )
-    if values is not None:
-        model.start_from(values)
+        return None
+    seconds = MOST_SECONDS if time_limit_s is None else min(MOST_SECONDS, PART * time_limit_s)
+    seconds = max(seconds, LEAST_SECONDS)
+    return known_plan(problem, program, model, seconds)
 
 
 def known_plan(
@@ -39,7 +40,7 @@ def known_plan(
     small = build_program(at_once(replace(problem, periods=largest_hours(problem.periods))))
     hourly = {c for prefix in ("Q", "rent") for _, c in small.family(prefix)}
     shut = [column.shut() if n in hourly else column for n, column in enumerate(small.columns)]
-    found = HighsModel(replace(small, columns=shut)).solve(GAP, seconds)
+    found, _ = solve_large(HighsModel(replace(small, columns=shut)), GAP, seconds)
     if found.values is None:
         return None
     whole = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}

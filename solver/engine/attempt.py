@@ -1,0 +1,158 @@
+"""One attempt at a prepared problem: the program solved within its limits, its routing made exact."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.backend.highs import HighsModel
+from solver.backend.outcome import Ending, Outcome
+from solver.domain.workload import LoadedWorkload
+from solver.engine.fleets import Solved
+from solver.engine.grouped import solve_grouped
+from solver.engine.infeasible import explain_program
+from solver.engine.neighbourhood import solve_large
+from solver.engine.start import start
+from solver.errors import InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
+from solver.formulation.build import build_program
+from solver.formulation.goals import goal_terms, hold_goal
+from solver.formulation.model import Program
+from solver.formulation.prepare import Prepared
+from solver.formulation.problem import Problem
+from solver.plan.routing import FILLING, RepairFailed, Routing, repair
+
+#: Capacity is shrunk by this share when rounding to exact shares left no room (tried in turn).
+SAFETY = (0.0, 1e-7)
+#: A solve after another gets at least this part of the time limit.
+LEAST_PART = 0.1
+#: Programs of more columns are searched near their linear program first.
+LARGE = 5000
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a solve is run."""
+
+    gap: float = 0.0
+    time_limit_s: float | None = None
+    compare: bool = True
+    prune: bool = True
+    reduce: bool = True
+    certify: bool = True  # prove the lower bound in exact arithmetic
+
+
+#: A request without wishes.
+DEFAULT = Request()
+
+
+def left_of(request: Request, end: float | None) -> float | None:
+    """Seconds for one solve: what is left, and at least a tenth of the limit."""
+    if end is None or request.time_limit_s is None:
+        return None
+    return max(end - time.perf_counter(), LEAST_PART * request.time_limit_s)
+
+
+def attempt(loaded: LoadedWorkload, prepared: Prepared, request: Request) -> tuple[Solved, Routing]:
+    """Solve and repair; capacity is shrunk a little where rounding to exact shares leaves no room."""
+    last: RepairFailed | None = None
+    whole, began = request, time.perf_counter()
+    if prepared.curves is not None and prepared.problem.workload.objective == "cost":
+        found = solve_grouped(prepared, request.gap, request.time_limit_s)
+        if isinstance(found, Outcome):
+            raise_unless_point(found, loaded, prepared)
+            raise LimitReached("no plan was found within the limit")
+        assert found.outcome.values is not None
+        return found, repair(found.program, found.outcome.values)
+    for safety in SAFETY:
+        program = build_program(prepared.problem)
+        proven = True
+        if prepared.problem.workload.objective != "cost":
+            proven = reach_goal(loaded, prepared, program, request) is Ending.OPTIMAL
+        model = HighsModel(tightened(program, safety))
+        if whole.time_limit_s is not None:
+            request = replace(whole, time_limit_s=left_of(whole, began + whole.time_limit_s))
+        outcome, multipliers = search_plan(prepared.problem, program, model, request)
+        raise_unless_point(outcome, loaded, prepared)
+        values = outcome.values
+        assert values is not None
+        proof = model
+        if prepared.mean_periods and prepared.problem.workload.objective == "traffic":
+            proven = False  # of the groups of like hours it is the most, not of the hours
+        elif prepared.mean_periods:
+            proof, bound = mean_hours_bound(prepared, request)
+            outcome = replace(outcome, bound=bound)
+            if outcome.gap > request.gap + 1e-9:
+                outcome = replace(outcome, ending=Ending.FEASIBLE)
+        if not proven:
+            outcome = replace(outcome, ending=Ending.FEASIBLE)
+        try:
+            multipliers = multipliers if proof is model else None
+            return Solved(prepared, program, outcome, proof, multipliers=multipliers), repair(program, values)
+        except RepairFailed as failure:
+            last = failure
+    raise VerificationFailed(f"no exact routing for the solver's whole numbers: {last}")
+
+
+def search_plan(
+    problem: Problem, program: Program, model: HighsModel, request: Request
+) -> tuple[Outcome, NDArray[np.float64] | None]:
+    """The outcome of a program in the model, and the multipliers of its linear program if that was solved."""
+    began = time.perf_counter()
+    known = start(problem, program, model, request.time_limit_s)
+    if request.time_limit_s is not None:
+        request = replace(request, time_limit_s=left_of(request, began + request.time_limit_s))
+    if len(program.columns) < LARGE:
+        if known is not None:
+            model.start_from(known)
+        return model.solve(request.gap, request.time_limit_s), None
+    outcome, linear = solve_large(model, request.gap, request.time_limit_s, known)
+    return outcome, None if linear is None else linear.duals
+
+
+def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, float]:
+    """Where like hours are grouped (solver.formulation.hours): the relaxation, and its bound in k$."""
+    program = build_program(replace(prepared.problem, periods=prepared.mean_periods))
+    hourly = {c for prefix in ("Q", "rent") for _, c in program.family(prefix)}
+    columns = [replace(c, integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
+    model = HighsModel(replace(program, columns=columns))
+    return model, model.solve(request.gap, request.time_limit_s).bound
+
+
+def reach_goal(loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request) -> Ending:
+    """Solve for the workload's goal (least power or carbon, most traffic) and hold it while the cost is
+    minimised; the ending tells whether the goal's value is proven."""
+    goal = prepared.problem.workload.objective
+    terms = goal_terms(prepared.problem, program)
+    outcome = HighsModel(program, terms).solve(request.gap, request.time_limit_s)
+    raise_unless_point(outcome, loaded, prepared)
+    hold_goal(program, terms, outcome.objective, goal)
+    return outcome.ending
+
+
+def tightened(program: Program, safety: float) -> Program:
+    """The program with every load counted (1 + safety) times."""
+    if safety == 0.0:
+        return program
+    rows = [
+        row
+        if row.family not in FILLING or row.sense == "=="
+        else replace(row, terms=tuple((c, a * (1 + safety) if a > 0 else a) for c, a in row.terms))
+        for row in program.rows
+    ]
+    return replace(program, rows=rows)
+
+
+def raise_unless_point(outcome: Outcome, loaded: LoadedWorkload, prepared: Prepared) -> None:
+    """Turn an ending without a plan into the error that names it."""
+    if outcome.ending is Ending.INFEASIBLE:
+        explain_program(loaded, prepared)
+        raise InfeasibleError("the statements of the workload cannot hold together")
+    if outcome.ending is Ending.NO_POINT:
+        raise LimitReached(f"no plan was found within the limit ({outcome.seconds:.1f} s)")
+    if outcome.ending is Ending.INTERRUPTED and outcome.values is None:
+        raise KeyboardInterrupt
+    if outcome.ending in (Ending.UNBOUNDED, Ending.REFUSED) or outcome.values is None:
+        raise NumericalRefusal(f"HiGHS ended with {outcome.status}, without a plan that can be trusted")

@@ -1,0 +1,144 @@
+"""Whole numbers of a large program, searched near its linear program first.
+
+The columns that the linear program uses make a small program, whose fleets are often near enough to the
+bound that the linear program is. Where they are not, columns that cost little more are added, and then all
+but those that no better fleet uses.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.backend.highs import HighsModel
+from solver.backend.outcome import Ending, Outcome
+from solver.formulation.model import Program
+
+Bounds = dict[int, tuple[float, float]]
+Floats = NDArray[np.float64]
+#: What a linear program leaves at its lower bound (absolute).
+NOTHING = 1e-9
+#: Fleets are searched among the columns that the linear program uses, then also among those a unit of which
+#: would cost so little more there (share of the gap asked for, in cost).
+NEAR = 0.02
+#: Shares of the time left: for the linear program, and for each search near it.
+LINEAR, SEARCH = 0.5, 0.4
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A program's linear program: its outcome, row duals and reduced costs (k$ per unit)."""
+
+    outcome: Outcome
+    duals: Floats
+    reduced_costs: Floats
+
+    @classmethod
+    def of(cls, model: HighsModel, seconds: float | None) -> Linear:
+        """Solved in fractions; Ctrl-C is raised."""
+        with model.relaxed():
+            outcome = model.solve(0.0, seconds, linear=True)
+            if outcome.interrupted:
+                raise KeyboardInterrupt
+            duals, costs = model.duals() if outcome.values is not None else (np.zeros(0), np.zeros(0))
+        return cls(outcome, duals, costs)
+
+    @property
+    def solved(self) -> bool:
+        """Whether its optimum is known: then it is a bound."""
+        return self.outcome.ending is Ending.OPTIMAL
+
+    def unused(self, program: Program, near_kusd: float = 0.0) -> Bounds:
+        """Whole-number columns left at their lower bound, held there.
+
+        Not held: those a unit of which would cost less than ``near_kusd`` more there. What is left is a small
+        program with good fleets; the best of all may be shut out.
+        """
+        return {
+            c: (program.columns[c].low, program.columns[c].low)
+            for c in self._at_low(program)
+            if self.reduced_costs[c] >= near_kusd
+        }
+
+    def too_dear(self, program: Program, best_kusd: float) -> Bounds:
+        """Whole-number columns that no fleet cheaper than ``best_kusd`` uses beyond their low, held there.
+
+        One unit more costs at least the linear program's optimum plus the column's reduced cost.
+        """
+        room = best_kusd * (1 + 1e-9) - self.outcome.objective
+        return {
+            c: (program.columns[c].low, program.columns[c].low)
+            for c in self._at_low(program)
+            if self.reduced_costs[c] > room
+        }
+
+    def _at_low(self, program: Program) -> list[int]:
+        assert self.outcome.values is not None
+        values, columns = self.outcome.values, enumerate(program.columns)
+        return [c for c, column in columns if column.integer and values[c] <= column.low + NOTHING]
+
+
+def search(
+    model: HighsModel, bounds: Bounds, gap: float, seconds: float | None, start: Floats | None = None
+) -> Outcome:
+    """The program in whole numbers within other bounds of some columns, ``start`` a known plan."""
+    with model.bounded(bounds):
+        if start is not None:  # HiGHS forgets it when bounds change
+            model.start_from(start)
+        return model.solve(gap, seconds)
+
+
+def solve_large(
+    model: HighsModel, gap: float, seconds: float | None, known: Floats | None = None
+) -> tuple[Outcome, Linear | None]:
+    """The program's outcome within ``gap``, from a known plan; its linear program, where solved."""
+    started = time.perf_counter()
+
+    def part(share: float) -> float | None:
+        return None if seconds is None else max(0.0, share * (started + seconds - time.perf_counter()))
+
+    linear = Linear.of(model, part(LINEAR))
+    if not linear.solved:
+        return search(model, {}, gap, part(1.0), known), None
+    floor, best = linear.outcome.objective, _Best(known)
+    for near in (0.0, NEAR * gap * abs(floor)):
+        best.keep(search(model, linear.unused(model.program, near), gap, part(SEARCH), best.values))
+        if best.done(floor, gap):
+            return best.outcome(floor, gap), linear
+    dear = {} if best.found is None else linear.too_dear(model.program, best.found.objective)
+    outcome = search(model, dear, gap, part(1.0), best.values)
+    if best.found is None:
+        return outcome, linear
+    bound = max(floor, min(outcome.bound, best.found.objective))
+    best.keep(outcome)
+    return best.outcome(bound, gap), linear
+
+
+@dataclass
+class _Best:
+    """The cheapest outcome so far."""
+
+    values: Floats | None
+    found: Outcome | None = None
+
+    def keep(self, outcome: Outcome) -> None:
+        better = self.found is None or outcome.objective < self.found.objective
+        if outcome.values is not None and better:
+            self.found, self.values = outcome, outcome.values
+        elif self.found is not None:
+            self.found = replace(self.found, interrupted=self.found.interrupted or outcome.interrupted)
+
+    def done(self, bound: float, gap: float) -> bool:
+        if self.found is None:
+            return False
+        cost = self.found.objective
+        return self.found.interrupted or cost - bound <= gap * abs(cost) + 1e-9
+
+    def outcome(self, bound: float, gap: float) -> Outcome:
+        assert self.found is not None
+        found = replace(self.found, bound=min(bound, self.found.objective))
+        met = found.gap <= gap + 1e-9 or found.objective - found.bound <= 1e-9
+        return replace(found, ending=Ending.OPTIMAL if met else Ending.FEASIBLE)
