@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from whatif_case import TEXT, session
 
 from solver.cli.app import app
-from solver.cli.whatif_prompt import completions, paths_of, run_prompt
+from solver.cli.whatif_prompt import completions, run_prompt
 from solver.errors import SolverError
 from solver.whatif.session import Session
 
@@ -138,5 +138,6 @@ def test_completion_over_every_field() -> None:
     assert "services.0.levels.tpot_ms=" in completions(one, "services.0.lev")
     assert "ask afford" in completions(one, "ask a")
     assert "compare base" in completions(one, "compare b")
-    assert "money.discount_rate=" in paths_of(one)
+    assert "money.discount_rate=" in completions(one, "money.d")
+    assert "hardware.overrides." in completions(one, "hardware.")  # up to the next dot where there are many
     assert completions(one, "nothing at") == []

@@ -245,6 +245,8 @@ def test_every_example_is_understood() -> None:
     offer = "{id: yearly-lease, system: dgx-b200, kind: lease, price: $9}"
     state = apply_change(BASE, "sites=[{name: main}, {name: other}]", CATALOG)
     state = apply_change(state, f"offers=[{offer}]", CATALOG)
+    state = apply_change(state, "prefix_hit.chat=40 %", CATALOG)  # what a cache is kept for
+    state = apply_change(state, "jurisdiction.main=EU", CATALOG)
     for field in FIELDS.values():
         apply_change(state, canonical(field.example, state, CATALOG), CATALOG)
         assert split(field.example.partition("=")[0])[0] == field

@@ -15,9 +15,11 @@ from solver.errors import SolverError
 from solver.whatif.commands import COMMANDS, deepen, execute
 from solver.whatif.fields import FIELDS
 from solver.whatif.names import subjects
+from solver.whatif.paths import paths
 from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session
 
+MOST_PATHS = 40
 LEAVE = ("quit", "exit", "q")
 FILES = ("report", "xlsx", "export")
 
@@ -62,7 +64,7 @@ def run_line(session: Session, line: str, console: Console) -> None:
 
 def completions(session: Session, text: str) -> list[str]:
     """What may follow ``text``: commands, fields, their subjects, questions."""
-    workload = session.base.workload
+    workload = session.loaded().workload
     word, space, rest = text.partition(" ")
     if space:
         if word == "ask":
@@ -77,24 +79,11 @@ def completions(session: Session, text: str) -> list[str]:
             known = subjects(entry.subject, workload, session.catalog)
             return [f"{name}.{s}=" for s in sorted(known) if f"{name}.{s}".startswith(text)]
     fields = [f"{n}." if e.subject else f"{n}=" for n, e in FIELDS.items()]
-    words = [*fields, *COMMANDS, *FILES, "quit", *paths_of(session)]
-    return [w for w in words if w.startswith(text)]
-
-
-def paths_of(session: Session) -> list[str]:
-    """Every path of the present workload in the spelling of the domain."""
-
-    def walk(value: object, path: str) -> Iterator[str]:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                yield from walk(inner, f"{path}.{key}" if path else str(key))
-        elif isinstance(value, list | tuple) and value and isinstance(value[0], dict):
-            for n, inner in enumerate(value):
-                yield from walk(inner, f"{path}.{n}")
-        else:
-            yield f"{path}="
-
-    return [p for p in walk(session.loaded().workload.model_dump(), "") if ".lengths." not in p]
+    words = [w for w in (*fields, *COMMANDS, *FILES, "quit") if w.startswith(text)]
+    found = [p for p in paths(workload, session.catalog) if p.startswith(text)] if text else []
+    if len(found) > MOST_PATHS:  # up to the next dot
+        found = list(dict.fromkeys(p[: p.find(".", len(text)) + 1] or p for p in found))
+    return [*words, *found]
 
 
 def reader(session: Session) -> Callable[[str], str]:

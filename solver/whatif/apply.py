@@ -17,7 +17,17 @@ from solver.whatif.parts import part_from, parts_of, rebuilt
 from solver.whatif.values import factor_of, multiplied
 
 NONE = ("none", "no limit", "unlimited", "off")
-_LISTS = ("precision", "kv_precision", "serving", "ways", "only", "budget.years", "opex.years")
+_LISTS = (
+    "precision",
+    "kv_precision",
+    "serving",
+    "ways",
+    "only",
+    "budget.years",
+    "opex.years",
+    "resale",
+    "residency",
+)
 
 
 def apply_change(loaded: LoadedWorkload, line: str, catalog: Catalog) -> LoadedWorkload:

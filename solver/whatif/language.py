@@ -94,7 +94,7 @@ def _value(field: Field, subject: str, value: str, loaded: LoadedWorkload, catal
     if field.name == "from":
         late = value.endswith(" later") and subject in hardware.available_from
         return month_of(value, hardware.available_from[subject] if late else start)
-    if field.name in ("starts", "ends"):
+    if field.name in ("starts", "ends", "opens", "start"):
         return month_of(value, start)
     if field.name in ("exclude", "allow", "only"):
         return ",".join(_system(word.strip(), loaded, catalog) for word in value.strip("[]").split(","))
