@@ -177,6 +177,8 @@ class HighsModel:
 
     def solve(self, gap: float = 0.0, time_limit_s: float | None = None, linear: bool = False) -> Outcome:
         """Run HiGHS; Ctrl-C stops it and keeps the incumbent."""
+        if time_limit_s is not None and self._highs.getRunTime() > 0:
+            self._renew()
         self._option("mip_rel_gap", max(gap, 0.0))
         self._option("mip_abs_gap", 1e-9)
         self._option("time_limit", float("inf") if time_limit_s is None else float(time_limit_s))
@@ -190,6 +192,24 @@ class HighsModel:
         interrupted = run(self._highs)
         outcome = self._outcome(time.perf_counter() - started, interrupted, linear)
         return outcome if self._adds_up(outcome) else replace(outcome, ending=Ending.REFUSED)
+
+    def _renew(self) -> None:
+        """The same model, options, basis and known plan in a new solver, whose clock stands at 0.
+
+        HiGHS 1.16 counts its time limit over all runs of one object: later linear programs get no time, and
+        presolve past the limit can run without end.
+        """
+        old = self._highs
+        new = highspy.Highs()  # type: ignore[no-untyped-call]
+        self._accepted(new.passOptions(old.getOptions()), "its own options")
+        if new.passModel(old.getModel()) == highspy.HighsStatus.kError:  # a warning: it scaled, or dropped 0s
+            raise NumericalRefusal("the solver does not accept its own model")
+        known, basis = old.getSolution(), old.getBasis()
+        if known.value_valid:
+            self._accepted(new.setSolution(known), "its own plan")
+        if basis.valid:
+            self._accepted(new.setBasis(basis), "its own basis")
+        self._highs = new
 
     def _adds_up(self, outcome: Outcome) -> bool:
         """Whether the cost that HiGHS reports is that of the plan it returns."""
