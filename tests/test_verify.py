@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -9,6 +10,7 @@ from fractions import Fraction
 import pytest
 from verify_fixture import API, GPU, NVM, Asked, asked, large, line
 
+from solver.domain.quantity import at_least
 from solver.domain.workload import (
     Demand,
     LengthBucket,
@@ -344,7 +346,8 @@ def staffed(a: Asked) -> Asked:
     """Half a person a system, a tenth a rack, one at the site, $10,000 each: 1 + 3/2 + 20/42/10 people a year
     (two gpu of 8 U and one nvm of 4 U)."""
     staff = Staff(usd_per_year=10_000, per_system=0.5, per_rack=0.1, per_site=1)
-    people = tuple(People(site="east", epoch=e, people=2.5 + 20 / 420) for e in (0, 1))
+    needed = at_least(Fraction(5, 2) + Fraction(20, 420))
+    people = tuple(People(site="east", epoch=e, people=needed) for e in (0, 1))
     return priced(a, staff=staff).with_plan(people=people).settled()
 
 
@@ -521,10 +524,10 @@ def test_growth_is_exact_although_the_plan_holds_floats() -> None:
     )
     a = a.with_plan(periods=periods)
     assert a.failing() == set()
-    assert (
-        a.with_point(NVM, use=((0.5 / 0.11,),)).failing() == set()
-    )  # 0.11 x use is 0.5, but for a last digit
-    assert a.with_point(NVM, use=((0.5 / 0.11 * (1 + 1e-11),),)).failing() == {"capacity"}
+    full = 0.5 / 0.11  # 0.11 x use is 0.5, but for a last digit: the float below fits, the next one does not
+    full = full if Fraction(full) * 11 <= 50 else math.nextafter(full, 0.0)
+    assert a.with_point(NVM, use=((full,),)).failing() == set()
+    assert a.with_point(NVM, use=((math.nextafter(full, 1e9),),)).failing() == {"capacity"}
 
 
 def test_services_that_permit_different_acquisitions_share_no_system_unduly() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import inf, nextafter
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -45,3 +46,9 @@ class Quantity(Frozen):
 def as_written(value: float) -> Fraction:
     """The rational of the shortest decimal that reads back as ``value`` (the number in the file)."""
     return Fraction(repr(float(value)))
+
+
+def at_least(value: Fraction) -> float:
+    """The nearest float that, as written, is not below ``value``."""
+    near = float(value)
+    return near if as_written(near) >= value else nextafter(near, inf)

@@ -21,7 +21,7 @@ from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
 from solver.engine.compare import acquisition_columns, fleet_words
-from solver.engine.solve import DERATING, MOST_DERATINGS, Request, derated, late_services
+from solver.engine.solve import MOST_DERATINGS, Request, derated, late_services, lowered
 from solver.errors import UsageError, VerificationFailed
 from solver.formulation.build import build_program
 from solver.formulation.model import Program
@@ -79,7 +79,7 @@ def near_best(
             return NearBestList(tuple(found), outcome.ending is Ending.INFEASIBLE)
         item, late = _verified(loaded, catalog, now, program, outcome, best or outcome.objective)
         if item is None:
-            factors |= {name: factors.get(name, 1.0) * DERATING for name in late}
+            factors |= lowered(factors, late)
             continue
         best = best or outcome.objective
         found.append(item)

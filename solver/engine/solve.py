@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -29,8 +29,9 @@ from solver.plan.plan import Plan
 from solver.verify import Verdict
 from solver.verify.from_plan import verify_plan
 
-#: Safe loads of a service are multiplied by this where its promise fails at the mix a pool gets.
-DERATING, MOST_DERATINGS = 0.9, 8
+#: Safe loads of a service are multiplied by these where its promise fails at the mix a pool gets: first by
+#: the last digits of the waiting model's floats, then by a tenth each time.
+LAST_DIGITS, DERATING, MOST_DERATINGS = 1 - 1e-6, 0.9, 9
 #: Groups of like hours: gap and time of the fleet that others are compared with.
 COMPARED_GAP, COMPARED_SECONDS = 1e-3, 10.0
 
@@ -81,7 +82,7 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
         late = late_services(verdict, now)
         if not late:
             break
-        factors |= {name: factors.get(name, 1.0) * DERATING for name in late}
+        factors |= lowered(factors, late)
     raise VerificationFailed(
         "the plan did not pass the exact check and is not shown: "
         + "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5]),
@@ -106,6 +107,11 @@ def late_services(verdict: Verdict, prepared: Prepared) -> set[str]:
         return set()
     names = [s.name for s in prepared.problem.services]
     return {n for n in names if any(f.message.startswith(f"{n} in ") for f in verdict.failures)}
+
+
+def lowered(factors: Mapping[str, float], late: Iterable[str]) -> dict[str, float]:
+    """The next factors on the safe loads of services that are late."""
+    return {name: factors[name] * DERATING if name in factors else LAST_DIGITS for name in late}
 
 
 def derated(prepared: Prepared, factors: Mapping[str, float]) -> Prepared:

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.domain.quantity import as_written, at_least
 from solver.formulation.model import Program
 from solver.formulation.people import RACK_UNITS
 from solver.formulation.problem import Problem
@@ -64,12 +65,12 @@ def people(problem: Problem, bought: tuple[SystemPurchase, ...]) -> tuple[People
                 and problem.alive(offers[line.offer], line.epoch, epoch.index)
                 and (line.sold_epoch is None or epoch.index < line.sold_epoch)
             ]
-            number = staff.per_site if here else 0.0
+            number = as_written(staff.per_site) if here else Fraction(0)
             for line in here:
-                racks = problem.systems[line.system].rack_units / RACK_UNITS
-                number += line.count * (staff.per_system + staff.per_rack * racks)
+                racks = as_written(problem.systems[line.system].rack_units) / RACK_UNITS
+                number += line.count * (as_written(staff.per_system) + as_written(staff.per_rack) * racks)
             if number:
-                found.append(People(site=site.name, epoch=epoch.index, people=number))
+                found.append(People(site=site.name, epoch=epoch.index, people=at_least(number)))
     return tuple(found)
 
 

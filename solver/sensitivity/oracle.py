@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from solver.backend.outcome import Ending, Outcome
 from solver.engine.assemble import assemble
-from solver.engine.solve import DERATING, MOST_DERATINGS, derated, late_services
+from solver.engine.solve import MOST_DERATINGS, derated, late_services, lowered
 from solver.formulation.build import build_program
 from solver.plan.routing import RepairFailed, repair
 from solver.sensitivity.envelope import Line, Point, Solved
@@ -49,7 +49,7 @@ class Oracle:
             if not late:
                 break
             self.derated_solves += not factors
-            factors |= {name: factors.get(name, 1.0) * DERATING for name in late}
+            factors |= lowered(factors, late)
         return solved
 
     def _late_at(self, priced: Priced, point: Point, solved: Solved) -> set[str]:

@@ -5,8 +5,8 @@ Nothing is rounded after that, with four stated exceptions:
 
 - discount factors are the floats of :mod:`solver.time_value` (powers with real exponents have no exact
   rational value), taken as rationals: the same figures that a spreadsheet shows;
-- computed times, loads and rates are compared with promises, safe loads and limits up to ``ROUNDING``,
-  the last digits of a float (what the physics computes is itself rounded there);
+- computed times are compared with promises up to ``ROUNDING``, the last digits of a float (a speed and a
+  step are reciprocals), and so are floats that only name an hour or repeat a figure that is computed exactly;
 - reported dollars are compared with recomputed ones to the cent;
 - moments are compared up to ``INSTANT`` (years): multiples of months and of an epoch's length are floats.
 """

@@ -15,9 +15,6 @@ from solver.verify.case import Case, Target
 from solver.verify.exact import INFINITE, ROUNDING, exceeds, show, written
 from solver.verify.registry import Broken, check
 
-#: Relative room for the floats of the waiting model at a pool that is used to its very line.
-WAITING = Fraction(1, 10**6)
-
 
 @check("promise", "late requests <= (1 - q) of all, per promise and period; TPOT of each used target")
 def promise(case: Case) -> Iterator[Broken]:
@@ -45,8 +42,7 @@ def promise(case: Case) -> Iterator[Broken]:
         for name, tardy in late_buckets(case, target, k).items():
             for t, buckets in stream.items():
                 long = sum((case.weights[k][b] * s for b, s in buckets.items() if tardy[b]), Fraction(0))
-                wait = waiting(case, target, k, name, t, buckets) / (1 + WAITING)
-                late[k, name, t] += max(long, wait)
+                late[k, name, t] += max(long, waiting(case, target, k, name, t, buckets))
     for (k, name, t), share in late.items():
         levels, total = case.services[k].levels, sum(case.weights[k])
         percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile

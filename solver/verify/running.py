@@ -17,7 +17,7 @@ NEAR = Fraction(1, 10**9)  # of a share that a plan states as a float
 
 @check("staffed", "people >= per_system systems + per_rack racks + per_site, at each site in each epoch")
 def staffed(case: Case) -> Iterator[Broken]:
-    """The plan has the people that its systems need (to the last digits of a float)."""
+    """The plan has the people that its systems need."""
     staff = case.workload.money.staff
     if staff is None:
         return
@@ -28,8 +28,8 @@ def staffed(case: Case) -> Iterator[Broken]:
             if line.site == site and case.offers[line.offer].on_site and case.serves(line, e):
                 racks = written(case.systems[line.system].rack_units) / RACK_UNITS
                 need += line.count * (written(staff.per_system) + written(staff.per_rack) * racks)
-        missing = need - Fraction(there.get((site, e), 0.0))
-        if missing > need * ROUNDING:
+        missing = need - written(there.get((site, e), 0.0))
+        if missing > 0:
             yield Broken(f"{site}, epoch {e + 1}: {show(need)} people are needed", missing)
 
 

@@ -13,7 +13,7 @@ from solver.performance.queueing import Line
 from solver.plan.plan import Pool
 from solver.verify.case import Case, Target
 from solver.verify.entries import COMMITTED, HOURLY
-from solver.verify.exact import ROUNDING, show, written
+from solver.verify.exact import show, written
 from solver.verify.hours import changes_within
 from solver.verify.registry import Broken, check
 
@@ -142,7 +142,7 @@ def handoff(case: Case) -> Iterator[Broken]:
 
 @check("capacity", "sum_b use[r,b] share[b,t] weight[b] rate[t] <= slope R + intercept for each resource r")
 def capacity(case: Case) -> Iterator[Broken]:
-    """No resource of a pool is used beyond its safe load (up to the last digits of the physics floats).
+    """No resource of a pool is used beyond its safe load.
 
     sum_b use[r,b] share[b,t] weight[b] rate[k,t] <= slope R + intercept, for each pool, resource r and
     period t; R counts replicas without spares; use is in replicas per request/s.
@@ -160,7 +160,7 @@ def capacity(case: Case) -> Iterator[Broken]:
             if pool is None or not rate:  # a missing pool breaks the demand check
                 continue
             limit = safe_load(point.lines[pool.line], pool)
-            bound = limit * (1 + ROUNDING) / rate
+            bound = limit / rate
             shares, scale = _integers(list(buckets.values()))
             for resource, (need, unit) in zip(point.resources, needs, strict=True):
                 load = sum(need[b] * share for b, share in zip(buckets, shares, strict=True))
@@ -243,6 +243,6 @@ def api_limits(case: Case) -> Iterator[Broken]:
     ):
         for (name, t), amount in used.items():
             limit: float | None = getattr(limits[name], field)
-            if limit is not None and amount > Fraction(limit) * (1 + ROUNDING):
+            if limit is not None and amount > written(limit):
                 message = f"{name} in {case.label(t)}: {show(amount)} of {limit:g} {what}"
-                yield Broken(message, amount - Fraction(limit))
+                yield Broken(message, amount - written(limit))

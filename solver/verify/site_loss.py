@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.verify.case import Case, Target
-from solver.verify.exact import ROUNDING, share_of, show, written
-from solver.verify.promise import WAITING, late_buckets, waiting
+from solver.verify.exact import share_of, show, written
+from solver.verify.promise import late_buckets, waiting
 from solver.verify.registry import Broken, check
 from solver.verify.residency import permitted
 from solver.verify.serving import refused, safe_load
@@ -84,7 +84,7 @@ def _allowed(
         for name, tardy in late_buckets(case, target, k).items():
             carried = {b: share * need[k] for b, share in shares.items()}
             long = sum((case.weights[k][b] * s for b, s in carried.items() if tardy[b]), Fraction(0))
-            late[k, name] += max(long, waiting(case, target, k, name, t, carried) / (1 + WAITING))
+            late[k, name] += max(long, waiting(case, target, k, name, t, carried))
     for (k, name), share in late.items():
         levels, total = case.services[k].levels, need[k] * sum(case.weights[k])
         percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
@@ -112,7 +112,7 @@ def _fits(case: Case, t: int, streams: Streams, need: list[Fraction], words: str
         limit = safe_load(server.lines[pool.line], pool) if pool else Fraction(0)
         for resource, row in zip(server.resources, server.use, strict=True):
             load = sum((Fraction(row[b]) * rate for b, rate in rates.items()), Fraction(0))
-            if load > limit * (1 + ROUNDING):
+            if load > limit:
                 message = (
                     f"{target.id} at {target.site}, {words}: {resource} of {show(load)} replicas is used, "
                 )
@@ -123,5 +123,5 @@ def _fits(case: Case, t: int, streams: Streams, need: list[Fraction], words: str
     ):
         for name, amount in used.items():
             most: float | None = getattr(limits[name], field)
-            if most is not None and amount > Fraction(most) * (1 + ROUNDING):
-                yield Broken(f"{name}, {words}: {show(amount)} of {most:g} {what}", amount - Fraction(most))
+            if most is not None and amount > written(most):
+                yield Broken(f"{name}, {words}: {show(amount)} of {most:g} {what}", amount - written(most))
