@@ -276,7 +276,7 @@ def test_the_confirmation_uses_seeds_that_the_search_has_not_seen() -> None:
     closed = close_loop(lambda told: fleet(told, 2.0), replays)
     assert closed.holds and closed.plan.pools[0].replicas == 4
     searched, confirmed = ({s for s in seen[4] if (s >= 2_000_000) == late} for late in (False, True))
-    assert len(searched) == len(confirmed) == REPLAYS
+    assert (len(searched), len(confirmed)) == (120, REPLAYS)
     assert not confirmed & {s for replicas in (2, 3) for s in seen[replicas]}  # a block of its own
 
 

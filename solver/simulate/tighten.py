@@ -10,7 +10,7 @@ that the search has not seen; if it fails, it is tightened and put to others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from solver.domain.workload import Workload
@@ -18,9 +18,9 @@ from solver.errors import InfeasibleError, LimitReached
 from solver.plan.plan import Plan
 from solver.simulate.from_plan import PlanReplay, services_of, workload_of
 
-REPLAYS = 40  # of each fleet that is tried, and of each confirmation
-MAY_FAIL = 2  # of the confirmation's replays: 95 % hold
-_TUNED_MAY_FAIL = 1  # while searching, so that other replays hold too
+REPLAYS, MAY_FAIL = 40, 2  # of a confirmation: 95 % hold
+#: Of each fleet that is tried, so that others hold too: replays so far, and how many of them may fail.
+_SEARCHED = ((40, 1), (120, 2))
 _TUNING, _CONFIRMING = 1_000_000, 2_000_000  # first seeds: apart from each other and from those of users
 _RAISE, _LOWER = 1.5, 0.9  # factors on the burstiness and on the safe loads of a service that missed
 _CLOSE = 1.1  # ratio of burstinesses at which the search ends
@@ -64,19 +64,26 @@ class _Judged:
     failed: Mapping[str, int]
     missed: Mapping[str, frozenset[str]]
     kept: int
-
-    def bad(self, may_fail: int) -> set[str]:
-        return {name for name, count in self.failed.items() if count > may_fail}
+    bad: frozenset[str]  # services that missed more often than they may
 
 
-def judge(plan: Plan, replay: Callable[[Plan, int], PlanReplay], seeds: Iterable[int]) -> _Judged:
-    """How often each service missed a promise over the replays of ``seeds``."""
+def judge(
+    plan: Plan,
+    replay: Callable[[Plan, int], PlanReplay],
+    first: int,
+    stages: Sequence[tuple[int, int]] = ((REPLAYS, MAY_FAIL),),
+) -> _Judged:
+    """How often each service missed a promise over the replays from seed ``first`` on.
+
+    ``stages``: replays so far, and how many of them may fail; the first stage that is failed is the last.
+    """
     failed: dict[str, int] = {}
     missed: dict[str, set[str]] = {}
-    kept = 0
-    for seed in seeds:
+    kept, limits = 0, dict(stages)
+    bad: frozenset[str] = frozenset()
+    for n in range(stages[-1][0]):
         late: dict[str, set[str]] = {}
-        replayed = replay(plan, seed)
+        replayed = replay(plan, first + n)
         for period in replayed.periods:
             for service in period.result.services:
                 names = {p.name for p in service.promises if not p.holds}
@@ -86,7 +93,11 @@ def judge(plan: Plan, replay: Callable[[Plan, int], PlanReplay], seeds: Iterable
         for name, names in late.items():
             failed[name] = failed.get(name, 0) + 1
             missed.setdefault(name, set()).update(names)
-    return _Judged(failed, {name: frozenset(names) for name, names in missed.items()}, kept)
+        may_fail = limits.get(n + 1)
+        bad = bad if may_fail is None else frozenset(x for x, count in failed.items() if count > may_fail)
+        if bad:
+            break
+    return _Judged(failed, {name: frozenset(names) for name, names in missed.items()}, kept, bad)
 
 
 @dataclass(frozen=True)
@@ -141,7 +152,7 @@ class _Loop:
     def attempt(self, dials: Mapping[str, _Dial]) -> tuple[Plan, _Judged]:
         plan = self.solve({name: dial.told() for name, dial in dials.items() if dial.told() != Told()})
         if _fleet(plan) not in self.judged:
-            self.judged[_fleet(plan)] = judge(plan, self.replay, range(_TUNING, _TUNING + REPLAYS))
+            self.judged[_fleet(plan)] = judge(plan, self.replay, _TUNING, _SEARCHED)
         return plan, self.judged[_fleet(plan)]
 
 
@@ -165,18 +176,18 @@ def close_loop(
     dials: dict[str, _Dial] = {}
     best: tuple[Plan, dict[str, _Dial]] | None = None
     tried = confirmations = 0
-    last: tuple[Plan, _Judged, dict[str, _Dial]] | None = None
+    last: tuple[Plan, dict[str, _Dial]] | None = None
     while True:
         try:
             plan, found = loop.attempt(dials)
         except (InfeasibleError, LimitReached):
             if last is None:
                 raise
-            return _ended(*last) if best is None else _confirmed(loop, best, confirmations)[0]
+            return _confirmed(loop, best or last, confirmations)[0]
         dials = dials or _dials(plan)
-        last = (plan, found, dials)
+        last = plan, dials
         tried += 1
-        bad = found.bad(_TUNED_MAY_FAIL)
+        bad = found.bad
         if not bad and (best is None or plan.objective_usd < best[0].objective_usd):
             best = plan, dials
         dials = {
@@ -186,7 +197,7 @@ def close_loop(
         if tried < rounds and not (best and all(dial.settled for dial in dials.values())):
             continue
         if best is None:
-            return _ended(*last)
+            return _confirmed(loop, last, confirmations)[0]
         closed, failing = _confirmed(loop, best, confirmations)
         confirmations += 1
         if closed.holds or confirmations >= _CONFIRMATIONS:
@@ -220,17 +231,11 @@ def _confirmed(
     """The plan after replays with seeds of its own, and the services that failed in them."""
     plan, dials = best
     first = _CONFIRMING + block * REPLAYS
-    found = judge(plan, loop.replay, range(first, first + REPLAYS))
-    loop.judged[_fleet(plan)] = found  # the same fleet is not confirmed by other seeds
-    bad = found.bad(MAY_FAIL)
-    holds = not bad and found.kept >= REPLAYS - MAY_FAIL
-    failing = bad if bad or holds else set(found.failed)
+    found = judge(plan, loop.replay, first)
+    holds = found.kept >= REPLAYS - MAY_FAIL
+    failing = found.bad or (frozenset() if holds else frozenset(found.failed))
+    loop.judged[_fleet(plan)] = replace(found, bad=failing)  # no fleet is confirmed twice, by other seeds
     return _closed(plan, found, dials, holds), {name: found.missed[name] for name in failing}
-
-
-def _ended(plan: Plan, found: _Judged, dials: Mapping[str, _Dial]) -> Closed:
-    """No plan held in the search."""
-    return _closed(plan, found, dials, False)
 
 
 def _closed(plan: Plan, found: _Judged, dials: Mapping[str, _Dial], holds: bool) -> Closed:
