@@ -11,7 +11,7 @@ from plan_fixture import CS3, DGX, make_plan
 
 from solver.plan.plan import Alternative, Assumption
 from solver.reports.escape import csv_cell, json_in_html, json_text, markdown, plain
-from solver.reports.fleet import deciding, leverage, year_words
+from solver.reports.fleet import WAYS, by_way, deciding, fleet, leverage, year_words
 from solver.reports.units import counted, dollars, listed, number, percent, usd, usd_tick
 from solver.reports.words import amount, answer, kept, sentences
 
@@ -124,6 +124,33 @@ def test_answer_when_no_single_kind_can_do_it() -> None:
 def test_answer_is_told_anew_and_not_taken_from_the_file() -> None:
     plan = make_plan(answer="Buy everything from us.")
     assert "Buy everything" not in answer(plan)
+
+
+def test_what_is_there_is_told_before_what_is_bought_and_what_is_rented() -> None:
+    """In the order of WAYS, whatever each costs."""
+    plan = make_plan()
+    line = plan.systems[0]
+    kinds = {way: "buy" if way in ("own", "replace") else way.split("-")[0] for way in WAYS}
+    offers = {way: {"kind": kind} for way, kind in kinds.items()}
+    offers["own"] |= {"supply_total": "5"}
+    rows = tuple(
+        line.model_copy(
+            update={
+                "offer": way,
+                "acquisition": way
+                if way in ("replace", "rent-hourly")
+                else "buy"
+                if way != "rent"
+                else "rent",
+                "cost_usd": float(n),
+            }
+        )
+        for n, way in enumerate(WAYS)
+    )
+    mixed = plan.model_copy(update={"systems": rows, "inputs": {**plan.inputs, "offers": offers}})
+    assert list(by_way(fleet(mixed))) == list(WAYS)
+    told = str(sentences(mixed)[0])
+    assert told.index("; buy ") < told.index("in place of worn systems") < told.index("by the hour")
 
 
 def test_answer_of_an_empty_fleet() -> None:

@@ -23,8 +23,11 @@ from solver.performance.calibration import load_calibration
 from solver.performance.separate_pools import own_link
 from solver.plan.plan import Plan
 from solver.plan.serialise import point_from_dict, point_to_dict
+from solver.reports.figures import figures
+from solver.reports.sections import sections
 from solver.reports.traffic import Traffic
 from solver.verify.from_plan import verify_plan
+from solver.whatif.difference import serving
 
 LESSON = "37-prefill-and-decode-apart"
 
@@ -68,6 +71,25 @@ def test_each_request_is_served_once() -> None:
         totals[plan.points[route.target]["phase"]] += Fraction(route.share)
     assert totals == {"prefill": 1, "decode": 1}
     assert sum(Traffic(plan).shares("rag").values()) == pytest.approx(1)
+    assert sum(Traffic(plan).prefill_shares("rag").values()) == pytest.approx(1)
+
+
+def test_who_serves_what_names_the_systems_of_both_phases() -> None:
+    """In the table, in the figure, and in the comparison of a session."""
+    plan = plan_of()
+    (table,) = [s for s in sections(plan) if s.key == "serving"]
+    rows = [dict(zip((c.name for c in table.columns), row, strict=True)) for row in table.rows]
+    assert {(r["Phase"], r["Served by"]) for r in rows} >= {
+        ("decode", "DGX B200 (8 GPU)"),
+        ("prefill", "DGX H100 (8 GPU)"),
+    }
+    for phase in ("decode", "prefill"):
+        assert sum(r["Share"] for r in rows if r["Phase"] == phase) == pytest.approx(1)
+    (figure,) = [f for f in figures(plan) if f.title == "Who serves what"]
+    assert "rag, prefill" in figure.drawing
+    shares = serving(plan)
+    assert shares["rag", "DGX B200 (8 GPU)"] == pytest.approx(1)
+    assert sum(v for (_, name), v in shares.items() if name.endswith(", prefill")) == pytest.approx(1)
 
 
 def test_a_pool_of_each_kind_is_sized_by_its_own_work() -> None:

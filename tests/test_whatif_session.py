@@ -542,6 +542,33 @@ def test_ways(one: Session, token_usd: float) -> None:
     assert flip * 150 == pytest.approx(SYSTEM_USD / token_usd, rel=0.03)
 
 
+def test_ways_that_are_forbidden_stay_out(one: Session) -> None:
+    """Renting is not permitted here; where a service may only buy, tokens alone are no way either."""
+    found = ask(one, "ways 2")
+    assert "renting (USD)" not in found.columns
+    assert "Left out: renting is not permitted to chat." in found.notes
+    one.change("ways.chat=buy")
+    found = ask(one, "ways 2")
+    assert found.columns[2:] == ("buying (USD)", "all (USD)")
+    assert found.headline == "The cheapest single way today: buying. No other is permitted to every service."
+    assert all(row[2] == row[3] for row in found.rows)
+
+
+def test_money_is_asked_of_the_cheapest_plan(one: Session) -> None:
+    """Whatever else is sought, a budget serves what the cheapest fleet serves."""
+    cheapest = ask(one, "afford 2M")
+    for objective in ("power", "carbon", "traffic"):
+        one.change(f"objective={objective}")
+        found = ask(one, "afford 2M")
+        assert found.headline == cheapest.headline
+        assert (
+            found.notes[-1] == f"Answered by the cheapest plans; the objective of this state is {objective}."
+        )
+    sought = ask(one, "ways 2").rows
+    one.change("objective=cost")
+    assert sought == ask(one, "ways 2").rows
+
+
 @pytest.mark.long
 def test_a_thousand_changes_do_not_grow(tmp_path: Path) -> None:
     one = session(tmp_path / "a.whatif")

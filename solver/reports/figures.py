@@ -46,7 +46,7 @@ def _styles(plan: Plan, traffic: Traffic, names: Names) -> dict[str, int]:
     """One number per kind of hardware or API: the same colour and pattern in every figure."""
     kinds = [line.name for line in fleet(plan)]
     for service in traffic.services:
-        kinds += [names.target(target) for target in traffic.shares(service)]
+        kinds += [names.target(t) for t in (*traffic.shares(service), *traffic.prefill_shares(service))]
     return {name: n for n, name in enumerate(dict.fromkeys(kinds))}
 
 
@@ -202,6 +202,11 @@ def _shares(traffic: Traffic, names: Names, styles: dict[str, int], link: Link) 
             shares[names.target(target)] = shares.get(names.target(target), 0.0) + share
         if shares:
             rows.append((service, shares))
+        prefill: dict[str, float] = {}
+        for target, share in traffic.prefill_shares(service).items():
+            prefill[names.target(target)] = prefill.get(names.target(target), 0.0) + share
+        if prefill:
+            rows.append((f"{service}, prefill", prefill))
     if not rows:
         return None
     hardware = sorted({name for _, shares in rows for name in shares}, key=styles.__getitem__)

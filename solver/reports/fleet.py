@@ -44,6 +44,19 @@ def fleet(plan: Plan) -> list[FleetLine]:
     return sorted(found, key=lambda f: (-f.cost_usd, f.system, f.site, f.epoch))
 
 
+#: Ways to get systems in the order in which they are told: what is there, what is bought, what is rented.
+WAYS = ("own", "buy", "replace", "lease", "reserve", "rent", "spot", "rent-hourly")
+
+
+def by_way(lines: list[FleetLine]) -> dict[str, list[FleetLine]]:
+    """Lines by the way the systems are got."""
+    order = {way: n for n, way in enumerate(WAYS)}
+    groups: dict[str, list[FleetLine]] = {}
+    for line in sorted(lines, key=lambda f: order.get(f.acquisition, len(WAYS))):
+        groups.setdefault(line.acquisition, []).append(line)
+    return groups
+
+
 def _line(group: list[SystemPurchase], way: str) -> FleetLine:
     first = group[0]
     hourly = first.acquisition == "rent-hourly"

@@ -131,6 +131,7 @@ def _serving(traffic: Traffic, names: Names) -> Section:
         (
             line.service,
             names.target(line.target),
+            line.phase or None,
             line.target.site or "provider",
             line.share,
             line.hours_words,
@@ -141,7 +142,14 @@ def _serving(traffic: Traffic, names: Names) -> Section:
         "serving",
         "Who serves what",
         "Share: part of the service's requests over the whole horizon.",
-        (Column("Service"), Column("Served by"), Column("At"), right("Share", percent), Column("Hours")),
+        (
+            Column("Service"),
+            Column("Served by"),
+            Column("Phase"),
+            Column("At"),
+            right("Share", percent),
+            Column("Hours"),
+        ),
         rows,
     )
 

@@ -27,6 +27,7 @@ class ServingLine:
     target: Target
     share: float
     hours_words: str
+    phase: str = ""  # prefill or decode, where they are apart
 
 
 def pool_groups(plan: Plan, traffic: Traffic) -> list[PoolGroup]:
@@ -55,12 +56,13 @@ def serving_lines(traffic: Traffic) -> list[ServingLine]:
     """Targets of each service, the largest share first."""
     found = []
     for service in traffic.services:
-        served = traffic.served_rps(service)
+        served = {**traffic.served_rps(service), **traffic.prefill_rps(service)}
         demanded = [rate > 0 for rate in traffic.demand_rps(service)]
-        for target, share in traffic.shares(service).items():
+        for target, share in (*traffic.shares(service).items(), *traffic.prefill_shares(service).items()):
             active = [rate > 0 for rate in served[target]]
             words = "all hours" if active == demanded else hours_words(traffic, active)
-            found.append(ServingLine(service, target, share, words))
+            phase = traffic.phase(target.point)
+            found.append(ServingLine(service, target, share, words, "" if phase == "both" else phase))
     return found
 
 

@@ -57,6 +57,7 @@ def records(plan: Plan) -> Records:
                 "target": line.target.point,
                 "site": line.target.site,
                 "mode": line.target.mode,
+                "phase": line.phase or "both",
                 "share_of_requests": line.share,
             }
             for line in serving_lines(traffic)

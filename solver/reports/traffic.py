@@ -106,11 +106,22 @@ class Traffic:
         return found
 
     def served_rps(self, service: str) -> dict[Target, list[float]]:
-        """Requests per second of a service that each target serves in each of `hours`."""
+        """Requests per second of a service that each target serves in each of `hours`: whoever decodes."""
         return self._served[service]
+
+    def prefill_rps(self, service: str) -> dict[Target, list[float]]:
+        """Requests per second whose prompt alone each target works on, in each of `hours`."""
+        return self._prefilled[service]
 
     @cached_property
     def _served(self) -> dict[str, dict[Target, list[float]]]:
+        return self._rates(False)
+
+    @cached_property
+    def _prefilled(self) -> dict[str, dict[Target, list[float]]]:
+        return self._rates(True)
+
+    def _rates(self, prefill: bool) -> dict[str, dict[Target, list[float]]]:
         totals = {
             key: {target: sum(buckets.values()) for target, buckets in targets.items()}
             for key, targets in self.parts.items()
@@ -120,14 +131,15 @@ class Traffic:
             found = served.setdefault(service, {})
             for n, hour in enumerate(self.hours):
                 for target, share in totals.get((service, hour.period), {}).items():
-                    if self._phase(target.point) == "prefill":
-                        continue  # whoever decodes serves the request
+                    if (self.phase(target.point) == "prefill") != prefill:
+                        continue
                     if target not in found:
                         found[target] = [0.0] * len(self.hours)
                     found[target][n] = share * hour.rate_rps[k]
         return served
 
-    def _phase(self, point: str) -> str:
+    def phase(self, point: str) -> str:
+        """The phase that an operating point serves: both, prefill or decode."""
         return str(self.plan.points.get(point, {}).get("phase", "both"))
 
     def demand_rps(self, service: str) -> list[float]:
@@ -137,10 +149,17 @@ class Traffic:
 
     def shares(self, service: str) -> dict[Target, float]:
         """Share of a service's requests over the horizon that each target serves, largest first."""
+        return self._of_horizon(service, self.served_rps(service))
+
+    def prefill_shares(self, service: str) -> dict[Target, float]:
+        """Share of a service's requests whose prompt alone each target works on, largest first."""
+        return self._of_horizon(service, self.prefill_rps(service))
+
+    def _of_horizon(self, service: str, served: dict[Target, list[float]]) -> dict[Target, float]:
         weights = [hour.hours for hour in self.hours]
         requests = {
             target: sum(r * w for r, w in zip(rates, weights, strict=True))
-            for target, rates in self.served_rps(service).items()
+            for target, rates in served.items()
         }
         wanted = sum(r * w for r, w in zip(self.demand_rps(service), weights, strict=True))
         total = max(wanted, sum(requests.values())) or 1.0

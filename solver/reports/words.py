@@ -5,7 +5,7 @@ from __future__ import annotations
 from solver.domain.told import Part, Told, in_line, joined, number_of, told
 from solver.plan.plan import Alternative, Assumption, Plan
 from solver.reports.escape import plain
-from solver.reports.fleet import FleetLine, Names, deciding, epoch_words, fleet, leverage
+from solver.reports.fleet import FleetLine, Names, by_way, deciding, epoch_words, fleet, leverage
 from solver.reports.traffic import Traffic
 from solver.reports.units import dollars, percent, price, usd
 
@@ -44,11 +44,10 @@ def sentences(plan: Plan) -> list[Told]:
 
 
 def _fleet_sentence(plan: Plan) -> Told:
-    groups: dict[str, list[Told]] = {}
-    for line in fleet(plan):
-        groups.setdefault(line.acquisition, []).append(_line_words(plan, line))
-    verbs = [_VERBS.get(way, way) for way in groups]
-    parts = [told(f"{verb} ", in_line(items)) for verb, items in zip(verbs, groups.values(), strict=True)]
+    parts = [
+        told(f"{_VERBS.get(way, way)} ", in_line([_line_words(plan, line) for line in lines]))
+        for way, lines in by_way(fleet(plan)).items()
+    ]
     parts += _api_words(plan)
     if not parts:
         return told("There is nothing to buy, rent or call: no service asks for any tokens.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field, computed_field
 
@@ -75,6 +75,12 @@ class Case:
         for line in lines:
             loaded = apply_change(loaded, line, self.catalog)
         return loaded
+
+    def by_cost(self) -> Case:
+        """The same state with the cheapest plan as its answer, for questions about money."""
+        if self.loaded.workload.objective == "cost":
+            return self
+        return replace(self, loaded=self.changed("objective=cost"))
 
     def scaled(self, factor: float) -> LoadedWorkload:
         """The workload with all demand times a factor."""

@@ -148,19 +148,19 @@ def _serving(before: Plan, after: Plan) -> tuple[ShareChange, ...]:
 
 
 def serving(plan: Plan) -> dict[tuple[str, str], float]:
-    """(service, system or API) -> share of the service's requests in the plan's periods."""
+    """(service, system or API) -> share of the service's requests in the plan's periods; of those whose
+    prompt alone it works on under ``..., prefill``."""
     services = plan.inputs["workload"]["services"]
     index = {s["name"]: n for n, s in enumerate(services)}
     requests: dict[tuple[str, str], float] = defaultdict(float)
     totals: dict[str, float] = defaultdict(float)
     for route in plan.routes:
-        if plan.points.get(route.target, {}).get("phase") == "prefill":
-            continue  # whoever decodes serves the request
+        apart = ", prefill" if plan.points.get(route.target, {}).get("phase") == "prefill" else ""
         n, period = index[route.service], plan.periods[route.period]
         bucket = services[n]["lengths"][route.bucket]["share"]
         weight = float(Fraction(route.share)) * bucket * mean_rps(period)[n] * period["hours"]
-        requests[route.service, server_name(plan, route.target, route.mode)] += weight
-        totals[route.service] += weight
+        requests[route.service, f"{server_name(plan, route.target, route.mode)}{apart}"] += weight
+        totals[route.service] += 0.0 if apart else weight  # whoever decodes serves the request
     return {key: value / totals[key[0]] for key, value in requests.items() if totals[key[0]]}
 
 

@@ -13,7 +13,8 @@ from solver.errors import UsageError
 from solver.whatif.cases import Answer, Case
 from solver.whatif.flip_question import flip
 from solver.whatif.risk_questions import late, regret, wait
-from solver.whatif.volume_questions import afford, next_traffic, speed, ways
+from solver.whatif.volume_questions import afford, next_traffic, speed
+from solver.whatif.ways_question import ways
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
 
-from solver.domain.told import joined, number_of, told
-from solver.errors import InputError, SolverError, UsageError
+from solver.domain.told import number_of, told
+from solver.errors import InputError, UsageError
 from solver.plan.plan import Plan
 from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words, solved
 
@@ -15,9 +13,8 @@ from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words, solved
 def afford(case: Case, budget: str) -> Answer:
     """The most demand, at today's mix, that a budget for everything (net present dollars) can serve."""
     limit = dollars_of(budget)
+    case, objective = case.by_cost(), case.loaded.workload.objective
     plan = case.plan()
-    if plan.objective != "cost":
-        raise UsageError("the objective is not cost; set objective=cost first")
     low, high = 0.0, 0.0
     factor, found = limit / plan.objective_usd if plan.objective_usd else 1.0, dict[float, Plan]()
     for _ in range(40):
@@ -43,7 +40,11 @@ def afford(case: Case, budget: str) -> Answer:
             *(" requests/s on average, ", solved(f"{low:.3g} times"), " today's demand, with "),
             *(solved(fleet_words(most)), "."),
         )
-    notes = (f"{high:.4g} times today's demand costs more or cannot be served.",) if high else ()
+    notes: tuple[str, ...] = (
+        (f"{high:.4g} times today's demand costs more or cannot be served.",) if high else ()
+    )
+    if objective != "cost":
+        notes += (f"Answered by the cheapest plans; the objective of this state is {objective}.",)
     return Answer(
         asked=told("What can we serve for ", money, "?"),
         words=head,
@@ -112,75 +113,6 @@ def share_of(text: str) -> float:
     if not 0 < value <= 100:
         raise InputError.at(text[:40], 0, "is out of range", "write 10 %")
     return value
-
-
-WAYS = ("buy", "rent", "api")
-
-
-def ways(case: Case, span: str = "10") -> Answer:
-    """Cost by way and volume, and the volumes at which the cheapest way changes."""
-    reach = factor(span, 1.0, 1e4)
-    root = math.sqrt(reach)
-    volumes = [1 / reach, 1 / root, 1.0, root, reach]
-    table = {v: _by_way(case, v) for v in volumes}
-    flips: list[tuple[float, str, str]] = []
-    for low, high in itertools.pairwise(volumes):
-        first, last = _cheapest(table[low]), _cheapest(table[high])
-        if first != last and first and last:
-            flips.append(_crossing(case, low, high, first))
-    parts = [
-        told(f"from {a} to {b} at ", solved(f"{v:.3g} times today ({v * case.rps:,.4g} requests/s)"))
-        for v, a, b in flips
-    ]
-    now = _cheapest(table[1.0])
-    head = f"The cheapest single way today: {_word(now)}." if now else "No single way serves today's demand."
-    within = number_of(f"{reach:g} times", "asked", "ways")
-    return Answer(
-        asked=told("Rent, buy or API, and at which volume does it flip?"),
-        words=told(
-            head,
-            *((" It flips ", joined("; ", parts)) if parts else (" It does not flip within ", within)),
-            ".",
-        ),
-        columns=("demand (times today)", "requests/s", *(f"{_word(w)} (USD)" for w in WAYS), "all (USD)"),
-        rows=tuple((v, v * case.rps, *(table[v][w] for w in WAYS), table[v]["all"]) for v in volumes),
-        notes=("Empty: that way alone cannot keep the promises. `all` mixes the ways.",),
-    )
-
-
-def _word(way: str) -> str:
-    return {"buy": "buying", "rent": "renting", "api": "token APIs", "": "none"}[way]
-
-
-def _by_way(case: Case, factor: float, which: Sequence[str] = (*WAYS, "all")) -> dict[str, float | None]:
-    loaded, found = case.scaled(factor), dict[str, float | None]()
-    for way in which:
-        try:
-            variant = loaded if way == "all" else case.changed(f"ways.*={way}", base=loaded)
-            plan = case.ask(variant).plan
-        except SolverError:
-            plan = None
-        found[way] = None if plan is None else plan.objective_usd
-    return found
-
-
-def _cheapest(costs: dict[str, float | None]) -> str:
-    known = [(cost, way) for way in WAYS if (cost := costs.get(way)) is not None]
-    return min(known)[1] if known else ""
-
-
-def _crossing(case: Case, low: float, high: float, first: str) -> tuple[float, str, str]:
-    last = first
-    while high / low > 1.02:
-        middle = math.sqrt(low * high)
-        way = _cheapest(_by_way(case, middle, WAYS))
-        if way == first:
-            low = middle
-        else:
-            high, last = middle, way
-    if last == first:
-        last = _cheapest(_by_way(case, high, WAYS))
-    return high, _word(first), _word(last)
 
 
 def speed(case: Case, span: str = "4") -> Answer:
