@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 from whatif_case import TEXT
 
+from solver import sweep
 from solver.cli.app import app
 from solver.engine.solve import Request, solve
 from solver.errors import ExitCode, SolverError
@@ -135,3 +136,11 @@ def test_plans_are_put_together_where_they_are_checked() -> None:
             assert "verify_plan" in called, path
         if "Plan" in called:
             assert path.name in ("assemble.py", "serialise.py"), path
+
+
+@pytest.mark.usefixtures("failing")
+def test_no_sample_of_a_range_counts_that_fails_the_check() -> None:
+    found = sweep("01-by-hand", vary={"tpot": (0.01, 0.05)})
+    samples = found.tables["samples"]
+    assert len(samples) >= 2 and samples.cost_usd.isna().all()
+    assert any("broken on purpose" in text for text in samples.fleet)

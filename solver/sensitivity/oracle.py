@@ -28,7 +28,7 @@ class Oracle:
         self.session, self.names, self.limits_at = session, names, limits_at
         self.solves = self.derated_solves = 0
         self.level: dict[bytes, Priced] = {}  # plan -> the model (with its safe loads) that found it
-        self._late: dict[bytes, set[str]] = {}
+        self._checked: dict[bytes, tuple[str, set[str]]] = {}
         self._models: dict[tuple[tuple[str, float], ...], Priced] = {}
 
     def at(self, factors: dict[str, float]) -> Priced:
@@ -57,10 +57,16 @@ class Oracle:
         plan = solved.line.plan
         assert isinstance(plan, FoundPlan)
         key = plan.values.tobytes()
-        if key not in self._late:
+        if key not in self._checked:
             self.level[key] = priced
-            self._late[key] = exact_check(self.session, priced, point, plan)[1]
-        return self._late[key]
+            self._checked[key] = exact_check(self.session, priced, point, plan)
+        return self._checked[key][1]
+
+    def verdict(self, solved: Solved) -> str:
+        """What the exact check said of a plan that this oracle gave: "passed", or what failed."""
+        plan = solved.line.plan
+        assert isinstance(plan, FoundPlan)
+        return self._checked[plan.values.tobytes()][0]
 
 
 def exact_check(session: Session, priced: Priced, point: Point, plan: FoundPlan) -> tuple[str, set[str]]:
