@@ -20,7 +20,7 @@ from solver.performance import accuracy, crossval, names
 from solver.performance.calibration import load_calibration
 from solver.performance.constants import NAMES
 from solver.performance.fit import columns, fit, logs_of
-from solver.performance.mapping import hardware_names
+from solver.performance.mapping import NameBook, hardware_names
 from solver.performance.measured import COLUMNS, Rows, read_measurements, row_marks
 from solver.performance.serving import predict
 
@@ -145,8 +145,85 @@ def test_models_and_systems_of_known_families_are_found_or_refused_by_name(tmp_p
 
 
 @pytest.mark.parametrize(
+    ("name", "model", "precision"),
+    [
+        ("meta-llama/Meta-Llama-3.1-8B-Instruct", "llama-3.1-8b", "fp16"),
+        ("RedHatAI/Meta-Llama-3.1-70B-Instruct-FP8-dynamic", "llama-3.1-70b", "fp8"),
+        ("RedHatAI/Llama-3.3-70B-Instruct-quantized.w4a16", "llama-3.3-70b", "fp4"),
+        ("amd/Llama-3.1-405B-Instruct-MXFP4-Preview", "llama-3.1-405b", "fp4"),
+        ("nvidia/DeepSeek-R1-0528-NVFP4-v2", "deepseek-r1", "fp4"),
+        ("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int8", "qwen2.5-72b", "fp8"),
+        ("TheBloke/Llama-2-70B-Chat-AWQ", "llama-2-70b", "fp4"),
+        ("Llama-4-Scout-17B-16E-Instruct", "llama-4-scout", "fp16"),
+        ("llama3_1-405b", "llama-3.1-405b", "fp16"),
+        ("openai/gpt-oss-120b", "gpt-oss-120b", "mxfp4"),
+        ("deepseek-ai/DeepSeek-R1-0528", "deepseek-r1", "fp8"),
+    ],
+)
+def test_published_model_names_say_which_model_and_precision(
+    name: str, model: str, precision: str, tmp_path: Path
+) -> None:
+    row = {"model": name, "precision_weights": "", "n_devices": "8", "parallelism": "TP8"}
+    rows, unmapped = read(tmp_path, row)
+    assert unmapped == {}
+    assert (rows.labels.model[0], rows.labels.precision[0]) == (model, precision)
+
+
+@pytest.mark.parametrize(
+    ("name", "system"),
+    [
+        ("NVIDIA H100 80GB HBM3", "dgx-h100"),
+        ("H100 PCIe", "h100-pcie-8"),
+        ("NVIDIA A100-SXM4-40GB", "a100-sxm40-8"),
+        ("AMD Instinct MI300X 192GB HBM3", "mi300x-8"),
+        ("gb200_nvl72", "gb200-nvl72"),
+        ("Intel Gaudi 3", "gaudi3-8"),
+        ("RTX PRO 6000 Blackwell Server Edition", "rtxpro6000-8"),
+        ("A100-PCIe-40GB", None),  # the catalog has the card with 80 GB
+        ("H100 NVL", None),
+        ("H20", None),
+        ("GH200-144GB", None),
+    ],
+)
+def test_hardware_names_of_any_spelling_are_found_or_refused(name: str, system: str | None) -> None:
+    found = NameBook(load_catalog(), hardware_names()).system(name)
+    assert (found.id if found else None) == system
+
+
+def test_a_count_in_the_hardware_name_counts_chips(tmp_path: Path) -> None:
+    for name in ("8xH100", "H100x8", "H100 x 8"):
+        rows, unmapped = read(tmp_path, {"hardware": name, "n_devices": "", "parallelism": "tp=8"})
+        assert unmapped == {}, name
+        assert (rows.decode.tensor[0], rows.decode_count[0]) == (8, 1), name
+
+
+def test_words_that_mean_nothing_to_the_program_are_named(tmp_path: Path) -> None:
+    rows, unmapped = read(
+        tmp_path, {}, {"mode": "joyride"}, {"precision_weights": "fp3.14"}, {"model": "Llama-9"}
+    )
+    assert len(rows) == 1
+    assert "mode joyride" in unmapped[1]
+    assert "precision fp3.14" in unmapped[2]
+    assert "llama" in unmapped[3].split(";")[-1]
+
+
+def test_columns_may_come_in_any_order_and_some_not_at_all(tmp_path: Path) -> None:
+    kept = ("value", "metric", "concurrency_or_batch", "OSL", "isl", " Mode", "engine", "n_devices", "model")
+    values = [PLAIN[name.strip().lower()] for name in kept]
+    file = tmp_path / "few.csv"
+    file.write_text(
+        ",".join((*kept, "hardware", "mine")) + "\n" + ",".join((*values, PLAIN["hardware"], "x"))
+    )
+    few, unmapped = read_measurements(file, load_catalog(), hardware_names())
+    assert unmapped == {}
+    assert predict(few, ideal()) == pytest.approx(predict(read(tmp_path, {})[0], ideal()))
+
+
+@pytest.mark.parametrize(
     ("text", "chips", "expected"),
     [
+        ("tp=8, pp=2", 16, (8, 1, 2)),
+        ("DP8+EP8", 8, (1, 8, 1)),
         ("TP4", 4, (4, 1, 1)),
         ("TP8+EP8", 8, (8, 1, 1)),
         ("TP1+DPattn4+EP4", 4, (1, 4, 1)),

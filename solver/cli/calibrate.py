@@ -17,7 +17,7 @@ def calibrate(
         Path | None, typer.Option("--out", help="File to write instead of the shipped calibration.yaml.")
     ] = None,
     date: Annotated[str, typer.Option(help="Date to record; default: that of the newest row.")] = "",
-    folds: Annotated[int, typer.Option(min=2, help="Parts in cross-validation.")] = 8,
+    folds: Annotated[int, typer.Option(min=2, help="Parts in cross-validation.")] = 14,
     as_json: Annotated[bool, typer.Option("--json", help="Print the left-out errors as JSON.")] = False,
 ) -> None:
     """Fit, cross-validate by whole models, systems, sources and series, and write the constants."""

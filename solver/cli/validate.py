@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from solver.performance.accuracy import Comparison
 
 _PIPE_WIDTH = 160  # characters where the output is not a terminal
-_FOLDS = 6  # of whole models, where the file is the one that was fitted
 
 
 def validate(
@@ -71,9 +70,8 @@ def _against(file: Path, cv: bool, count: int) -> tuple[dict[str, Any], Comparis
             left[kind] = accuracy.by_metric(c)
             if kind == "model":
                 comparison = c
-        basis = (
-            f"rows of this file were fitted, so each is predicted by a fit without its model ({_FOLDS} parts)"
-        )
+        parts = f"({crossval.FOLDS} parts)"
+        basis = f"rows of this file were fitted, so each is predicted by a fit without its model {parts}"
     result = {
         "file": str(file),
         "basis": basis,
@@ -100,8 +98,8 @@ def _left_out(c: Comparison, kind: str) -> Comparison:
     nodes = ~c.rows.pipeline
     predicted, factor, novelty = c.predicted.copy(), c.factor.copy(), c.novelty.copy()
     part = c.rows.take(nodes)
-    predicted[nodes] = part.value * np.exp(crossval.left_out(part, kind, _FOLDS))
-    spreads, words = load_calibration().spreads, crossval.novelty(part, kind, _FOLDS)
+    predicted[nodes] = part.value * np.exp(crossval.left_out(part, kind, crossval.FOLDS))
+    spreads, words = load_calibration().spreads, crossval.novelty(part, kind, crossval.FOLDS)
     factor[nodes] = [spreads[w][g] for w, g in zip(words, crossval.metric_groups(part), strict=True)]
     novelty[nodes] = words
     return replace(c, predicted=predicted, factor=factor, novelty=novelty)

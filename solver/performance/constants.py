@@ -35,6 +35,7 @@ CONSTANTS: dict[str, Constant] = {
     ),
     "fp8_memory": Constant("1", "that share with 8-bit weights, relative", 0.92, 0.10, 0.3, 1.2, True),
     "fp4_memory": Constant("1", "that share with 4-bit weights, relative", 0.75, 0.20, 0.2, 1.2, True),
+    "expert_memory": Constant("1", "that share in reading routed experts, relative", 0.8, 0.25, 0.1, 1.3),
     "kv_factor": Constant("1", "that share in reading KV, relative", 0.95, 0.20, 0.05, 2.0),
     "compute_share": Constant("1", "achieved share of dense FLOP/s, 16 bit", 0.50, 0.30, 0.01, 0.95),
     "fp8_factor": Constant("1", "that share at 8 bit, relative", 0.85, 0.20, 0.1, 1.5, True),
@@ -173,6 +174,7 @@ def efficiency(c: Mapping[str, Any], narrow: Narrow) -> Efficiency:
     memory = np.minimum(c["memory_share"], 1.0)
     return Efficiency(
         memory=np.minimum(memory * reading, 1.0),
+        memory_experts=np.minimum(memory * reading * c["expert_memory"], 1.0),
         compute=np.minimum(c["compute_share"] * factor, 1.0),
         compute_experts=np.minimum(c["compute_share"] * factor * c["moe_factor"], 1.0),
         layer_s=1e-6 * c["layer_us"],

@@ -11,6 +11,7 @@ from solver.performance.serving import predict
 
 Floats = NDArray[np.float64]
 
+FOLDS = 14  # parts: about two models in each, so that a fit misses little besides what it predicts
 #: What is left out -> the word of calibration.NOVELTY whose intervals it measures; see :func:`novelty`.
 KINDS = {"series": "known", "model": "model", "system": "system", "source": "generation"}
 GROUPS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "output_tok_s_per_user": "tpot", "req_s": "requests"}
@@ -28,7 +29,7 @@ def log_errors(rows: Rows, effects: Effects) -> Floats:
     return np.log(np.maximum(predict(rows, columns(logs_of(rows, effects))), 1e-12) / rows.value)
 
 
-def left_out(rows: Rows, kind: str, folds: int, rounds: int = 12) -> Floats:
+def left_out(rows: Rows, kind: str, folds: int, rounds: int = 10) -> Floats:
     """Logarithmic errors of every row, predicted by a fit that saw nothing of its model, system or source."""
     fold = _folds(_labels(rows, kind), folds)
     errors = np.empty(len(rows))

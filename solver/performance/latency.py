@@ -25,6 +25,7 @@ def as_constants(c: Latency, hidden: float) -> dict[str, float]:
         "memory_share": 1.0,
         "fp8_memory": 1.0,
         "fp4_memory": 1.0,
+        "expert_memory": 1.0,
         "kv_factor": c.memory_share,
         "compute_share": c.compute_share,
         "fp8_factor": 1.0,

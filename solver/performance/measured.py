@@ -18,6 +18,8 @@ from solver.performance.roofline import Group, Machine, Shape
 Floats = NDArray[np.float64]
 Strings = NDArray[np.object_]
 
+#: Columns that must be there; the others of COLUMNS count as empty where they are missing.
+NEEDED = ("hardware", "model", "mode", "metric", "value")
 COLUMNS = (
     *("hardware", "n_devices", "model", "precision_weights", "precision_kv", "parallelism", "engine"),
     *("mode", "isl", "osl", "concurrency_or_batch", "metric", "value"),
@@ -78,6 +80,20 @@ class Rows:
         return Rows(**{f.name: _take(getattr(self, f.name), rows) for f in fields(self)})
 
 
+def runs_of(rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First row of each distinct run, and the run of each row: rows of a run differ in what they report."""
+    apart = {"row", "metric", "source", "hardware"}
+    columns = []
+    for part in (rows, rows.labels, rows.shape, rows.machine, rows.prefill, rows.decode):
+        for name in part.__dataclass_fields__:
+            column = getattr(part, name)
+            if isinstance(column, np.ndarray) and name not in apart and column is not rows.value:
+                texts = column.astype(str) if column.dtype == object else column
+                columns.append(np.unique(texts, return_inverse=True, equal_nan=True)[1])
+    _, first, run = np.unique(np.array(columns), axis=1, return_index=True, return_inverse=True)
+    return first, run.ravel()
+
+
 def _take(value: Any, rows: NDArray[Any]) -> Any:
     if isinstance(value, str):
         return value
@@ -106,12 +122,14 @@ def read_measurements(
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError.at(str(file), 0, f"cannot be read: {error}", "give a CSV file") from error
-    missing = [c for c in COLUMNS if c not in table.columns]
+    table.columns = table.columns.str.strip().str.lower()
+    missing = [c for c in NEEDED if c not in table.columns]
     if missing:
         remedy = "the columns are listed in docs/reference/measurements.md"
         raise InputError.at(str(file), 1, f"columns missing: {', '.join(missing)}", remedy)
     mapper = Mapper(catalog, hardware)
-    records: list[dict[Any, Any]] = table[list(COLUMNS)].to_dict("records")
+    whole = table.loc[:, ~table.columns.duplicated()].reindex(columns=list(COLUMNS), fill_value="")
+    records: list[dict[Any, Any]] = whole.apply(lambda column: column.str.strip()).to_dict("records")
     mapped: list[dict[str, Any]] = []
     unmapped: dict[int, str] = {}
     for number, record in enumerate(records):

@@ -6,22 +6,30 @@ import re
 from dataclasses import dataclass
 
 _WEIGHTS = (
-    ("mxfp4", "mxfp4"),
-    ("nvfp4", "fp4"),
-    ("fp4", "fp4"),
-    ("int4", "fp4"),
-    ("3bit", "fp4"),
-    ("fp8", "fp8"),
-    ("int8", "fp8"),
-    ("8bit", "fp8"),
-    ("bfp8", "fp8"),
-    ("16", "fp16"),
+    (r"mxfp4", "mxfp4"),
+    (r"nvfp4|fp4|int4|3bit|4bit|w4a\d|awq|gptq(?!.*int8)|\bq4", "fp4"),
+    (r"fp8|int8|8bit|mxfp8|e4m3|e5m2|w8a\d|\bq8", "fp8"),
 )
+_SIXTEEN = r"16|half"  # of a precision; a model name may hold a 16 of its own
+_UNSAID = ("", "unknown", "auto", "default", "mixed", "native", "?")
 
 
 def weight_precision(text: str) -> str:
-    """fp16, fp8, fp4, mxfp4, or empty where the source does not say."""
-    return next((name for word, name in _WEIGHTS if word in text.lower()), "")
+    """fp16, fp8, fp4, mxfp4, or empty where the source does not say or the word is not known."""
+    found = precision_in_name(text)
+    return found or ("fp16" if re.search(_SIXTEEN, text.lower()) else "")
+
+
+def precision_in_name(model: str) -> str:
+    """Precision that a model name ends in (-FP8, -AWQ, w8a8), or empty."""
+    text = model.lower()
+    found = next((name for words, name in _WEIGHTS if re.search(words, text)), "")
+    return found or ("fp16" if re.search(r"\b(bf16|fp16)\b", text) else "")
+
+
+def unsaid(precision: str) -> bool:
+    """Whether a precision column says nothing."""
+    return precision.strip().lower() in _UNSAID
 
 
 @dataclass(frozen=True)
@@ -57,15 +65,15 @@ def workers(text: str, chips: int) -> tuple[Workers, Workers] | str:
         return Workers(t, count=p), Workers(t, count=d)
     if text.startswith(("disagg", "PD-disagg")):
         return "disaggregated pools without worker counts"
-    one = _one_group(text, chips)
+    one = _one_group(text, chips) or _one_group(re.sub(r"[\s=:,/_-]+", "", text.upper()), chips)
     return (one, one) if one else "parallelism unknown"
 
 
 def _one_group(text: str, chips: int) -> Workers | None:
     """Workers that both prefill and decode."""
-    wide = re.match(r"(?:DEP(\d+)|EP(\d+) DP\d+|DPattn\+EP\d+)", text)
+    wide = re.match(r"(?:DEP(\d+)|EP(\d+) DP\d+|DPattn\+EP\d+|DP(\d+)\+?EP\d+)", text)
     if wide:
-        size = int(wide[1] or wide[2] or chips)
+        size = int(wide[1] or wide[2] or wide[3] or chips)
         return Workers(1, min(size, 8 * chips))
     if "cores" in text.lower():
         return Workers(chips)
@@ -113,6 +121,14 @@ def generation(engine: str, source: str) -> str:
     return next((name for pattern, name in _GENERATIONS if re.search(pattern, text)), "vendor")
 
 
+#: What a load is called -> how the model sees it.
+MODES = {
+    **dict.fromkeys(("offline", "batch", "static", "throughput"), "offline"),
+    **dict.fromkeys(("online", "closed-loop", "concurrency", "serving"), "online"),
+    **dict.fromkeys(("server", "open-loop"), "server"),
+    **dict.fromkeys(("single-stream", "single stream", "singlestream"), "single-stream"),
+}
+
 #: MLPerf Inference data sets: mean prompt tokens, mean output tokens (where the row has none), beams.
 MLPERF_LENGTHS = {
     "GPT-J-6B": (780.0, 69.0, 4),
@@ -122,5 +138,4 @@ MLPERF_LENGTHS = {
     "Mixtral-8x7B": (400.0, 145.0, 1),
     "Mixtral-8x22B": (400.0, 145.0, 1),
     "DeepSeek-R1": (800.0, 3700.0, 1),
-    "gpt-oss-120b": (1100.0, 1350.0, 1),
 }

@@ -14,6 +14,7 @@ All arrays have one row per kind of replica.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,13 @@ from numpy.typing import NDArray
 from solver.performance.queueing import erlang_c, tail_exponent
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
-_BISECTIONS = 22  # 2^-22 of full capacity
+_TOLERANCE = 2.0**-22  # of full capacity
+_ROUNDS = 66  # every third one halves the bracket, so this is enough
 _SPLITS = (0.15, 0.5, 0.85)  # parts of the permitted wait given to the wait for a slot
 _FULL = 1 - 1e-9
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,44 @@ def safe_shares(
     column, or is a column with one value per kind.
     """
     shape = np.broadcast_shapes((len(kinds.slots), 1), np.shape(sizes))
-    low = np.zeros(shape)
-    high = np.broadcast_to(np.asarray(ceiling, dtype=np.float64).reshape(-1, 1), shape).copy()
-    for _ in range(_BISECTIONS):
-        load = (low + high) / 2
-        holds = late_share(kinds, sizes, load, limit_s, bucket_share, cv2_arrival) <= miss
-        low, high = np.where(holds, load, low), np.where(holds, high, load)
-    return np.asarray(np.maximum.accumulate(low, axis=1), dtype=np.float64)
+    kind = np.broadcast_to(np.arange(shape[0])[:, None], shape).ravel()
+    pool = np.broadcast_to(np.asarray(sizes, dtype=np.float64), shape).ravel()[:, None]
+    top = np.broadcast_to(np.asarray(ceiling, dtype=np.float64).reshape(-1, 1), shape).ravel()
+
+    def late(some: Integers, load: Floats) -> Floats:
+        mine = Replicas(*(getattr(kinds, f)[kind[some]] for f in Replicas.__dataclass_fields__))
+        chosen = (mine, pool[some], load[:, None], limit_s[kind[some]])
+        return late_share(*chosen, bucket_share, cv2_arrival)[:, 0]
+
+    found = _largest(late, top, miss).reshape(shape)
+    return np.asarray(np.maximum.accumulate(found, axis=1), dtype=np.float64)
+
+
+def _largest(late: Callable[[Integers, Floats], Floats], top: Floats, miss: float) -> Floats:
+    """Largest load of each pool at which ``late`` (rising) is at most ``miss``, from below.
+
+    Regula falsi on the logarithm (Illinois variant: Dowell and Jarratt, BIT 11, 1971), every third step a
+    bisection; pools that are found leave the search.
+    """
+    goal = np.log(max(miss, _LEAST))
+    low, high = np.zeros_like(top), top.copy()
+    under, over = np.full_like(top, -20.0), np.full_like(top, max(-goal, 1e-9))
+    held = np.ones(len(top), dtype=np.bool_)
+    some = np.flatnonzero(high - low > _TOLERANCE)
+    for step in range(_ROUNDS):
+        if not len(some):
+            break
+        part = under[some] / (under[some] - over[some]) if step % 3 else np.full(len(some), 0.5)
+        load = low[some] + (high[some] - low[some]) * np.clip(part, 0.02, 0.98)
+        share = late(some, load)
+        holds, value = share <= miss, np.log(np.maximum(share, _LEAST)) - goal
+        twice = (holds == held[some]) & (step > 0)  # the end that stays for a second time counts half
+        over[some] = np.where(holds, np.where(twice, over[some] / 2, over[some]), value)
+        under[some] = np.where(holds, value, np.where(twice, under[some] / 2, under[some]))
+        low[some], high[some] = np.where(holds, load, low[some]), np.where(holds, high[some], load)
+        held[some] = holds
+        some = some[high[some] - low[some] > _TOLERANCE]
+    return low
 
 
 def memory_slots(capacity_bytes: Floats, mean_bytes: Floats, deviation_bytes: Floats) -> Floats:

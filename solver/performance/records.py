@@ -13,7 +13,7 @@ from solver.performance.architecture import weight_bytes
 from solver.performance.constants import fp4_excess
 from solver.performance.families import family_of
 from solver.performance.layouts import chip_chain
-from solver.performance.mapping import NameBook
+from solver.performance.mapping import NameBook, chips_in
 from solver.performance.roofline import Group, Machine, Shape
 
 METRICS = (
@@ -59,20 +59,25 @@ class Mapper:
             return f"hardware {r['hardware'][:40]} is not in the catalog"
         model = self._book.model(r["model"])
         if model is None:
-            return f"model {r['model'][:60]} is not in the catalog (solver catalog add-model)"
+            near = self._book.nearest(r["model"])
+            hint = f"; {near} is" if near else ""
+            return f"model {r['model'][:60]} is not in the catalog{hint} (solver catalog add-model)"
         if not model.layers:
             return f"model {model.name}: its architecture is not published"
         gen = names.generation(r["engine"], r["source"])
         precision = names.weight_precision(r["precision_weights"])
+        if not precision and not names.unsaid(r["precision_weights"]):
+            return f"precision {r['precision_weights'][:30]} is not known"
+        precision = precision or names.precision_in_name(r["model"].split("/")[-1])
         if not precision or (gen.startswith("mlperf") and precision == "fp16"):
-            precision = _usual(system, gen)  # MLPerf results often name the reference's precision
+            precision = _usual(system, model, gen)  # MLPerf results often name the reference's precision
         if precision == "mxfp4" and not model.native_precision.startswith("mxfp4"):
             precision = "fp4"
         kv = names.weight_precision(r["precision_kv"])
         if kv not in ("fp16", "fp8"):
             kv = "fp16" if precision == "fp16" else _FILL.get(gen.split("-")[0], "fp16")
         pipeline = system.kind in ("sram-wafer", "sram-chip", "rom-weight")
-        chips = _number(r["n_devices"])
+        chips = _number(r["n_devices"] or str(chips_in(r["hardware"]) or ""))
         if not np.isnan(chips) and not (1 <= chips <= _MOST_CHIPS and chips == int(chips)):
             return "number of chips is no whole number from 1"
         if np.isnan(chips):
@@ -120,7 +125,9 @@ class Mapper:
             return f"metric {r['metric']} is not known"
         if not _LEAST_VALUE < value < 1 / _LEAST_VALUE:
             return "value is not a positive number"
-        mode, flags = r["mode"], r["flags"]
+        mode, flags = names.MODES.get(r["mode"].strip().lower().replace("_", "-"), ""), r["flags"]
+        if not mode:
+            return f"mode {r['mode'][:30] or 'left empty'} is not known"
         sequences = _number(r["concurrency_or_batch"])
         prompt, output, beams = _number(r["isl"]), _number(r["osl"]), 1
         for column, number in (("isl", prompt), ("osl", output), ("concurrency_or_batch", sequences)):
@@ -169,10 +176,10 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _usual(system: System, gen: str) -> str:
-    """Weight precision where the source names none: the narrowest of the chip in MLPerf, else 16 bit."""
+def _usual(system: System, model: Model, gen: str) -> str:
+    """Weight precision where the source names none: the native one; in MLPerf the chip's narrowest."""
     if not gen.startswith("mlperf"):
-        return "fp16"
+        return names.weight_precision(model.native_precision) or "fp16"
     return "fp4" if system.get("fp4_tflops") else ("fp8" if system.get("fp8_tflops") else "fp16")
 
 

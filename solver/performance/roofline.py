@@ -25,7 +25,7 @@ _ACTIVATION_BYTES = 2.0  # activations travel between chips in bf16
 _DISPATCH_BYTES = (
     3.0  # per value and expert: fp8 out, bf16 back (DeepSeek-V3 technical report 2024, section 3.2)
 )
-_USUAL_WIDTH = 5120.0  # width of a model at which a layer's overhead is the fitted one
+USUAL_WIDTH = 5120.0  # width of a model at which a layer's overhead is the fitted one
 _HOP_S = 10e-6  # point-to-point latency between pipeline stages: aiconfigurator system files 2026
 
 
@@ -116,6 +116,7 @@ class Efficiency:
     """Fitted constants of a system family and an engine generation."""
 
     memory: Column  # share of the peak bandwidth
+    memory_experts: Column  # that share in reading routed experts
     compute: Column  # share of the peak FLOP/s, dense matrices
     compute_experts: Column
     layer_s: Column
@@ -141,8 +142,8 @@ class Efficiency:
     @classmethod
     def ideal(cls) -> Efficiency:
         """Nothing lost: the speed of light."""
-        shares = ("memory", "compute", "compute_experts", "link_share", "kv_memory", "eager")
-        return cls(**{name: float(name in shares) for name in cls.__dataclass_fields__})
+        shares = ("memory", "memory_experts", "compute", "compute_experts", "link_share", "kv_memory")
+        return cls(**{name: float(name in (*shares, "eager")) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -179,8 +180,9 @@ def _overhead(s: Shape, group: Group, e: Efficiency) -> Column:
     reduces = 2 * s.layers * collective_latency(group, e)
     latent = np.where(s.latent_values > 0, s.layers * e.latent_layer_s, 0.0)
     latent = latent + np.where(s.index_values > 0, s.layers * e.index_layer_s, 0.0)
-    layer = e.layer_s * (1 + e.width_share * (s.hidden / _USUAL_WIDTH - 1))
-    return s.layers * layer + s.moe_layers * e.moe_layer_s + latent + reduces + (group.stages - 1) * _HOP_S
+    width = 1 + e.width_share * (s.hidden / USUAL_WIDTH - 1)
+    layers = (s.layers * e.layer_s + s.moe_layers * e.moe_layer_s) * width
+    return layers + latent + reduces + (group.stages - 1) * _HOP_S
 
 
 def _expert_share(s: Shape, e: Efficiency) -> Column:
@@ -219,7 +221,7 @@ def decode(
     return Decode(
         dense_read=s.dense_bytes / (group.tensor * read),
         dense_compute=mine * 2 * s.dense_parameters / (group.tensor * m.flops * e.compute),
-        expert_read=hit * s.expert_bytes / (span * read),
+        expert_read=hit * s.expert_bytes / (span * m.bandwidth * e.memory_experts),
         expert_compute=micro * 2 * s.expert_parameters / (span * m.flops * _expert_share(s, e)),
         overhead=e.step_s + _overhead(s, group, e) + s.moe_layers * hit / group.data * e.expert_s,
         per_sequence=mine * e.sequence_s + micro * _traffic_s(s, m, group, e),
@@ -259,7 +261,9 @@ def prefill(s: Shape, m: Machine, group: Group, e: Efficiency, chunk: Column = 2
     near: Column = np.where(sparse, 2 * s.attention_values * s.window, 0.0)
     dense = dense + near / (m.flops16 * e.compute)
     compute, traffic = dense + routed, _traffic_s(s, m, group, e)
-    weights = s.dense_bytes / (group.tensor * read) + s.experts * s.expert_bytes / (span * read)
+    weights = s.dense_bytes / (group.tensor * read) + s.experts * s.expert_bytes / (
+        span * m.bandwidth * e.memory_experts
+    )
     return Prefill(
         token_s=(compute / span + traffic) / group.stages,
         alone_s=dense / group.tensor + routed / span + traffic,

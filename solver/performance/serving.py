@@ -21,7 +21,8 @@ from solver.performance.calibration import Latency
 from solver.performance.constants import Narrow, efficiency
 from solver.performance.latency import layer_s
 from solver.performance.measured import Rows
-from solver.performance.roofline import Efficiency
+from solver.performance.records import METRICS
+from solver.performance.roofline import Efficiency, Prefill
 
 Floats = NDArray[np.float64]
 Constants = Mapping[str, Floats | float]
@@ -52,27 +53,69 @@ def _load(rows: Rows, c: Constants) -> Load:
     return Load(np.where(np.isnan(offered), fitting, np.maximum(offered, 1.0)), fitting)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a run does; seconds and output tokens per second."""
+
+    ttft: Floats
+    tpot: Floats
+    rate: Floats
+    per_prompt: Floats  # of a prefill worker, with its queue full
+
+    def take(self, rows: NDArray[Any]) -> Outcome:
+        """The runs selected by an index or mask."""
+        return Outcome(self.ttft[rows], self.tpot[rows], self.rate[rows], self.per_prompt[rows])
+
+
 def predict(rows: Rows, c: Constants) -> Floats:
     """The metric of every row."""
+    return reported(rows, outcome(rows, c))
+
+
+def outcome(rows: Rows, c: Constants) -> Outcome:
+    """What every run does, whichever of its figures the row reports."""
+    offline = starts_together(rows)
+    if offline.all():
+        return _offline(rows, c)
+    if not offline.any():
+        return _online(rows, c)
+    found = Outcome(*np.empty((4, len(rows))))
+    for mine, law in ((offline, _offline), (~offline, _online)):
+        chosen = {k: v[mine] if isinstance(v, np.ndarray) else v for k, v in c.items()}
+        part = law(rows.take(mine), chosen)
+        for name in Outcome.__dataclass_fields__:
+            getattr(found, name)[mine] = getattr(part, name)
+    return found
+
+
+def starts_together(rows: Rows) -> NDArray[np.bool_]:
+    """Runs whose requests are all there from the start."""
+    return np.asarray((rows.labels.mode == "offline") | (rows.labels.mode == "single-stream"))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What both kinds of run are made of."""
+
+    e: Efficiency
+    load: Load
+    batch: Floats  # sequences per decode worker that run at once
+    first: Prefill
+    per_prompt: Floats
+    alone: Floats  # first token of a prompt on an idle worker
+
+
+def _run(rows: Rows, c: Constants, bundled: bool) -> _Run:
+    """``bundled``: prompts of a batch share steps from the start."""
     e = efficiency(c, Narrow(rows.fp8, rows.fp4, rows.weight_only, rows.excess))
     load = _load(rows, c)
-    offline = (rows.labels.mode == "offline") | (rows.labels.mode == "single-stream")
-    queued = offline & np.isnan(rows.sequences)
-    slow = np.where(queued, c["saturation"], 1.0)
     batch = np.minimum(load.offered, load.fitting)
-    chunk = np.clip(rows.prompt * np.where(offline, batch, 1.0), 1.0, _CHUNK)
+    chunk = np.clip(rows.prompt * np.where(bundled, batch / rows.beams, 1.0), 1.0, _CHUNK)
     first = roofline.prefill(rows.shape, rows.machine, rows.prefill, e, chunk)
-    per_prompt = (rows.prompt * first.token_s + rows.prompt**2 * first.token_squared_s) * slow
+    quadratic = rows.prompt**2 * first.token_squared_s
+    per_prompt = rows.prompt * first.token_s + quadratic
     alone = np.maximum(rows.prompt * first.alone_s, first.weights_s) + first.overhead
-    alone = alone + rows.prompt**2 * first.token_squared_s * rows.prefill.stages
-    online = _online(rows, e, c, load, batch, alone, per_prompt, first)
-    static = _static(rows, e, load, batch, alone, per_prompt)
-    step = _step(rows, e, batch) * slow
-    full = rows.output / (rows.output * step + batch * per_prompt) * batch * rows.decode_count
-    ttft = np.where(offline, static[0], online[0])
-    tpot = np.where(offline, static[1], online[1])
-    rate = np.where(queued, full, np.where(offline, static[2], online[2]))
-    return _metric(rows, ttft, tpot, rate, per_prompt)
+    return _Run(e, load, batch, first, per_prompt, alone + quadratic * rows.prefill.stages)
 
 
 def predict_latency(rows: Rows, c: Mapping[str, Latency]) -> Floats:
@@ -90,7 +133,7 @@ def predict_latency(rows: Rows, c: Mapping[str, Latency]) -> Floats:
     tpot = np.maximum(s.layers * layer, sequences * layer) + 1e-6 * e.sequence_us
     ttft = 1e-3 * e.ttft_ms + per_prompt + s.layers * layer
     rate = sequences * rows.output / (ttft + rows.output * tpot)
-    return _metric(rows, ttft, tpot, rate, per_prompt)
+    return reported(rows, Outcome(ttft, tpot, rate, per_prompt))
 
 
 def _step(rows: Rows, e: Efficiency, batch: Floats) -> Floats:
@@ -107,66 +150,68 @@ def _gain(rows: Rows, c: Constants) -> Floats:
     return np.where(told, _SPECULATING, np.where(rows.speculation == "", 1.0, c["speculation"]))
 
 
-def _online(
-    rows: Rows,
-    e: Efficiency,
-    c: Constants,
-    load: Load,
-    batch: Floats,
-    alone: Floats,
-    per_prompt: Floats,
-    first: Any,
-) -> tuple[Floats, Floats, Floats]:
-    """TTFT, TPOT and output rate of a closed loop; the running batch is a fixed point, iterated twice."""
-    gain = _gain(rows, c)
+def _online(rows: Rows, c: Constants) -> Outcome:
+    """Closed loop (or server); the running batch is a fixed point, iterated twice."""
+    r = _run(rows, c, bundled=False)
+    batch, per_prompt, load, gain = r.batch, r.per_prompt, r.load, _gain(rows, c)
     sharers = rows.decode_count / rows.prefill_count
-    server = e.first_token_s + np.where(rows.apart, 1e-3 * c["transfer_ms"], 0.0)
-    wave = np.where(
-        rows.labels.mode == "server", 0.0, c["burst"]
-    )  # all clients of a closed loop start at once
-    lone = (alone - first.overhead) / rows.prefill.stages
+    server = r.e.first_token_s + np.where(rows.apart, 1e-3 * c["transfer_ms"], 0.0)
+    # all clients of a closed loop start at once
+    wave = np.where(rows.labels.mode == "server", 0.0, c["burst"])
+    lone = (r.alone - r.first.overhead) / rows.prefill.stages
     running = batch
     for _ in range(2):
-        step = _step(rows, e, running) / gain
-        prompts = np.where(rows.apart, 0.0, (running - 1) / rows.output)
+        step = _step(rows, r.e, running) / gain
+        requests = running / rows.beams
+        prompts = np.where(rows.apart, 0.0, np.maximum(requests - 1, 0.0) / rows.output)
         blocked = per_prompt + np.maximum(lone - per_prompt, 0.0) / np.maximum(prompts, 1.0)
         blocked = np.where(rows.decode.data > 1, blocked, per_prompt)
         tpot = step + prompts * blocked
         square = step**2 + 2 * step * prompts * blocked + (prompts + prompts**2) * blocked**2
-        rivals = np.maximum(batch * sharers - 1, 0.0) * per_prompt
-        ttft = server + alone + step + square / (2 * tpot) + prompts * blocked + wave * rivals
-        saturated = load.offered * sharers * per_prompt - rows.output * tpot
+        rivals = np.maximum(batch / rows.beams * sharers - 1, 0.0) * per_prompt
+        ttft = server + r.alone + step + square / (2 * tpot) + prompts * blocked + wave * rivals
+        saturated = load.offered / rows.beams * sharers * per_prompt - rows.output * tpot
         ttft = np.where(rows.apart, np.maximum(ttft, saturated), ttft)
         decoding = rows.output * tpot
         running = np.maximum(1.0, batch * decoding / (ttft + decoding))
-    waiting = (ttft + decoding) * (load.offered / batch - 1)
-    ttft = ttft + waiting
-    rate = load.offered * rows.decode_count * rows.output / (ttft + decoding)
-    return ttft, tpot, rate
+    ttft = ttft + (ttft + decoding) * (load.offered / batch - 1)  # waiting for memory
+    rate = load.offered / rows.beams * rows.decode_count * rows.output / (ttft + decoding)
+    return Outcome(ttft, tpot, rate, per_prompt)
 
 
-def _static(
-    rows: Rows, e: Efficiency, load: Load, batch: Floats, alone: Floats, per_prompt: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """TTFT, TPOT and output rate of batches that start together."""
-    gain = np.where(rows.speculation == "", 1.0, _SPECULATING)
-    step = _step(rows, e, batch) / gain
-    ttft = e.first_token_s + alone + (batch - 1) * per_prompt
-    latency = (ttft + rows.output * step) * load.offered / batch
-    tpot = np.where(rows.per_token_latency, latency / rows.output, step)
-    return ttft, tpot, load.offered / rows.beams * rows.decode_count * rows.output / latency
+def _offline(rows: Rows, c: Constants) -> Outcome:
+    """Batches that start together; or everything queued, where the batch fills the memory."""
+    r = _run(rows, c, bundled=True)
+    queued = np.isnan(rows.sequences)
+    slow = np.where(queued, c["saturation"], 1.0)
+    per_prompt, requests = r.per_prompt * slow, r.batch / rows.beams
+    step = _step(rows, r.e, r.batch)
+    told = step / np.where(rows.speculation == "", 1.0, _SPECULATING)
+    ttft = r.e.first_token_s + r.alone + (requests - 1) * per_prompt
+    latency = (ttft + rows.output * told) * r.load.offered / r.batch
+    tpot = np.where(rows.per_token_latency, latency / rows.output, told)
+    batches = r.load.offered / rows.beams * rows.decode_count * rows.output / latency
+    decoding = rows.output * step / _gain(rows, c) * slow
+    full = requests * rows.decode_count * rows.output / (decoding + requests * per_prompt)
+    return Outcome(ttft, tpot, np.where(queued, full, batches), per_prompt)
 
 
-def _metric(rows: Rows, ttft: Floats, tpot: Floats, rate: Floats, per_prompt: Floats) -> Floats:
-    """The column that the row reports; times in ms, rates per second."""
-    metric = rows.labels.metric
+def metric_places(rows: Rows) -> NDArray[np.intp]:
+    """Place of each row's metric among those of :func:`reported`."""
+    order = {name: i for i, name in enumerate(METRICS)}
+    return np.array([order[m] for m in rows.labels.metric], dtype=np.intp)
+
+
+def reported(rows: Rows, o: Outcome, places: NDArray[np.intp] | None = None) -> Floats:
+    """The figure that each row reports; times in ms, rates per second. ``places``: :func:`metric_places`."""
     values = {
-        "ttft_ms": 1e3 * ttft,
-        "tpot_ms": 1e3 * tpot,
-        "output_tok_s_total": rate,
-        "output_tok_s_per_user": 1 / tpot,
-        "total_tok_s": rate * (rows.prompt + rows.output) / rows.output,
-        "req_s": rate / rows.output,
-        "prefill_tok_s": rows.prefill_count * rows.prompt / per_prompt,
+        "ttft_ms": 1e3 * o.ttft,
+        "tpot_ms": 1e3 * o.tpot,
+        "output_tok_s_total": o.rate,
+        "output_tok_s_per_user": 1 / o.tpot,
+        "total_tok_s": o.rate * (rows.prompt + rows.output) / rows.output,
+        "req_s": o.rate / rows.output,
+        "prefill_tok_s": rows.prefill_count * rows.prompt / o.per_prompt,
     }
-    return np.select([metric == k for k in values], list(values.values()))
+    places = metric_places(rows) if places is None else places
+    return np.asarray(np.choose(places, [values[name] for name in METRICS]))
