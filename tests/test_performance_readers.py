@@ -52,6 +52,8 @@ SEEK = {
 SWA = ["sliding_attention", "full_attention"] * 18
 CONFIGS: dict[str, dict[str, Any]] = {
     "llama-3.1-8b": llama(32, 4096, 32, 8, 14336, 128256),
+    "phi-3-mini": llama(32, 3072, 32, 32, 8192, 32064, model_type="phi3", sliding_window=2047),
+    "phi-4": llama(40, 5120, 40, 10, 17920, 100352, model_type="phi3", sliding_window=None),
     "mixtral-8x7b": llama(
         32, 4096, 32, 8, 14336, 32000, num_local_experts=8, num_experts_per_tok=2, sliding_window=None
     ),

@@ -244,7 +244,48 @@ def test_pools() -> None:
     assert [(w.chips, w.count) for w in both] == [(4, 2), (8, 5)]
 
 
-def synthetic(folder: Path) -> Rows:
+#: True constants of synthetic runs: near the priors; and two sets several of their deviations away.
+NEAR = {
+    "memory_share": 0.7,
+    "compute_share": 0.4,
+    "kv_factor": 0.9,
+    "layer_us": 60.0,
+    "ttft_ms": 30.0,
+    "step_us": 100.0,
+    "sequence_us": 20.0,
+    "collective_us": 9.0,
+    "link_share": 0.5,
+    "burst": 0.2,
+}
+SLOW = {
+    "memory_share": 0.5,
+    "compute_share": 0.25,
+    "kv_factor": 0.6,
+    "layer_us": 150.0,
+    "ttft_ms": 120.0,
+    "step_us": 2000.0,
+    "sequence_us": 100.0,
+    "collective_us": 25.0,
+    "link_share": 0.2,
+    "burst": 0.15,
+    "eager": 1.5,
+}
+FAST = {
+    "memory_share": 0.92,
+    "compute_share": 0.8,
+    "kv_factor": 1.0,
+    "layer_us": 12.0,
+    "ttft_ms": 5.0,
+    "step_us": 50.0,
+    "sequence_us": 2.0,
+    "collective_us": 2.0,
+    "link_share": 0.9,
+    "burst": 0.02,
+    "eager": 8.0,
+}
+
+
+def synthetic(folder: Path, truth: dict[str, float] = NEAR) -> Rows:
     """Runs that follow the model with known constants, for two systems, two models and four loads."""
     rows = [
         {
@@ -264,17 +305,18 @@ def synthetic(folder: Path) -> Rows:
     ]
     found, unmapped = read(folder, *rows)
     assert not unmapped
-    truth = ideal(
-        memory_share=0.7, compute_share=0.4, kv_factor=0.9, layer_us=60.0, ttft_ms=30.0, step_us=100.0
-    )
-    truth |= {"sequence_us": 20.0, "collective_us": 9.0, "link_share": 0.5, "burst": 0.08, "eager": 3.0}
-    return replace(found, value=predict(found, truth))
+    return replace(found, value=predict(found, ideal(**truth)))
 
 
-def test_fit_recovers_synthetic_runs_and_transfers_to_a_left_out_system(tmp_path: Path) -> None:
-    rows = synthetic(tmp_path)
-    effects = fit(rows)
-    assert np.abs(crossval.log_errors(rows, effects)).max() < 0.05
+@pytest.mark.parametrize("truth", [NEAR, SLOW, FAST])
+def test_fit_recovers_synthetic_runs_and_transfers_to_a_left_out_system(
+    truth: dict[str, float], tmp_path: Path
+) -> None:
+    """64 rows move the constants most of the way from the priors; 20 times as many, all of it."""
+    rows = synthetic(tmp_path, truth)
+    assert np.abs(crossval.log_errors(rows, fit(rows))).max() < 0.10
+    many = np.full(len(rows), 20.0)
+    assert np.abs(crossval.log_errors(rows, fit(rows, many))).max() < 0.05
     left = crossval.left_out(rows, "system", 2)
     assert np.median(np.abs(left)) < 0.10
 

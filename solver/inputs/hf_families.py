@@ -24,6 +24,7 @@ KNOWN = (
     "llama4_text",
     "mistral",
     "mixtral",
+    "phi3",
     "qwen2",
     "qwen2_moe",
     "qwen3",

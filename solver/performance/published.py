@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from solver.domain.catalog import Catalog, MeasuredProfile
+from solver.domain.catalog import Catalog, MeasuredProfile, Model, System
+from solver.performance import roofline
 from solver.performance.calibration import Calibration
+from solver.performance.constants import CONSTANTS
 from solver.performance.steps import step_table
 
 _SPECULATION = ("eagle", "speculative", "draft", "mtp")
@@ -39,12 +41,20 @@ def _point(catalog: Catalog, calibration: Calibration, p: MeasuredProfile) -> di
     off = np.abs(table.systems_numerator / table.systems_denominator - p.systems_per_replica)
     near = table.take(off == off.min())
     record["predicted"] = round(float(1.0 / near.step_s(context).min()), 1)
+    record["bound"] = round(_reading_bound(model, system, p), 1)
     ratio = record["published"] / record["predicted"]
-    return {**record, "ratio": round(ratio, 3), "reason": _reason(p, ratio)}
+    return {**record, "ratio": round(ratio, 3), "reason": _reason(p, ratio, record["bound"])}
 
 
-def _reason(p: MeasuredProfile, ratio: float) -> str:
-    """Why a published figure may lie outside 25 %."""
+def _reading_bound(model: Model, system: System, p: MeasuredProfile) -> float:
+    """Tokens per second of one sequence at which all memories read nothing but a token's weights."""
+    s = roofline.shape(model, p.weight_precision, "fp16")
+    rate = system.get("dram_bw_tbs") or system.get("sram_bw_tbs") or float("inf")
+    return float(1e12 * rate * float(p.systems_per_replica) / (s.dense_bytes + s.top_k * s.expert_bytes))
+
+
+def _reason(p: MeasuredProfile, ratio: float, bound: float) -> str:
+    """Why a published figure may lie outside 25 %; ``bound``: tokens per second that no one can pass."""
     text = " ".join((p.id, p.note, p.output_tok_s_per_user.note, p.output_tok_s_per_user.source)).lower()
     if p.output_tok_s_total.evidence == "derived" and "plain" not in p.id:
         return "a bound, not a measurement"
@@ -52,6 +62,12 @@ def _reason(p: MeasuredProfile, ratio: float) -> str:
         return "within 25 %"
     if any(word in text for word in _SPECULATION) and "plain" not in p.id:
         return f"speculative decoding: {ratio:.1f} tokens per step explain it"
+    share = p.output_tok_s_per_user.value / bound
+    if share > CONSTANTS["memory_share"].high:
+        read = f"reading {p.weight_precision} weights alone would take {share:.0%} of the bandwidth"
+        return f"{read}: undeclared speculative decoding or narrower weights"
+    if ratio > 1 and "plain" in p.id:
+        return "without speculative decoding; faster than the software that plans assume"
     if ratio > 1:
         return f"undeclared speculative decoding of {ratio:.1f} tokens per step would explain it"
     return "slower than the model; the operating point is not fully published"
