@@ -15,7 +15,7 @@ from solver.domain.catalog import MeasuredProfile
 from solver.domain.quantity import Quantity
 from solver.operating_points.load import FULL
 from solver.operating_points.point import OperatingPoint
-from solver.operating_points.profiles import STATED, lengths_rule, without_predictions
+from solver.operating_points.profiles import STATED, evidence_of, lengths_rule, without_predictions
 from solver.operating_points.requests import Mix
 
 
@@ -47,6 +47,8 @@ def test_without_stated_lengths_output_tokens_count_at_any_length() -> None:
     use, serves = lengths_rule(mix((10, 100), (9000, 100)), profile(prompt=None))
     np.testing.assert_allclose(use, 0.1)
     assert serves.all()
+    assert evidence_of(profile(prompt=None)).endswith("at any length: the source tells none")
+    assert "length" not in evidence_of(profile())
 
 
 @given(st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 4000))

@@ -77,6 +77,7 @@ _register()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; every known ending is one line on stderr and an exit code, never a traceback."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its vectors are short here: threads would only spin
     try:
         app(args=None if arguments is None else list(arguments), standalone_mode=True)
     except SolverError as error:

@@ -108,11 +108,18 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
         kv_capacity_bytes=0.0,
         step=None,
         wear=None,
-        evidence=f"{profile.output_tok_s_total.evidence}: {profile.output_tok_s_total.source} "
-        f"({profile.output_tok_s_total.date})",
+        evidence=evidence_of(profile),
         spread=1.0,
         profile=profile.id,
     )
+
+
+def evidence_of(profile: MeasuredProfile) -> str:
+    """Where the figure is from, and that it is taken at lengths which nobody stated."""
+    total = profile.output_tok_s_total
+    told = profile.prompt_tokens and profile.output_tokens
+    lengths = "" if told else "; at any length: the source tells none"
+    return f"{total.evidence}: {total.source} ({total.date}){lengths}"
 
 
 def lengths_rule(mix: Mix, profile: MeasuredProfile) -> tuple[Floats, np.ndarray]:
