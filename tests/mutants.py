@@ -21,6 +21,7 @@ from solver.domain.workload import LoadedWorkload, Money, Site
 from solver.engine.assemble import assemble
 from solver.engine.attempt import SAFETY, tightened
 from solver.formulation.build import build_program
+from solver.formulation.linking import LINKS
 from solver.formulation.model import Program, Row
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem, make_epochs, make_periods
@@ -141,7 +142,7 @@ def says_the_same(name: str) -> bool:
     no to a number (x <= M yes, yes <= x), where any M that is large enough will do."""
     if name in COSTS:
         return False
-    program = build_program(BINDING[name]())
+    program = build_program(BINDING[name](), LINKS)
     rows = [row for row in program.rows if row.family == name]
     return all(
         row.rhs == 0
@@ -166,7 +167,7 @@ def mutants(problem: Problem, name: str, change: str) -> Iterator[Program]:
     if change == "remove":
         yield build_program(problem, frozenset({name}))
         return
-    program = build_program(problem)
+    program = build_program(problem, LINKS)
     if name in COSTS:
         for factor in (-1.0,) if change == "flip" else (SCALE, 1 / SCALE):
             own = program.costs.get(name, {})
@@ -226,7 +227,7 @@ class Instance:
     """A problem with its true plan, which passes the exact check."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem, self.program = problem, build_program(problem)
+        self.problem, self.program = problem, build_program(problem, LINKS)
         for self.safety in SAFETY:  # as the engine does where rounding leaves no room
             plan, cost = plan_of(problem, self.program, self.safety)
             if plan is not None and verify_plan(plan).passed:

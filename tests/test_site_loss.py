@@ -172,6 +172,9 @@ def test_promises_hold_after_a_loss_at_the_mix_that_each_pool_gets() -> None:
         "24-regions", two, "resilience={site_loss: 50 %}", "services.0.demand={requests_per_s: 60}"
     )
     assert {f.lost_site for f in plan.fallbacks} == {"a", "b"}
+    single = tuple(p.model_copy(update={"replicas": 1, "line": 0}) for p in plan.pools)  # more cost nothing
+    plan = plan.model_copy(update={"pools": single})
+    assert "site_loss" not in {f.check for f in verify_plan(plan).failures}
     workload = plan.inputs["workload"]
     (service,) = workload["services"]
     hasty = {**service, "levels": {**service["levels"], "ttft_ms": 120.0}}

@@ -164,12 +164,12 @@ class HighsModel:
             raise NumericalRefusal(f"the solver does not accept {what}")
 
     def start_from(self, values: NDArray[np.float64]) -> None:
-        """Offer a known plan as the first incumbent."""
+        """Offer a known plan as the first incumbent; HiGHS may not take it, and searches all the same."""
         solution = highspy.HighsSolution()
         ordered = np.empty(len(values))
         ordered[self._column] = values
         solution.col_value = ordered.tolist()
-        self._accepted(self._highs.setSolution(solution), "the known plan")
+        self._highs.setSolution(solution)
 
     def search_plans(self) -> None:
         """More effort on finding plans: where the bound is known to be near and whole numbers are many."""
@@ -206,9 +206,9 @@ class HighsModel:
             raise NumericalRefusal("the solver does not accept its own model")
         known, basis = old.getSolution(), old.getBasis()
         if known.value_valid:
-            self._accepted(new.setSolution(known), "its own plan")
+            new.setSolution(known)  # a plan and a basis save time; HiGHS may not take them
         if basis.valid:
-            self._accepted(new.setBasis(basis), "its own basis")
+            new.setBasis(basis)
         self._highs = new
 
     def _adds_up(self, outcome: Outcome) -> bool:

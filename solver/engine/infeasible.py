@@ -12,6 +12,7 @@ from solver.backend.highs import HighsModel
 from solver.domain.workload import LoadedWorkload, Service
 from solver.errors import InfeasibleError
 from solver.formulation.build import build_program
+from solver.formulation.linking import LINKS
 from solver.formulation.model import Program, Row
 from solver.formulation.prepare import Prepared
 from solver.operating_points.point import Screened
@@ -84,7 +85,7 @@ def _one_per_system(candidates: list[Screened]) -> list[Screened]:
 def explain_program(loaded: LoadedWorkload, prepared: Prepared) -> None:
     """Raise InfeasibleError with a minimal set of statements and the amount missing in one of them."""
     prepared = prepared.relaxed() if prepared.relaxed is not None else prepared
-    program = with_catalog_limits(build_program(prepared.problem))
+    program = with_catalog_limits(build_program(prepared.problem, LINKS))
     statements = sorted({row.statement for row in program.rows if row.statement})
     core = list(statements)
     for statement in statements:

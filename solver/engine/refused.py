@@ -5,6 +5,7 @@ from __future__ import annotations
 from solver.domain.workload import LoadedWorkload
 from solver.errors import NumericalRefusal
 from solver.formulation.build import build_program
+from solver.formulation.linking import LINKS
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 
@@ -13,7 +14,7 @@ def with_inputs(error: NumericalRefusal, loaded: LoadedWorkload, prepared: Prepa
     """The refusal with the two inputs that are too far apart, as places in the file or catalog names."""
     if error.row is None or prepared.curves is not None:
         return error
-    program = build_program(prepared.problem)
+    program = build_program(prepared.problem, LINKS)
     if error.row >= len(program.rows):
         return error
     row = program.rows[error.row]

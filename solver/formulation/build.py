@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solver.formulation import costs, families, people, taxes
+from solver.formulation import costs, families, linking, people, taxes
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import COSTS, FAMILIES
@@ -12,7 +12,10 @@ __all__ = ["build_program", "costs", "families", "people", "taxes"]
 
 
 def build_program(problem: Problem, without: frozenset[str] = frozenset()) -> Program:
-    """The whole program of a problem; ``without`` leaves out families or cost terms (tests, relaxations)."""
+    """The whole program of a problem; ``without`` leaves out families or cost terms (tests, relaxations).
+
+    Rows that follow from the families (solver.formulation.linking) stand in the whole program alone.
+    """
     program = Program()
     add_variables(problem, program)
     for name, entry in COSTS.items():
@@ -21,4 +24,6 @@ def build_program(problem: Problem, without: frozenset[str] = frozenset()) -> Pr
     for name, entry in FAMILIES.items():
         if name not in without:
             entry.add(problem, program)
+    if not without:  # what follows from all families
+        linking.add_links(problem, program)
     return program

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from solver.formulation.build import build_program
 from solver.formulation.epochs import Period
+from solver.formulation.linking import LINKS
 from solver.formulation.problem import Problem
 
 #: Columns of one period, by the first part of their key; the last part is the period.
@@ -24,7 +25,7 @@ def service_clusters(problem: Problem) -> tuple[tuple[tuple[int, ...], bool], ..
     """
     peak = tuple(problem.peak_rps(k) for k in range(len(problem.services)))
     hour = Period(0, 0, 1.0, peak, "peak")
-    program = build_program(replace(problem, periods=(hour,), peaks_rps=peak))
+    program = build_program(replace(problem, periods=(hour,), peaks_rps=peak), LINKS)
     parent: dict[object, object] = {}
 
     def find(node: object) -> object:

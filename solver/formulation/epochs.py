@@ -35,6 +35,7 @@ class Period:
     covers: tuple[int, ...] = ()  # hours of the representative curve, grouped or (work that waits) one by one
     cheapest: bool = False  # of several tariffs the least counts (lower bounds), not the largest
     mean_rps: tuple[float, ...] = ()  # mean of those hours, where it is not the rate that is served
+    largest_rps: tuple[float, ...] = ()  # largest of those hours, where the mean is served
     services: tuple[int, ...] = ()  # whose hours, where services are grouped apart (others: 0)
 
 

@@ -157,6 +157,7 @@ class Curves:
                     (f"epoch {group.epoch + 1}, " if several else "") + who + hours,
                     group.hours,
                     mean_rps=tuple(average) if tuple(average) != served else (),
+                    largest_rps=tuple(largest) if tuple(largest) != served else (),
                     services=group.services if apart else (),
                 )
             )

@@ -52,5 +52,5 @@ def grouped(
             label += f"{len(group)} like hours of {length}"
             period = Period(len(upper), epoch.index, hours, largest, label, tuple(group))
             upper.append(period)
-            mean.append(replace(period, rate_rps=average, cheapest=True))
+            mean.append(replace(period, rate_rps=average, largest_rps=largest, cheapest=True))
     return tuple(upper), tuple(mean)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from solver.formulation.model import Program, Row
 
 #: Families with a row for each site; the rows of merged columns are added up.
-BY_SITE = ("capacity", "endurance")
+BY_SITE = ("capacity", "endurance", "linking")
 
 
 def merged(program: Program) -> Program:

@@ -24,6 +24,7 @@ from solver.formulation.epochs import Period as Period
 from solver.formulation.epochs import make_epochs as make_epochs
 from solver.formulation.epochs import make_periods as make_periods
 from solver.formulation.epochs import undominated as undominated
+from solver.formulation.flexible import offered_by_the_hour
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.time_value import running_factor
 
@@ -123,23 +124,13 @@ class Problem:
 
     @cached_property
     def flexible(self) -> frozenset[str]:
-        """Points offered for rent by the hour: for each service and system the one that carries most per
-        system, and the one with the smallest replica (a limit of the menu, not of the mathematics)."""
-        best: dict[tuple[object, ...], list[OperatingPoint]] = {}
+        """Ids of the points that are offered for rent by the hour (solver.formulation.flexible)."""
+        users: dict[str, set[str]] = {}
         for point in self.points:
-            key = (point.service, point.system, point.sites, point.regions, point.phase)
-            best.setdefault(key, []).append(point)
-        chosen: set[str] = set()
-        for group in best.values():
-            shares = [b.share for b in self.services[self.service_index(group[0].service)].lengths]
-
-            def per_system(point: OperatingPoint, shares: list[float] = shares) -> float:
-                load = max(sum(s * u for s, u in zip(shares, row, strict=True)) for row in point.use)
-                return point.lines[0].slope / (load * float(point.systems_per_replica))
-
-            chosen.add(max(group, key=lambda p: (per_system(p), p.id)).id)
-            chosen.add(min(group, key=lambda p: (p.systems_per_replica, -per_system(p), p.id)).id)
-        return frozenset(chosen)
+            users.setdefault(point.system, set()).add(point.service)
+        alone = frozenset(s for s, names in users.items() if len(names) == 1 and not self.defers)
+        shares = {s.name: [b.share for b in s.lengths] for s in self.services}
+        return offered_by_the_hour(self.points, shares, alone)
 
     @cached_property
     def windows(self) -> tuple[int, ...]:

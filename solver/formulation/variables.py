@@ -33,6 +33,11 @@ from solver.operating_points.dominance import lives_per_request
 from solver.operating_points.point import OperatingPoint
 from solver.performance.queueing import Line
 
+#: Bounds of counts leave this much room (relative) for the roundings of float loads.
+_MARGIN = 1e-6
+#: Smallest coefficient handed to a solver; smaller loads are rounded up to it (the safe side).
+LEAST_LOAD = 1e-6
+
 
 def add_variables(problem: Problem, program: Program) -> None:
     """Create every column, with integer bounds that come from the demand."""
@@ -205,13 +210,29 @@ def lines_of(problem: Problem, point: OperatingPoint) -> tuple[Line, ...]:
 
 
 def most_replicas(problem: Problem, point: OperatingPoint) -> int:
-    """Replicas that would carry the whole service at its peak on this point alone, wear included."""
+    """Fewest replicas that carry the whole service at its peak on this point alone, wear included.
+
+    A pool never needs more: the smallest R whose safe load slope R + intercept reaches the largest use of
+    any resource, on the first capacity line that has such an R.
+    """
+    load = _whole_load(problem, point)
+    carrying = (max(line.low, math.ceil((load - line.intercept) / line.slope)) for line in point.lines)
+    enough = min((r for r, line in zip(carrying, point.lines, strict=True) if r <= line.high), default=0)
+    enough = enough or math.ceil(load / min(line.slope for line in point.lines))
+    return max(1, enough, math.ceil(_replicas_that_wear(problem, point)))
+
+
+def most_hourly(problem: Problem, point: OperatingPoint) -> int:
+    """The same for replicas rented by the hour: each counts with the slope of the first capacity line."""
+    return max(1, math.ceil(_whole_load(problem, point) / point.lines[0].slope))
+
+
+def _whole_load(problem: Problem, point: OperatingPoint) -> float:
+    """Largest use of a resource by the whole service at its peak, in replicas."""
     k = problem.service_index(point.service)
     buckets = problem.services[k].lengths
     worst = max(sum(b.share * use for b, use in zip(buckets, row, strict=True)) for row in point.use)
-    slope = min(line.slope for line in point.lines)
-    carried = worst * problem.peak_rps(k) * problem.busiest[k] / slope
-    return max(1, math.ceil(max(carried, _replicas_that_wear(problem, point))) + 1)
+    return worst * problem.peak_rps(k) * problem.busiest[k] * (1 + _MARGIN)
 
 
 def _replicas_that_wear(problem: Problem, point: OperatingPoint) -> float:
@@ -244,7 +265,7 @@ def _standing(problem: Problem, program: Program, p: int, i: int) -> None:
 
 
 def _elastic(problem: Problem, program: Program, p: int, i: int) -> None:
-    high = most_replicas(problem, problem.points[p])
+    high = most_hourly(problem, problem.points[p])
     k = problem.service_index(problem.points[p].service)
     for t, period in enumerate(problem.periods):
         if problem.windows[k] > 1 or period.rate_rps[k] > 0:
@@ -272,6 +293,8 @@ def system_limits(problem: Problem) -> dict[str, int]:
     limits: dict[str, float] = {}
     for point in problem.points:
         replicas = most_replicas(problem, point) + problem.workload.redundancy
+        if can_flex(problem, point):
+            replicas = max(replicas, most_hourly(problem, point))
         need = float(point.systems_per_replica) * replicas
         limits[point.system] = limits.get(point.system, 0.0) + need
     for system, least in problem.workload.hardware.minimum.items():

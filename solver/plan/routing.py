@@ -30,6 +30,8 @@ NOTHING = 1e-9
 SERVING, FILLING = ("demand", "site_loss"), ("capacity", "site_loss")
 #: Families whose rows define a column (its coefficient, -1, comes first): max(0, the rest of the row).
 DERIVED = ("moved", "load")
+#: Rows that every plan keeps by itself.
+IMPLIED = "linking"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def repair(program: Program, values: NDArray[np.float64]) -> Routing:
     """Exact routing for the whole numbers in ``values`` (column order)."""
     whole = {n: float(round(values[n])) for n, c in enumerate(program.columns) if c.integer}
     derived = {_derived(r): r for r in program.rows if r.family in DERIVED}
-    rows = [r for r in program.rows if any(c not in whole and c not in derived for c, _ in r.terms)]
+    told = (r for r in program.rows if r.family != IMPLIED)
+    rows = [r for r in told if any(c not in whole and c not in derived for c, _ in r.terms)]
     traffic: dict[int, Fraction] = {}
     fullest = 0.0
     costs = program.objective()

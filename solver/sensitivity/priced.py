@@ -66,11 +66,12 @@ class Priced:
         names: tuple[str, ...],
         time_limit_s: float | None = 20.0,
         limits_at: tuple[float, ...] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.prepared, self.names, self.time_limit_s = prepared, names, time_limit_s
         zero = self.problem_at((0.0,) * len(names))
         self._low, self._high = (
-            build_program(self.problem_at((price,) * len(names))) for price in TWO_PRICES
+            build_program(self.problem_at((price,) * len(names)), without) for price in TWO_PRICES
         )
         columns = len(self._low.columns)
         self.base = costs_of(zero, columns)
@@ -81,7 +82,9 @@ class Priced:
         self.priced_rows = self._rows_with_prices()
         if self.priced_rows and limits_at is None:
             raise self._refusal(self._low.rows[self.priced_rows[0]].sentence)
-        self.program: Program = build_program(zero if limits_at is None else self.problem_at(limits_at))
+        self.program: Program = build_program(
+            zero if limits_at is None else self.problem_at(limits_at), without
+        )
         self.model = HighsModel(self.program, self._objective(self.base))
         self.gap, self.solves = GAP, 0
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Outcome
+from solver.formulation.linking import LINKS
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
@@ -100,7 +101,8 @@ class Scenarios:
         )
         largest = replace(prepared, problem=replace(prepared.problem, periods=periods))
         prices = tuple(f.name for f in factors if f.is_price)
-        self.priced = Priced(largest, prices, SECONDS)
+        changing = any(f.is_throughput for f in factors)  # rows with capacities that change would not hold
+        self.priced = Priced(largest, prices, SECONDS, without=LINKS if changing else frozenset())
         self.model = SweepModel(self.priced.program)
         self.program = self.priced.program
         self.traffic = {

@@ -8,10 +8,7 @@ from solver.formulation.families.demand import unserved
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import lines_of, traffic
-
-#: Smallest coefficient handed to a solver; smaller loads are rounded up to it (the safe side).
-LEAST_LOAD = 1e-6
+from solver.formulation.variables import LEAST_LOAD, lines_of, traffic
 
 
 @family("capacity", "sum_b u[p,r,b] peak x[p,i,m,b,t] <= sum_l (slope_l R[p,i,e,l] + intercept_l z[p,i,e,l])")
@@ -20,7 +17,8 @@ def capacity(problem: Problem, program: Program) -> None:
 
     sum_b u[p,r,b] lambda_k x[p,i,s,b,t] <= sum_l (slope_l R[p,i,e,l] + intercept_l z[p,i,e,l])   standing
     sum_b u[p,r,b] lambda_k x[p,i,e,b,t] <= slope_0 Q[p,i,t]                                      elastic
-    for each resource r; u in replicas per request/s, lambda_k the service's peak rate (request/s).
+    for each resource r (but those that another one is never behind in, whatever the lengths);
+    u in replicas per request/s, lambda_k the service's peak rate (request/s).
     Source: design, section 3 (two budgets) and 4 (safe load of a pool).
     """
     routed: dict[tuple[int, int, str, int], dict[int, int]] = {}
@@ -32,8 +30,14 @@ def capacity(problem: Problem, program: Program) -> None:
         k = problem.service_index(point.service)
         peak = problem.peak_rps(k)
         supply = _pool_capacity(problem, program, p, i, mode, t)
+        loads = [
+            {c: max(problem.mean(k, g, row) * peak, LEAST_LOAD) for g, c in columns.items()}
+            for row in point.use
+        ]
         for r, resource in enumerate(point.resources):
-            terms = {c: max(problem.mean(k, g, point.use[r]) * peak, LEAST_LOAD) for g, c in columns.items()}
+            if any(_implied(loads[r], other, n < r) for n, other in enumerate(loads) if n != r):
+                continue
+            terms = loads[r]
             program.row(
                 f"capacity[{point.id},{problem.sites[i].name},{resource},{problem.periods[t].label}]",
                 "capacity",
@@ -43,6 +47,11 @@ def capacity(problem: Problem, program: Program) -> None:
                 unit="replicas",
                 sentence=f"{point.service}: {resource} of the replicas on {point.system} ({point.layout})",
             )
+
+
+def _implied(load: dict[int, float], other: dict[int, float], equal: bool) -> bool:
+    """Whether a resource that takes ``load`` is never the first to be full (``equal``: or full together)."""
+    return all(load[c] <= other[c] for c in load) and (equal or load != other)
 
 
 def _pool_capacity(problem: Problem, program: Program, p: int, i: int, mode: str, t: int) -> dict[int, float]:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from solver.formulation.families.residency import forbidding
-from solver.formulation.families.serving import LEAST_LOAD, late_share, promises
+from solver.formulation.families.serving import late_share, promises
 from solver.formulation.model import Program, Sense
 from solver.formulation.problem import Problem, undominated
 from solver.formulation.registry import family
-from solver.formulation.variables import lines_of, traffic
+from solver.formulation.variables import LEAST_LOAD, lines_of, traffic
 
 Terms = dict[int, float]
 
