@@ -87,10 +87,14 @@ def sweep(
     store: str | Path | None = None,
     tolerance: float = 0.005,
     correlate: Mapping[tuple[str, str], float] | None = None,
+    design: str = "",
 ) -> Sweep:
     """One of: exact intervals of one ``price`` or a map of two; breakpoints of one input to ``vary``, each to
     ``tolerance`` of its range; an ``uncertain`` run over the catalog's ranges and the factors stated as
     name: (low, mode, high), with the rank correlations ``correlate`` between pairs of factors.
+
+    ``design`` puts a system derived from technology on the menu, such as ``sram-wafer,node=n2``; then
+    ``vary={"design.layers": (0, 8)}`` and ``{"technology.n5.d0_per_cm2": (0.05, 0.2)}`` derive it anew.
 
     With ``jobs`` above 1, call it under ``if __name__ == "__main__"``: worker processes are spawned.
     """
@@ -100,6 +104,10 @@ def sweep(
     if (price is not None) + (vary is not None) + (uncertain is not None) != 1:
         raise UsageError("name one of price, vary and uncertain")
     session = Session.of(_loaded(workload))
+    if design:
+        from solver.technology.designs import parse_design
+
+        session = session.with_design(parse_design(design))
     if uncertain is not None:
         from solver.sensitivity.uncertain import Options, uncertain_findings
 

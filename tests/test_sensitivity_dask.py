@@ -5,10 +5,11 @@ import os
 import signal
 
 import pytest
-from test_sensitivity_scenarios import CASES, DEMAND
+from test_sensitivity_scenarios import CASES, DEMAND, solved
 
 from solver.errors import UsageError
 from solver.sensitivity import workers
+from solver.sensitivity.known import known_of
 from solver.sensitivity.scenario import Task
 from solver.sensitivity.store import Store
 from solver.sensitivity.uncertain import scenario_values
@@ -28,10 +29,12 @@ def cluster():
 def run(cluster, count: int, store: Store | None = None) -> tuple[list, list]:
     prepared, price = CASES[0]
     tasks = [Task(str(n), v) for n, v in enumerate(scenario_values((price, DEMAND), count, seed=3))]
-    here = workers.run_all(prepared, (price, DEMAND), tasks, Store(None, "q"), 1, "")
-    kept = store or Store(None, "q")
-    there = workers.run_all(prepared, (price, DEMAND), tasks, kept, 1, "", cluster.scheduler_address)
-    return here, there
+    here = solved(prepared, price, tasks, 1)
+    known = known_of(here, (price, DEMAND), lambda _: "s1")
+    kept, address = store or Store(None, "q"), cluster.scheduler_address
+    with workers.Crew(prepared, (price, DEMAND), kept, dask=address) as crew:
+        there = crew.run(tasks[:8], "") + crew.run(tasks[8:], "", known)
+    return here[:8] + solved(prepared, price, tasks[8:], 1, known), there
 
 
 def test_two_workers_give_the_records_of_one_process(cluster) -> None:
@@ -72,4 +75,5 @@ def test_nobody_answers() -> None:
     prepared, price = CASES[0]
     with pytest.raises(UsageError, match="no Dask scheduler"):
         tasks = [Task("0", (price.mode, 0.5))]
-        workers.run_all(prepared, (price, DEMAND), tasks, Store(None, "q"), 1, "", "tcp://127.0.0.1:9")
+        with workers.Crew(prepared, (price, DEMAND), Store(None, "q"), dask="tcp://127.0.0.1:9") as crew:
+            crew.run(tasks, "")

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from solver.errors import InputError
-from solver.sensitivity.correlations import normal_matrix, parse_correlations
+from solver.sensitivity.correlations import copula, groups_of, normal_matrix, parse_correlations
 from solver.sensitivity.factors import Factor
 from solver.sensitivity.indices import design, indices, of_function
 from solver.sensitivity.uncertain import scenario_values
@@ -31,14 +31,18 @@ def sobol_g_indices(a: tuple[float, ...] = (0.0, 1.0, 4.5, 9.0)) -> tuple[list[f
     return [p / whole for p in parts], [p * (whole + 1) / (1 + p) / whole for p in parts]
 
 
+def alone(factors: int) -> list[list[int]]:
+    return [[j] for j in range(factors)]
+
+
 def test_ishigami() -> None:
-    found = of_function(ishigami, 3, 16384, seed=1)
+    found = of_function(ishigami, alone(3), 16384, seed=1)
     assert found.first == pytest.approx(ISHIGAMI_FIRST, abs=0.01)
     assert found.total == pytest.approx(ISHIGAMI_TOTAL, abs=0.01)
 
 
 def test_sobol_g() -> None:
-    found = of_function(sobol_g, 4, 8192, seed=1)
+    found = of_function(sobol_g, alone(4), 8192, seed=1)
     first, total = sobol_g_indices()
     assert found.first == pytest.approx(first, abs=0.01)
     assert found.total == pytest.approx(total, abs=0.01)
@@ -53,28 +57,54 @@ def test_intervals_hold_the_known_indices_in_93_of_100_seeds(function, known) ->
     d = len(known[0])
     hits = np.zeros((2, d))
     for seed in range(100):
-        found = of_function(function, d, 256, seed)
+        found = of_function(function, alone(d), 256, seed)
         hits[0] += (found.first_low <= known[0]) & (known[0] <= found.first_high)
         hits[1] += (found.total_low <= known[1]) & (known[1] <= found.total_high)
     assert hits.min() >= 93, hits
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
-    a, b = (of_function(ishigami, 3, 64, seed=5) for _ in range(2))
+    a, b = (of_function(ishigami, alone(3), 64, seed=5) for _ in range(2))
     assert a.first.tobytes() == b.first.tobytes() and a.total_high.tobytes() == b.total_high.tobytes()
-    assert a.first.tobytes() != of_function(ishigami, 3, 64, seed=6).first.tobytes()
+    assert a.first.tobytes() != of_function(ishigami, alone(3), 64, seed=6).first.tobytes()
 
 
 def test_a_constant_has_no_indices_and_a_single_factor_has_all() -> None:
     flat = indices(np.ones(8), np.ones(8), np.ones((2, 8)))
     assert (flat.first == 0).all() and (flat.total == 0).all()
-    only = of_function(lambda x: x[:, 0], 2, 256, seed=2)
+    only = of_function(lambda x: x[:, 0], alone(2), 256, seed=2)
     assert only.first == pytest.approx([1, 0], abs=0.02) and only.total == pytest.approx([1, 0], abs=0.02)
 
 
 def test_rows_must_be_a_power_of_two() -> None:
     with pytest.raises(ValueError, match="power of two"):
         design(2, 100, 0)
+
+
+def test_factors_that_move_together_are_one_factor() -> None:
+    """x1 + x2 + x3, uniform, rank correlation r of x1 and x2: the pair has 2 (1 + r) of 3 + 2 r twelfths."""
+    r = 0.6
+    stated = ((0, 1, r),)
+
+    def summed(x: np.ndarray) -> np.ndarray:
+        return copula(x, stated).sum(axis=1)
+
+    found = of_function(summed, groups_of(stated, 3), 16384, seed=4)
+    known = [2 * (1 + r) / (3 + 2 * r), 1 / (3 + 2 * r)]
+    assert found.first == pytest.approx(known, abs=0.01)
+    assert found.total == pytest.approx(known, abs=0.01)
+
+
+def test_the_copula_keeps_each_factor_and_reaches_the_rank_correlation() -> None:
+    stated = ((0, 1, 0.6), (1, 2, -0.3))
+    moved = copula(design(3, 4096, 0)[0], stated)
+    assert [spearmanr(moved[:, a], moved[:, b])[0] for a, b, _ in stated] == pytest.approx(
+        [0.6, -0.3], abs=0.01
+    )
+    for j in range(3):
+        assert np.quantile(moved[:, j], [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.005)
+    assert groups_of(stated, 5) == ((0, 1, 2), (3,), (4,))
+    assert groups_of(((3, 4, 0.1), (1, 3, 0.1)), 5) == ((0,), (1, 3, 4), (2,))
 
 
 # ---- stated correlations ----

@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +18,13 @@ from solver.errors import InfeasibleError, InputError, LimitReached, SolverError
 from solver.formulation.prepare import Prepared
 from solver.operating_points.point import OperatingPoint
 from solver.sensitivity.factors import REACH, Factor
+from solver.sensitivity.known import Known, known_of, purchases, strain_of
 from solver.sensitivity.priced import Priced
+from solver.sensitivity.regret import regrets_of
 from solver.sensitivity.scenario import GAP, Scenarios, Task
 from solver.sensitivity.store import Store
 from solver.sensitivity.uncertain import Options, scenario_values, uncertain_result
-from solver.sensitivity.workers import run_all
+from solver.sensitivity.workers import Crew
 
 DEMAND = Factor("demand", 0.3, 0.7, 1.0, "", "test")
 SPEED = Factor("throughput/s1", 0.5, 1.0, 2.0, "", "test", log=True)
@@ -55,6 +58,13 @@ def rebuilt(prepared: Prepared, price: Factor, value: float, demand: float, spee
     changed = replace(problem, periods=periods, points=points)
     priced = Priced(replace(prepared, problem=changed), (price.name,))
     return priced.solve((value,), None, 0.0).line.at((value,))
+
+
+def solved(
+    prepared: Prepared, price: Factor, tasks: list[Task], jobs: int, known: Known | None = None
+) -> list[dict[str, Any]]:
+    with Crew(prepared, (price, DEMAND), Store(None, "q"), jobs) as crew:
+        return crew.run(tasks, "", known)
 
 
 def slower(point: OperatingPoint, factor: float) -> OperatingPoint:
@@ -116,8 +126,59 @@ def test_throughput_holds_80_percent_within_the_calibrated_spread() -> None:
 def test_two_processes_give_the_bytes_of_one(tmp_path: Path) -> None:
     prepared, price = CASES[0]
     tasks = [Task(str(n), v) for n, v in enumerate(scenario_values((price, DEMAND), 12, seed=3))]
-    results = [run_all(prepared, (price, DEMAND), tasks, Store(None, "q"), jobs, "") for jobs in (1, 2)]
+    results = [solved(prepared, price, tasks, jobs) for jobs in (1, 2)]
     assert json.dumps(results[0]) == json.dumps(results[1])
+    known = known_of(results[0], (price, DEMAND), lambda _: "s1")
+    again = [solved(prepared, price, tasks, jobs, known) for jobs in (1, 2)]
+    assert json.dumps(again[0]) == json.dumps(again[1])
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_known_fleets_change_no_cost_beyond_the_gap(number: int) -> None:
+    """With or without them each scenario is solved to the gap; those sure to serve do serve."""
+    prepared, price = CASES[number]
+    factors = (price, DEMAND, SPEED)
+    scenarios = Scenarios(prepared, factors)
+    tasks = [Task(str(n), v) for n, v in enumerate(scenario_values(factors, 24, seed=number))]
+    plain = [scenarios.run(t) for t in tasks]
+    known = known_of(
+        plain[:12], factors, lambda name: prepared.problem.offers[int(name.split("_")[1])].system
+    )
+    assert known is not None
+    for task, old in zip(tasks, plain, strict=True):
+        new = scenarios.run(task, known)
+        short = known.shortfalls(strain_of(factors, task.values))
+        sure = [fleet for fleet, much in zip(known.fleets, short, strict=True) if much <= 0]
+        assert all(scenarios.run(Task("", task.values, fleet))["cost_usd"] is not None for fleet in sure)
+        if old["cost_usd"] is None:
+            assert new["cost_usd"] is None and not sure
+            continue
+        assert new["cost_usd"] <= old["cost_usd"] * (1 + GAP) and old["cost_usd"] <= new["cost_usd"] * (
+            1 + GAP
+        )
+
+
+def test_the_safest_fleet_is_the_best_of_all_that_are_best_somewhere() -> None:
+    """Against following every one of them through every scenario."""
+    for prepared, price in CASES:
+        factors = (price, DEMAND, SPEED)
+        tasks = [Task(f"scenario-{n}", v) for n, v in enumerate(scenario_values(factors, 40, seed=1))]
+        with Crew(prepared, factors, Store(None, "q")) as crew:
+            today = crew.run([Task("today", tuple(f.mode for f in factors))], "")[0]
+            best = crew.run(tasks, "")
+            if today["cost_usd"] is None:
+                continue
+            known = known_of(best, factors, lambda _: "s1")
+            found = regrets_of(factors, tasks, today, best, known, crew.run)
+            fleets = {purchases(r) for r in [today, *best] if r["cost_usd"] is not None}
+            ranks = []
+            for fleet in fleets:
+                kept = crew.run([Task(f"{fleet}-{t.id}", t.values, fleet) for t in tasks], "")
+                pairs = [(k["cost_usd"], b["cost_usd"]) for k, b in zip(kept, best, strict=True)]
+                regrets = [max(0.0, k - b) for k, b in pairs if k is not None and b is not None]
+                ranks.append((len(tasks) - len(regrets), max(regrets, default=0.0), fleet))
+        assert found.searched == len(fleets)
+        assert found.safest.rank == min(ranks)
 
 
 def test_a_torn_line_is_cut_off_and_solved_again(tmp_path: Path) -> None:
@@ -213,6 +274,6 @@ def test_result_has_every_part() -> None:
     assert len(result.scenarios) == 24 and result.indices is not None
     assert {f.name for f in result.factors} >= {"demand"}
     best = np.array([r["cost_usd"] for r in result.scenarios])
-    for fleet in result.fleets:
+    for fleet in result.regrets.fleets:
         assert all(r >= 0 for r in fleet.served) and len(fleet.regret_usd) == 24
     assert best.min() > 0 and result.tornado[0][2] >= result.tornado[0][1]

@@ -80,3 +80,23 @@ def correlated(sample: Floats, stated: tuple[Correlation, ...]) -> Floats:
         order = rankdata(wanted[:, j], method="ordinal").astype(int) - 1
         found[:, j] = np.sort(sample[:, j])[order]
     return np.asarray(found)
+
+
+def copula(points: Floats, stated: tuple[Correlation, ...]) -> Floats:
+    """Points of the unit cube (rows x factors) moved to the stated rank correlations (normal copula)."""
+    if not stated:
+        return points
+    from scipy.stats import norm
+
+    factor = np.linalg.cholesky(normal_matrix(stated, points.shape[1]))
+    inside = np.clip(points, 1e-12, 1 - 1e-12)
+    return np.asarray(norm.cdf(norm.ppf(inside) @ factor.T))
+
+
+def groups_of(stated: tuple[Correlation, ...], factors: int) -> tuple[tuple[int, ...], ...]:
+    """Factors that are correlated, directly or through others, together; each other one alone."""
+    group = list(range(factors))
+    for a, b, _ in stated:
+        old, new = max(group[a], group[b]), min(group[a], group[b])
+        group = [new if g == old else g for g in group]
+    return tuple(tuple(n for n in range(factors) if group[n] == g) for g in sorted(set(group)))

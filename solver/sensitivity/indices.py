@@ -1,12 +1,14 @@
 """Sobol' indices: how much of the variance each factor explains alone (first order) and in all (total).
 
 Estimators: first order mean(f_B (f_ABj - f_A)) / V (Saltelli et al. 2010), total mean((f_A - f_ABj)^2) / 2V
-(Jansen 1999). Confidence intervals: percentile bootstrap over the rows of the design, seeded.
+(Jansen 1999). A factor may be a group of inputs that depend on each other: the groups are independent, so
+the indices of a group are those of one factor with several coordinates (Jacques, Lavergne and Devictor,
+2006). Confidence intervals: percentile bootstrap over the rows of the design, seeded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,10 +43,10 @@ def design(factors: int, rows: int, seed: int) -> tuple[Floats, Floats]:
     return points[:, :factors], points[:, factors:]
 
 
-def mixed(a: Floats, b: Floats, j: int) -> Floats:
-    """A with column j of B."""
+def mixed(a: Floats, b: Floats, group: Sequence[int]) -> Floats:
+    """A with the columns of a group of B."""
     changed = a.copy()
-    changed[:, j] = b[:, j]
+    changed[:, list(group)] = b[:, list(group)]
     return changed
 
 
@@ -70,8 +72,10 @@ def _estimates(f_a: Floats, f_b: Floats, f_ab: Floats, rows: NDArray[np.int64]) 
     return first, total
 
 
-def of_function(function: Callable[[Floats], Floats], factors: int, rows: int, seed: int) -> Indices:
-    """Indices of a function of the unit cube (tests and small models)."""
-    a, b = design(factors, rows, seed)
-    f_ab = np.stack([function(mixed(a, b, j)) for j in range(factors)])
+def of_function(
+    function: Callable[[Floats], Floats], groups: Sequence[Sequence[int]], rows: int, seed: int
+) -> Indices:
+    """Indices of a function of the unit cube (tests and small models), one for each group of columns."""
+    a, b = design(sum(len(group) for group in groups), rows, seed)
+    f_ab = np.stack([function(mixed(a, b, group)) for group in groups])
     return indices(function(a), function(b), f_ab, seed)

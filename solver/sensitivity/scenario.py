@@ -3,8 +3,8 @@
 Traffic is counted in peaks of its service at the largest demand of all scenarios, so less demand is a
 smaller right-hand side of the demand and promise rows. What a replica carries is its coefficient in the
 capacity rows. Every other row stays as it is. The menu of operating points is that of the stated demand.
-Each solve starts from a fixed plan with a cleared solver, so a result depends on its scenario alone and
-not on what was solved before it.
+Each solve starts with a cleared solver from a plan that follows from its scenario (a fixed plan, or the best
+of known fleets given with it), so a result does not depend on what was solved before it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from solver.formulation.problem import Problem
 from solver.operating_points.point import OperatingPoint
 from solver.sensitivity.envelope import Floats
 from solver.sensitivity.factors import THROUGHPUT, Factor, spreads
+from solver.sensitivity.known import Fleet, Known, strain_of
 from solver.sensitivity.priced import FoundPlan, Priced
 
 #: Relative gap and seconds of each scenario.
@@ -36,7 +37,7 @@ class Task:
 
     id: str
     values: tuple[float, ...]
-    fleet: tuple[tuple[str, int], ...] | None = None  # name of each purchase column and its count
+    fleet: Fleet | None = None
     gap: float = GAP
 
 
@@ -173,24 +174,40 @@ class Scenarios:
             start[column] *= shares[k]
         return start
 
-    def run(self, task: Task) -> dict[str, Any]:
+    def run(self, task: Task, known: Known | None = None) -> dict[str, Any]:
         """The record of a task: cost, bound, fleet and shares of tokens; cost None: cannot serve."""
         self.model.forget()
         costs = self._set(task.values)
-        kept = self._kept(task)
-        if task.fleet is None:
-            if self.anchor is not None:
-                self.model.start_from(self._start(self.anchor, task.values))
-        else:
-            self.model.set_bounds(kept)
-        outcome = self.model.solve(task.gap, SECONDS)
         if task.fleet is not None:
-            columns = self.program.columns
-            self.model.set_bounds({c: (columns[c].low, columns[c].high) for c in kept})
-        return self._record(task, outcome, costs)
+            return self._record(task, self._keeping(task.fleet, task.gap), costs)
+        start = None if known is None else self._known_start(task.values, known, costs)
+        if start is None and self.anchor is not None:
+            start = self._start(self.anchor, task.values)
+        if start is not None:
+            self.model.forget()
+            self.model.start_from(start)
+        return self._record(task, self.model.solve(task.gap, SECONDS), costs)
 
-    def _kept(self, task: Task) -> dict[int, tuple[float, float]]:
-        counts = dict(task.fleet or ())
+    def _keeping(self, fleet: Fleet, gap: float) -> Outcome:
+        """The best plan with these purchases."""
+        kept, columns = self._kept(fleet), self.program.columns
+        self.model.set_bounds(kept)
+        outcome = self.model.solve(gap, SECONDS)
+        self.model.set_bounds({c: (columns[c].low, columns[c].high) for c in kept})
+        return outcome
+
+    def _known_start(self, values: tuple[float, ...], known: Known, costs: Floats) -> Floats | None:
+        """A plan of the first promising known fleet that serves here."""
+        prices = {self.program.columns[c].name: float(costs[c]) * 1e3 for c in self.purchases}
+        for fleet in known.promising(prices, strain_of(self.factors, values)):
+            self.model.forget()
+            outcome = self._keeping(fleet, GAP)
+            if outcome.values is not None:
+                return self.priced.found(outcome).values
+        return None
+
+    def _kept(self, fleet: Fleet) -> dict[int, tuple[float, float]]:
+        counts = dict(fleet)
         names = ((c, self.program.columns[c].name) for c in self.purchases)
         return {c: (float(counts.get(n, 0)), float(counts.get(n, 0))) for c, n in names}
 
@@ -201,7 +218,9 @@ class Scenarios:
         plan: FoundPlan = self.priced.found(outcome)
         total = max(sum(plan.shares.values()), 1e-12)  # of the tokens at the largest demand
         columns = self.program.columns
+        bought = sum(float(costs[c]) * round(plan.values[c]) for c in self.purchases)
         return record | {
+            "purchases_usd": bought * 1e3,
             "cost_usd": float(costs @ plan.values) * 1e3,
             "bound_usd": outcome.bound * 1e3,
             "fleet": [list(line) for line in plan.fleet],

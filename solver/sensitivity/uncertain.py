@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,27 @@ import numpy as np
 
 from solver.errors import InfeasibleError, InputError
 from solver.plan.serialise import api_to_dict, point_to_dict
-from solver.sensitivity.correlations import Correlation, correlated, parse_correlations
+from solver.sensitivity.correlations import (
+    Correlation,
+    copula,
+    correlated,
+    groups_of,
+    parse_correlations,
+)
 from solver.sensitivity.factors import Factor, factors_of
 from solver.sensitivity.findings import Findings
 from solver.sensitivity.indices import Indices, design, indices, mixed
+from solver.sensitivity.known import Fleet, Known, known_of
+from solver.sensitivity.regret import Regrets, regrets_of
 from solver.sensitivity.scenario import GAP, Task
 from solver.sensitivity.session import Session
 from solver.sensitivity.store import Store
-from solver.sensitivity.workers import run_all
+from solver.sensitivity.workers import Crew
 
-#: At most so many factors get Sobol' indices (those that move the cost most on their own), and so many
-#: fleets are tried for the least greatest regret.
-MOST_INDICES, MOST_FLEETS = 5, 5
+#: At most so many factors get Sobol' indices: those that move the cost most on their own.
+MOST_INDICES = 5
+#: Scenarios of the first stage; each further one has as many as all before it, and tries their fleets first.
+FIRST_STAGE = 64
 
 
 @dataclass(frozen=True)
@@ -41,31 +49,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class FleetRegret:
-    """A set of purchases kept in every scenario: cost above the best, and where it cannot serve."""
-
-    purchases: tuple[tuple[str, int], ...]
-    words: str
-    records: tuple[dict[str, Any], ...]
-    regret_usd: tuple[float | None, ...]  # per scenario; None: cannot serve
-
-    @property
-    def served(self) -> list[float]:
-        """Regrets where it can serve."""
-        return [r for r in self.regret_usd if r is not None]
-
-    @property
-    def failures(self) -> int:
-        """Scenarios it cannot serve."""
-        return len(self.regret_usd) - len(self.served)
-
-    @property
-    def worst_usd(self) -> float:
-        """Greatest regret (inf if it cannot serve a scenario)."""
-        return float("inf") if self.failures else max(self.served, default=0.0)
-
-
-@dataclass(frozen=True)
 class UncertainResult:
     """Everything that a run found, in the order of the design."""
 
@@ -73,9 +56,9 @@ class UncertainResult:
     nominal: dict[str, Any]
     scenarios: tuple[dict[str, Any], ...]
     tornado: tuple[tuple[Factor, float, float], ...]  # cost at the low and at the high end, USD
-    ranked: tuple[Factor, ...]  # factors of the indices
+    ranked: tuple[tuple[Factor, ...], ...]  # of the indices; factors that are correlated are one
     indices: Indices | None
-    fleets: tuple[FleetRegret, ...]  # today's first
+    regrets: Regrets
     correlations: tuple[Correlation, ...] = ()
 
 
@@ -88,7 +71,8 @@ def uncertain_result(session: Session, options: Options) -> UncertainResult:
     stated = parse_correlations(options.correlate, factors)
     store = Store(options.store, question(session, factors, options, stated))
     try:
-        return _result(session, factors, options, stated, store)
+        with Crew(session.prepared, factors, store, options.jobs, options.dask) as crew:
+            return _result(session, factors, options, stated, crew)
     finally:
         store.close()
 
@@ -111,6 +95,7 @@ def question(
         "scenarios": options.scenarios,
         "seed": options.seed,
         "gap": GAP,
+        "records": 2,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -120,10 +105,10 @@ def _result(
     factors: tuple[Factor, ...],
     options: Options,
     stated: tuple[Correlation, ...],
-    store: Store,
+    crew: Crew,
 ) -> UncertainResult:
-    def solved(tasks: list[Task], label: str) -> list[dict[str, Any]]:
-        return run_all(session.prepared, factors, tasks, store, options.jobs, label, options.dask)
+    def known(records: list[dict[str, Any]]) -> Known | None:
+        return known_of(records, factors, lambda name: _system(session, name))
 
     modes = tuple(f.mode for f in factors)
     ends = [
@@ -133,19 +118,23 @@ def _result(
     ]
     drawn = scenario_values(factors, options.scenarios, options.seed, stated)
     tasks = [Task(f"scenario-{n}", values) for n, values in enumerate(drawn)]
-    nominal, *rest = solved([Task("nominal", modes, gap=0.0), *ends, *tasks], "scenarios")
+    nominal, *records = crew.run([Task("nominal", modes, gap=0.0), *tasks[:FIRST_STAGE]], "scenarios")
     if nominal["cost_usd"] is None:
         raise InfeasibleError("no plan keeps all statements of the workload; see `solver solve`")
+    while len(records) < len(tasks):
+        stage = tasks[len(records) : 2 * len(records)]
+        records += crew.run(stage, "scenarios", known([nominal, *records]))
+    everything = known([nominal, *records])
+    rest = crew.run(ends, "one factor at a time", everything)
     swings = [(f, _cost(rest[2 * j]), _cost(rest[2 * j + 1])) for j, f in enumerate(factors)]
-    records = rest[2 * len(factors) :]
-    ranked = sorted(swings, key=lambda s: -abs(s[2] - s[1]))[:MOST_INDICES]
-    chosen = [f for f, low, high in ranked if abs(high - low) > GAP * abs(low)]
-    found = _indices(factors, chosen, options, solved) if chosen else None
-    fleets = _fleets(session, factors, tasks, nominal, records, solved)
+    width = [float(np.nan_to_num(abs(high - low) / abs(low))) for _, low, high in swings]  # no plan: 0
+    groups = sorted(groups_of(stated, len(factors)), key=lambda g: -max(width[j] for j in g))[:MOST_INDICES]
+    chosen = [g for g in groups if max(width[j] for j in g) > GAP]
+    found = _indices(factors, chosen, options, stated, crew, everything) if chosen else None
+    regrets = regrets_of(factors, tasks, nominal, records, known(records), crew.run)
+    ranked = tuple(tuple(factors[j] for j in group) for group in chosen)
     swings.sort(key=lambda s: -abs(s[2] - s[1]))
-    return UncertainResult(
-        factors, nominal, tuple(records), tuple(swings), tuple(chosen), found, tuple(fleets), stated
-    )
+    return UncertainResult(factors, nominal, tuple(records), tuple(swings), ranked, found, regrets, stated)
 
 
 def _cost(record: dict[str, Any]) -> float:
@@ -170,76 +159,50 @@ def index_rows(scenarios: int, factors: int) -> int:
 
 
 def _indices(
-    factors: tuple[Factor, ...], chosen: list[Factor], options: Options, solved: Any
+    factors: tuple[Factor, ...],
+    groups: list[tuple[int, ...]],
+    options: Options,
+    stated: tuple[Correlation, ...],
+    crew: Crew,
+    known: Known | None,
 ) -> Indices | None:
-    rows = index_rows(options.scenarios, len(chosen))
-    a, b = design(len(chosen), rows, options.seed + 1)
+    """Indices of groups of factors; all others stay at their most likely value."""
+    columns = [j for group in groups for j in group]
+    rows = index_rows(options.scenarios, len(groups))
+    at = {j: n for n, j in enumerate(columns)}
+    own = tuple((at[i], at[j], r) for i, j, r in stated if i in at and j in at)
+    a, b = (copula(m, own) for m in design(len(columns), rows, options.seed + 1))
 
     def tasks(label: str, matrix: Any) -> list[Task]:
-        columns = {f.name: f.quantile(matrix[:, j]) for j, f in enumerate(chosen)}
+        drawn = {j: factors[j].quantile(matrix[:, at[j]]) for j in columns}
         return [
             Task(
                 f"index-{label}-{n}",
-                tuple(float(columns[f.name][n]) if f.name in columns else f.mode for f in factors),
+                tuple(float(drawn[j][n]) if j in drawn else f.mode for j, f in enumerate(factors)),
             )
             for n in range(rows)
         ]
 
-    every = [tasks("a", a), tasks("b", b), *(tasks(str(j), mixed(a, b, j)) for j in range(len(chosen)))]
-    records = solved([t for group in every for t in group], "Sobol' indices")
+    moved = [mixed(a, b, [at[j] for j in group]) for group in groups]
+    every = [tasks("a", a), tasks("b", b), *(tasks(str(n), m) for n, m in enumerate(moved))]
+    records = crew.run([t for group in every for t in group], "Sobol' indices", known)
     costs = np.array([_cost(r) for r in records]).reshape(len(every), rows)
     if not np.isfinite(costs).all():
         return None
     return indices(costs[0], costs[1], costs[2:], options.seed)
 
 
-def _fleets(
-    session: Session,
-    factors: tuple[Factor, ...],
-    tasks: list[Task],
-    nominal: dict[str, Any],
-    records: list[dict[str, Any]],
-    solved: Any,
-) -> list[FleetRegret]:
-    """Regret of today's purchases, of those found most often and of those of the largest demands."""
-    found = [r for r in records if r["cost_usd"] is not None]
-    counts = Counter(_purchases(r) for r in found)
-    often = sorted(counts, key=lambda k: (-counts[k], k))[: MOST_FLEETS - 2]
-    demands = [j for j, f in enumerate(factors) if f.is_demand]
-    large = sorted(found, key=lambda r: -float(np.prod([r["values"][j] for j in demands])))[:2]
-    fleets = list(dict.fromkeys([_purchases(nominal), *often, *map(_purchases, large)]))
-    every = [
-        Task(f"fleet-{_digest(fleet)}-{task.id}", task.values, fleet) for fleet in fleets for task in tasks
-    ]
-    answers = solved(every, "regret of fleets")
-    regrets_of = []
-    for n, fleet in enumerate(fleets):
-        own = answers[n * len(tasks) : (n + 1) * len(tasks)]
-        regrets = tuple(
-            None
-            if a["cost_usd"] is None or r["cost_usd"] is None
-            else max(0.0, a["cost_usd"] - r["cost_usd"])
-            for a, r in zip(own, records, strict=True)
-        )
-        regrets_of.append(FleetRegret(fleet, _words(session, fleet), tuple(own), regrets))
-    return regrets_of
+def _system(session: Session, purchase: str) -> str:
+    """The system of a purchase; the columns buy_o_i_e and lot_o_i_e name its offer by number."""
+    return session.prepared.problem.offers[int(purchase.split("_")[1])].system
 
 
-def _purchases(record: dict[str, Any]) -> tuple[tuple[str, int], ...]:
-    return tuple((str(name), int(count)) for name, count in record["purchases"])
-
-
-def _digest(fleet: tuple[tuple[str, int], ...]) -> str:
-    return hashlib.sha256(repr(fleet).encode()).hexdigest()[:12]
-
-
-def _words(session: Session, fleet: tuple[tuple[str, int], ...]) -> str:
-    """Purchases in words; the column buy_o_i_e names its offer by number."""
+def fleet_words(session: Session, fleet: Fleet) -> str:
+    """Purchases in words."""
     counts: dict[str, int] = {}
     for name, count in fleet:
-        kind, *numbers = name.split("_")
-        if kind == "buy":
-            system = session.prepared.problem.offers[int(numbers[0])].system
+        if name.startswith("buy_"):
+            system = _system(session, name)
             counts[system] = counts.get(system, 0) + count
     return (
         session.words(tuple((s, "buy", c) for s, c in sorted(counts.items()))) if counts else "no purchases"

@@ -7,7 +7,7 @@ import numpy as np
 from solver.sensitivity.findings import Bars, Findings, share, usd
 from solver.sensitivity.scenario import GAP
 from solver.sensitivity.session import Session
-from solver.sensitivity.uncertain import FleetRegret, Options, UncertainResult
+from solver.sensitivity.uncertain import Options, UncertainResult, fleet_words
 from solver.sensitivity.uncertain_tables import (
     belongs_table,
     factor_table,
@@ -32,14 +32,14 @@ def findings_of(session: Session, options: Options, result: UncertainResult) -> 
             ("scenarios", f"{len(result.scenarios):,}"),
             ("median cost", usd(float(np.quantile(costs, 0.5)))),
             ("95 % of scenarios cost at most", usd(float(np.quantile(costs, 0.95)))),
-            ("today's fleet cannot serve", f"{result.fleets[0].failures:,} scenarios"),
+            ("today's fleet cannot serve", f"{result.regrets.fleets[0].failures:,} scenarios"),
             ("gap of each scenario", share(GAP)),
         ),
         figures=(_belongs_figure(session, belongs), _tornado_figure(session, result)),
         tables=(
             belongs_table(session, belongs, result),
             quantiles(result, costs),
-            regrets(result),
+            regrets(session, result),
             tornado(session, result),
             *([index_table(session, result)] if result.indices else []),
             factor_table(session, result),
@@ -64,13 +64,8 @@ def _belongs(result: UncertainResult) -> dict[str, float]:
     return {system: count / len(result.scenarios) for system, count in ordered}
 
 
-def _safest(result: UncertainResult) -> FleetRegret:
-    return min(result.fleets, key=lambda f: (f.failures, max(f.served, default=0.0), f.purchases))
-
-
 def _answer(session: Session, result: UncertainResult, costs: object, belongs: dict[str, float]) -> list[str]:
     values = np.asarray(costs)
-    today, safest = result.fleets[0], _safest(result)
     parts = [f"{session.name_of(s)} in {share(v)}" for s, v in list(belongs.items())[:5]]
     sentences = [
         f"Of {len(result.scenarios):,} scenarios, the best fleet holds {', '.join(parts)} of them.",
@@ -78,31 +73,32 @@ def _answer(session: Session, result: UncertainResult, costs: object, belongs: d
         f"{usd(float(np.quantile(values, 0.95)))} (5 % to 95 %), with a median of "
         f"{usd(float(np.quantile(values, 0.5)))}.",
     ]
-    if today.failures:
-        n = len(today.regret_usd)
-        words = f"Today's fleet ({today.words}) cannot serve {share(today.failures / n)} of the scenarios"
-    else:
-        words = f"Today's fleet ({today.words}) serves every scenario, with a greatest regret of "
-        words += usd(today.worst_usd)
-    if safest.purchases == today.purchases:
-        sentences.append(f"{words}; no other fleet that was tried has a smaller greatest regret.")
-    else:
-        reach = (
-            "serves all of them"
-            if not safest.failures
-            else f"fails in {share(safest.failures / len(safest.regret_usd))}"
-        )
-        worst = usd(max(safest.served, default=0.0))
-        sentences.append(
-            f"{words}. Of the fleets tried, {safest.words} is the safest: it {reach}, with a greatest "
-            f"regret of {worst}."
-        )
+    sentences.append(_regret_words(session, result))
     factor, low, high = result.tornado[0]
     sentences.append(
         f"The cost moves most with {named(session, factor.name)}: {usd(low)} at its low end, {usd(high)} at "
         f"its high end."
     )
     return sentences
+
+
+def _regret_words(session: Session, result: UncertainResult) -> str:
+    """Today's fleet, and the fleet of least greatest regret."""
+    today, safest = result.regrets.fleets[0], result.regrets.safest
+    words, n = fleet_words(session, today.purchases), len(result.scenarios)
+    if today.failures:
+        words = f"Today's fleet ({words}) cannot serve {share(today.failures / n)} of the scenarios"
+    else:
+        words = f"Today's fleet ({words}) serves every scenario, with a greatest regret of "
+        words += usd(today.greatest_usd)
+    others = f"the {result.regrets.searched:,} fleets that are best in some scenario or today"
+    if safest.purchases == today.purchases:
+        return f"{words}; of {others} none has a smaller greatest regret."
+    reach = "serves all of them" if not safest.failures else f"fails in {share(safest.failures / n)}"
+    return (
+        f"{words}. Of {others}, {fleet_words(session, safest.purchases)} has the least greatest regret: it "
+        f"{reach}, with a regret of at most {usd(safest.greatest_usd)}."
+    )
 
 
 def _belongs_figure(session: Session, belongs: dict[str, float]) -> Bars:
@@ -121,7 +117,8 @@ def _tornado_figure(session: Session, result: UncertainResult) -> Bars:
     nominal = float(result.nominal["cost_usd"])
     return Bars(
         "tornado", "Tornado",
-        "Cost with one factor at its low and high end; dashed: all at their most likely value.",
+        "Cost with one factor at its low and high end, the others (correlated or not) at their most likely "
+        "value; dashed: all at their most likely value.",
         "usd", bars, (nominal, usd(nominal)),
     )  # fmt: skip
 
@@ -131,10 +128,16 @@ def _notes(result: UncertainResult, options: Options) -> tuple[str, ...]:
     notes = [
         "The menu of operating points is that of the stated demand and the calibrated speeds; waits are too.",
         "Scenarios are a Latin hypercube; indices come from a separate design of the factors with the "
-        "largest swing. Fleets tried for the least regret: today's, the most frequent, those of most demand.",
+        "largest swing.",
+        f"The fleet of least greatest regret is the best of all {result.regrets.searched:,} sets of "
+        "purchases that are best in some scenario, or today: fewest scenarios that it cannot serve, then "
+        f"the smallest greatest regret (costs to {share(GAP)}). A fleet that is best nowhere is not tried.",
     ]
     if result.correlations:
-        notes.append("Sobol' indices and the tornado take the factors as independent.")
+        notes.append(
+            "Factors that are correlated are one factor of the Sobol' indices: it explains the variance due "
+            "to all of them together, as the variance cannot be split between factors that move together."
+        )
     if lost:
         notes.append(
             f"{lost} scenarios have no plan that keeps all statements and are left out of the costs."

@@ -7,7 +7,7 @@ import numpy as np
 from solver.sensitivity.factors import THROUGHPUT
 from solver.sensitivity.findings import Column, Table
 from solver.sensitivity.session import Session
-from solver.sensitivity.uncertain import UncertainResult
+from solver.sensitivity.uncertain import UncertainResult, fleet_words
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -43,7 +43,7 @@ def belongs_table(session: Session, belongs: dict[str, float], result: Uncertain
 def quantiles(result: UncertainResult, costs: object) -> Table:
     """Cost of the best fleet of each scenario, and of today's purchases kept."""
     best = np.asarray(costs)
-    kept = np.array([r["cost_usd"] for r in result.fleets[0].records if r["cost_usd"] is not None])
+    kept = np.array([r["cost_usd"] for r in result.regrets.fleets[0].records if r["cost_usd"] is not None])
     rows = tuple(
         (q, float(np.quantile(best, q)), float(np.quantile(kept, q)) if len(kept) else None)
         for q in QUANTILES
@@ -59,14 +59,18 @@ def quantiles(result: UncertainResult, costs: object) -> Table:
     return Table("quantiles", "Cost and budget at risk", caption, columns, rows)
 
 
-def regrets(result: UncertainResult) -> Table:
-    """Regret of the fleets that were tried."""
-    rows = []
-    for n, fleet in enumerate(result.fleets):
+def regrets(session: Session, result: UncertainResult) -> Table:
+    """Regret of today's fleet, the safest and the others that were followed through all scenarios."""
+    today, safest = result.regrets.fleets[0], result.regrets.safest
+    cells = []
+    for fleet in [today, *sorted(result.regrets.fleets[1:], key=lambda f: f.rank)]:
+        origin = " and ".join(
+            w for w, is_it in (("today", fleet is today), ("safest", fleet is safest)) if is_it
+        )
         served = fleet.served or [0.0]
         fails = fleet.failures / len(fleet.regret_usd)
-        spread = (float(np.mean(served)), float(np.quantile(served, 0.95)), max(served))
-        rows.append(("today" if n == 0 else "found", fleet.words, fails, *spread))
+        spread = (float(np.mean(served)), float(np.quantile(served, 0.95)), fleet.greatest_usd)
+        cells.append((origin or "found", fleet_words(session, fleet.purchases), fails, *spread))
     columns = (
         Column("origin", ""),
         Column("fleet", "purchases kept in every scenario"),
@@ -77,9 +81,10 @@ def regrets(result: UncertainResult) -> Table:
     )
     caption = (
         "Regret: cost of these purchases, with routing, rents and API tokens chosen anew, above the best "
-        "fleet of the scenario; over the scenarios it can serve."
+        "fleet of the scenario; over the scenarios it can serve. Safest: the least greatest regret of "
+        f"{result.regrets.searched:,} fleets; shown are those that were followed through all scenarios."
     )
-    return Table("regret", "Regret of fleets", caption, columns, tuple(rows))
+    return Table("regret", "Regret of fleets", caption, columns, tuple(cells))
 
 
 def tornado(session: Session, result: UncertainResult) -> Table:
@@ -95,7 +100,8 @@ def tornado(session: Session, result: UncertainResult) -> Table:
         Column("cost_high_usd", "cost at the high end", "usd"),
         Column("swing_usd", "swing", "usd"),
     )
-    caption = "Cost of the best fleet with one factor at its ends and all others at their most likely value."
+    caption = "Cost of the best fleet with one factor at its ends and all others at their most likely value"
+    caption += ", those correlated with it too." if result.correlations else "."
     return Table("tornado", "One factor at a time", caption, columns, rows)
 
 
@@ -103,11 +109,11 @@ def index_table(session: Session, result: UncertainResult) -> Table:
     """Sobol' indices with their intervals."""
     found = result.indices
     assert found is not None
+    ends = (found.first, found.first_low, found.first_high, found.total, found.total_low, found.total_high)
     rows = tuple(
-        (named(session, f.name), *(float(v[j]) for v in (
-            found.first, found.first_low, found.first_high, found.total, found.total_low, found.total_high)))
-        for j, f in enumerate(result.ranked)
-    )  # fmt: skip
+        (" with ".join(named(session, f.name) for f in group), *(float(v[j]) for v in ends))
+        for j, group in enumerate(result.ranked)
+    )
     columns = (
         Column("factor", "factor"),
         Column("first_order", "first order", "number"),
@@ -121,6 +127,8 @@ def index_table(session: Session, result: UncertainResult) -> Table:
         "Share of the variance of the cost that a factor explains alone, and with all its interactions; "
         "factors without a swing of their own stay at their most likely value."
     )
+    if result.correlations:
+        caption += " Factors that are correlated are taken together, as one factor."
     return Table("indices", "Sobol' indices", caption, columns, rows)
 
 
@@ -147,7 +155,7 @@ def factor_table(session: Session, result: UncertainResult) -> Table:
 def scenario_table(session: Session, result: UncertainResult) -> Table:
     """Every scenario, for files."""
     names = [f.name for f in result.factors]
-    regrets = result.fleets[0].regret_usd
+    regrets = result.regrets.fleets[0].regret_usd
     rows = tuple(
         (
             record["id"],

@@ -2,68 +2,94 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import os
 import pickle
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from solver import __version__
 from solver.errors import UsageError
 from solver.formulation.prepare import Prepared
 from solver.sensitivity.factors import Factor
+from solver.sensitivity.known import Known
 from solver.sensitivity.scenario import Scenarios, Task
 from solver.sensitivity.store import Store
 
 CHUNK = 4
+Records = list[dict[str, Any]]
+Solve = Callable[[list[list[Task]], Known | None], Iterator[Records]]
 _scenarios: Scenarios | None = None
 _lock = threading.Lock()
 
 
-def run_all(
-    prepared: Prepared,
-    factors: tuple[Factor, ...],
-    tasks: Sequence[Task],
-    store: Store,
-    jobs: int,
-    label: str,
-    dask: str = "",
-) -> list[dict[str, Any]]:
-    """The records of all tasks, in their order; those in the store are not solved again."""
-    missing = [t for t in tasks if t.id not in store.records]
-    chunks = [missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK)]
-    if chunks:
-        from rich.console import Console
-        from rich.progress import Progress
+class Crew:
+    """Solves tasks in this process, by worker processes or on a cluster; models are kept until the end.
 
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            shown = bar.add_task(label, total=len(tasks), completed=len(tasks) - len(missing))
-            solved = on_cluster(dask, prepared, factors, chunks) if dask else None
-            for records in solved or _solved(prepared, factors, chunks, jobs):
-                store.add(records)
-                bar.advance(shown, len(records))
-    return [store.records[t.id] for t in tasks]
+    Finished chunks go to the store at once; tasks that are in it are not solved again.
+    """
+
+    def __init__(
+        self, prepared: Prepared, factors: tuple[Factor, ...], store: Store, jobs: int = 1, dask: str = ""
+    ) -> None:
+        self.prepared, self.factors, self.store, self.jobs, self.dask = prepared, factors, store, jobs, dask
+        self._opened = contextlib.ExitStack()
+        self._solve: Solve | None = None
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def run(self, tasks: Sequence[Task], label: str, known: Known | None = None) -> Records:
+        """The records of all tasks, in their order; ``known`` fleets are tried first."""
+        missing = [t for t in tasks if t.id not in self.store.records]
+        chunks = [missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK)]
+        if chunks:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            with Progress(console=Console(stderr=True), transient=True) as bar:
+                shown = bar.add_task(label, total=len(tasks), completed=len(tasks) - len(missing))
+                if self._solve is None:
+                    self._solve = self._open()
+                for records in self._solve(chunks, known):
+                    self.store.add(records)
+                    bar.advance(shown, len(records))
+        return [self.store.records[t.id] for t in tasks]
+
+    def _open(self) -> Solve:
+        if self.dask:
+            return self._opened.enter_context(_cluster(self.dask, self.prepared, self.factors))
+        if self.jobs > 1:
+            return self._opened.enter_context(_processes(self.jobs, self.prepared, self.factors))
+        scenarios = Scenarios(self.prepared, self.factors)
+        return lambda chunks, known: ([scenarios.run(t, known) for t in chunk] for chunk in chunks)
 
 
-def _solved(
-    prepared: Prepared, factors: tuple[Factor, ...], chunks: list[list[Task]], jobs: int
-) -> Iterator[list[dict[str, Any]]]:
-    if jobs == 1 or len(chunks) == 1:
-        scenarios = Scenarios(prepared, factors)
-        for chunk in chunks:
-            yield [scenarios.run(task) for task in chunk]
-        return
+@contextlib.contextmanager
+def _processes(jobs: int, prepared: Prepared, factors: tuple[Factor, ...]) -> Iterator[Solve]:
+    """Worker processes, each with its own model."""
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
 
     with ProcessPoolExecutor(
         jobs, get_context("spawn"), initializer=_begin, initargs=(prepared, factors, os.getpid())
     ) as pool:
-        for future in as_completed([pool.submit(_run, chunk) for chunk in chunks]):
-            yield future.result()
+
+        def solved(chunks: list[list[Task]], known: Known | None) -> Iterator[Records]:
+            for future in as_completed([pool.submit(_run, chunk, known) for chunk in chunks]):
+                yield future.result()
+
+        try:
+            yield solved
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _begin(prepared: Prepared, factors: tuple[Factor, ...], parent: int) -> None:
@@ -79,9 +105,9 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _run(chunk: list[Task]) -> list[dict[str, Any]]:
+def _run(chunk: list[Task], known: Known | None) -> Records:
     assert _scenarios is not None
-    return [_scenarios.run(task) for task in chunk]
+    return [_scenarios.run(task, known) for task in chunk]
 
 
 # ---- the same on a Dask cluster ----
@@ -89,10 +115,9 @@ def _run(chunk: list[Task]) -> list[dict[str, Any]]:
 _kept: tuple[str, Scenarios] | None = None
 
 
-def on_cluster(
-    address: str, prepared: Prepared, factors: tuple[Factor, ...], chunks: list[list[Task]]
-) -> Iterator[list[dict[str, Any]]]:
-    """Chunks solved by the workers of a cluster; a lost worker's chunks go to another."""
+@contextlib.contextmanager
+def _cluster(address: str, prepared: Prepared, factors: tuple[Factor, ...]) -> Iterator[Solve]:
+    """The workers of a cluster; a lost worker's chunks go to another."""
     try:
         distributed = importlib.import_module("distributed")
     except ImportError:
@@ -106,9 +131,15 @@ def on_cluster(
         _same_versions(client, address)
         key = hashlib.sha256(pickle.dumps((prepared, factors))).hexdigest()
         model = client.scatter((prepared, factors), broadcast=True, hash=False)
-        futures = [client.submit(_run_kept, key, model, chunk, pure=False, retries=5) for chunk in chunks]
-        for _, records in distributed.as_completed(futures, loop=client.loop, with_results=True):
-            yield records
+
+        def solved(chunks: list[list[Task]], known: Known | None) -> Iterator[Records]:
+            futures = [
+                client.submit(_run_kept, key, model, chunk, known, pure=False, retries=5) for chunk in chunks
+            ]
+            for _, records in distributed.as_completed(futures, loop=client.loop, with_results=True):
+                yield records
+
+        yield solved
 
 
 def _same_versions(client: Any, address: str) -> None:
@@ -127,11 +158,11 @@ def versions() -> dict[str, str]:
 
 
 def _run_kept(
-    key: str, model: tuple[Prepared, tuple[Factor, ...]], chunk: list[Task]
-) -> list[dict[str, Any]]:
+    key: str, model: tuple[Prepared, tuple[Factor, ...]], chunk: list[Task], known: Known | None
+) -> Records:
     """A chunk on a cluster's worker, which keeps the last model it built; one at a time per process."""
     global _kept
     with _lock:
         if _kept is None or _kept[0] != key:
             _kept = (key, Scenarios(*model))
-        return [_kept[1].run(task) for task in chunk]
+        return [_kept[1].run(task, known) for task in chunk]
