@@ -21,7 +21,7 @@ Record = dict[str, Any]
 #: Solves tasks under a label.
 Solve = Callable[[list[Task], str], list[Record]]
 #: Fleets followed through all scenarios before others are dropped: today's and the most frequent ones.
-FOLLOWED = 4
+FOLLOWED = 3
 #: Scenarios of the first round, in which every fleet is tried; each further round has twice as many.
 FIRST_ROUND = 2
 #: Scenarios after which the fleets that are left are followed one by one.
