@@ -327,6 +327,16 @@ def test_duals_are_prices() -> None:
     assert list(rows) == [2.0]
 
 
+def test_a_row_more_holds_within_and_is_gone_after() -> None:
+    """min 3x, x whole and at least 2: with x >= 5 it costs 15, and 6 again after."""
+    model = HighsModel(program([({0: 1.0}, ">=", 2)], [3.0]))
+    assert model.solve().objective == 6
+    with model.at_least([0], 5.0):
+        assert model.solve().objective == 15
+        assert model.solve(time_limit_s=10.0).objective == 15  # in a solver of its own too
+    assert model.solve().objective == 6
+
+
 def test_a_start_is_never_made_worse() -> None:
     model = HighsModel(cover())
     model.start_from(np.array([0.0, 4.0]))

@@ -240,6 +240,18 @@ class HighsModel:
             self.set_bounds({c: (columns[c].low, columns[c].high) for c in bounds})
 
     @contextlib.contextmanager
+    def at_least(self, columns: Iterable[int], least: float) -> Iterator[None]:
+        """Within: a row more, by which these columns add up to so much or more."""
+        indices = np.array([self._column[c] for c in columns], dtype=np.int32)
+        row = (least, np.inf, len(indices), indices, np.ones(len(indices)))
+        self._accepted(self._highs.addRow(*row), "a further row")
+        try:
+            yield
+        finally:
+            last = np.array([self._highs.getNumRow() - 1], dtype=np.int32)
+            self._accepted(self._highs.deleteRows(1, last), "the end of a further row")
+
+    @contextlib.contextmanager
     def relaxed(self) -> Iterator[None]:
         """Within: every column may take fractions."""
         whole = [n for n, column in enumerate(self.program.columns) if column.integer]

@@ -156,7 +156,7 @@ def _run(session: Session, lines: list[str], as_json: bool, quick: bool) -> Exit
         if word in FILES:
             write_file_of(session, word, rest.strip())
             continue
-        response = execute(session, line)
+        response = execute(session, line, deep=not quick)
         response = response if quick else deepen(session, response)
         if as_json:
             steps.append(response_json(response))

@@ -167,40 +167,43 @@ def break_evens(
 def _break_even(
     problem: Problem, program: Program, model: HighsModel, best: Outcome, system: str, tie: float
 ) -> BreakEven:
-    """The optimal cost is concave and piecewise linear in a price, so Newton's steps on cost lines end.
+    """The price up to which some plan with at least one purchase of the system costs no more than the best.
 
-    Start where the fleet of this system alone ties with the best (or at nothing); each optimal plan found
-    is a line base + price x weight that meets the present optimum at some price; solve there; stop when no
-    plan with the system is cheaper.
+    The optimal cost of such plans is concave and piecewise linear in the price, so Newton's steps on cost
+    lines end. Start where the fleet of this system alone ties with the best (or at nothing); each optimal
+    plan found is a line base + price x weight that meets the cost of the best at some price, no higher than
+    the one sought; solve there; stop when no plan with the system is cheaper than the best.
     """
     weights = price_weights(problem, program, system)
     now = max(o.price_usd for o in problem.buy_offers(system))
     costs = program.objective()
     base = {c: costs.get(c, 0.0) - w * now for c, w in weights.items()}
-    price, enters, note = tie, None, ""
-    known = best.values
-    assert known is not None
-    for _ in range(12):
-        model.set_costs(costs | {c: base[c] + w * price for c, w in weights.items()})
-        model.start_from(known)
-        outcome = model.solve(COMPARE_GAP, COMPARE_SECONDS)
-        if outcome.values is None or outcome.ending is not Ending.OPTIMAL:
-            enters = price if price > 0 else None
-            note = "at least; the time for comparisons was over"
-            break
-        weight = sum(w * round(outcome.values[c]) for c, w in weights.items())
-        if weight <= 0 or outcome.objective >= best.objective * (1 - 1e-9):
-            enters = price if price > 0 else None
-            break
-        step = (best.objective - outcome.objective) / weight
-        price += step
-        if step <= 1e-6 * max(price, 1.0):
-            enters = price
-            break
+    bought = [c for c in acquisition_columns(problem, program)[system] if weights.get(c, 0.0) > 0]
+    price, note, known = tie, "", None
+    with model.at_least(bought, 1.0):
+        for _ in range(12):
+            model.set_costs(costs | {c: base[c] + w * price for c, w in weights.items()})
+            if known is not None:
+                model.start_from(known)  # it costs just what the best does
+            outcome = model.solve(COMPARE_GAP, COMPARE_SECONDS)
+            if outcome.values is None and outcome.ending is Ending.INFEASIBLE:
+                break
+            if outcome.values is None or outcome.ending is not Ending.OPTIMAL:
+                note = "at least; the time for comparisons was over"
+                break
+            weight = sum(w * round(outcome.values[c]) for c, w in weights.items())
+            if weight <= 0 or outcome.objective >= best.objective * (1 - 1e-9):
+                break
+            step = (best.objective - outcome.objective) / weight
+            price += step
+            if step <= 1e-6 * max(price, 1.0):
+                break
+            known = outcome.values
     model.set_costs(costs)
-    if enters is None and not note:
+    if price <= 0 and not note:
         note = "not even for free: energy, space or service levels keep it out"
-    return BreakEven(system=system, price_now_usd=now, price_enters_usd=_cents(enters), note=note)
+    enters = round(price, 2) if price > 0 and math.isfinite(price) else None
+    return BreakEven(system=system, price_now_usd=now, price_enters_usd=enters, note=note)
 
 
 def price_weights(problem: Problem, program: Program, system: str) -> dict[int, float]:
@@ -210,7 +213,3 @@ def price_weights(problem: Problem, program: Program, system: str) -> dict[int, 
         for column, offer, _o, _i, e, f in owned_columns(problem, program)
         if offer.system == system and offer.kind == "buy" and offer.price_usd > 0
     }
-
-
-def _cents(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(value, 2)

@@ -10,7 +10,7 @@ from functools import partial
 
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
-from solver.engine.assemble import assemble
+from solver.engine.assemble import assemble, bindings
 from solver.engine.attempt import DEFAULT, Request, attempt, left_of
 from solver.engine.certificate import certified_bound
 from solver.engine.compare import alternatives, break_evens
@@ -78,6 +78,8 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
             residual = str(verdict.residual)
             plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
             plan = certified(plan, solved) if request.certify else plan
+            rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
+            plan = plan.model_copy(update={"binding": rows})
             return _compared(plan, loaded, solved, factors) if request.compare else plan
         late = late_services(verdict, now)
         if not late:
@@ -153,12 +155,10 @@ def _compared(plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mappi
     Where hours are in groups the fleets are compared at their mean hours, like with like, and what the
     wishes cost is left open.
     """
-    from solver.engine.assemble import bindings
     from solver.engine.wishes import wishes
     from solver.reports.words import answer
 
     prepared, model, outcome = solved.prepared, solved.proof, solved.outcome
-    rows = bindings(loaded, prepared, solved.program, model, outcome)
     program = model.program
     if prepared.curves is not None or prepared.mean_periods:
         outcome = model.solve(COMPARED_GAP, COMPARED_SECONDS)
@@ -166,7 +166,7 @@ def _compared(plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mappi
         plan = plan.model_copy(update={"notes": (*plan.notes, note)})
     others, ties = alternatives(prepared, program, model, outcome)
     entries = break_evens(prepared, program, model, outcome, plan, others, ties)
-    plan = plan.model_copy(update={"binding": rows, "alternatives": others, "break_even": entries})
+    plan = plan.model_copy(update={"alternatives": others, "break_even": entries})
     if prepared.curves is None:
         relaxed = prepared.relaxed
         free = None if relaxed is None else partial(_free, relaxed, factors)

@@ -35,13 +35,14 @@ class Response:
     nodes: tuple[int, int] | None = None  # of a change or comparison: from, to
 
 
-def execute(session: Session, line: str) -> Response:
-    """Carry out a command or a change; quick: without alternatives and reasons (see `deepen`)."""
+def execute(session: Session, line: str, deep: bool = False) -> Response:
+    """Carry out a command or a change; a change without runners-up and reasons (see `deepen`), or, where they
+    are asked for anyway, with the runners-up at once."""
     said = line.strip()
     word, _, rest = said.partition(" ")
     command = COMMANDS.get(word.lower())
     if command is None or "=" in word:
-        return _change(session, said)
+        return _change(session, said, deep)
     return replace(command(session, rest.strip()), line=said)
 
 
@@ -50,13 +51,13 @@ def case_of(session: Session, ref: str = "") -> Case:
     return Case(session.loaded(ref), session.catalog, session.planner)
 
 
-def _change(session: Session, said: str) -> Response:
+def _change(session: Session, said: str, deep: bool) -> Response:
     node = session.change(said)
-    return _moved(session, said, f"@{node.parent}", f"@{node.number}")
+    return _moved(session, said, f"@{node.parent}", f"@{node.number}", deep)
 
 
-def _moved(session: Session, said: str, before: str, after: str) -> Response:
-    old, new = session.result(before), session.result(after)
+def _moved(session: Session, said: str, before: str, after: str, deep: bool = False) -> Response:
+    old, new = session.result(before), session.result(after, deep)
     found = difference(old.plan, new.plan) if old.plan and new.plan else None
     names = (session.state(before).title, session.state(after).title)
     nodes = (session.resolve(before), session.resolve(after))
@@ -68,7 +69,7 @@ def deepen(session: Session, response: Response) -> Response:
     if response.nodes is None or response.difference is None:
         return response
     before, number = response.nodes
-    old, new = session.result(f"@{before}", True), session.result(f"@{number}", True)
+    old, new = session.result(f"@{before}"), session.result(f"@{number}", True)
     if old.plan is None or new.plan is None:
         return response
     found, reason = why(old.plan, new.plan, session.loaded(f"@{number}"), session.planner.result)
