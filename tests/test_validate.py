@@ -351,6 +351,28 @@ def test_faster_than_light_is_a_wrong_input(tmp_path: Path) -> None:
     assert "wrong input" in accuracy.worst(c, 1)[0]["reason"]
 
 
+def test_a_bound_holds_for_every_row_and_a_slow_prediction_is_a_warning(tmp_path: Path) -> None:
+    """576 chips in a row lose nothing between them at best; no prediction beats its bound."""
+    groq = {"hardware": "Groq", "n_devices": "576", "model": "Llama-2-70B", "mode": "single-stream"}
+    groq |= {"parallelism": "", "metric": "output_tok_s_per_user", "value": "300"}
+    full = {"hardware": "Arc-Pro-B60", "n_devices": "4", "model": "Llama-2-70B", "mode": "offline"}
+    full |= {"engine": "PyTorch vLLM", "source": "MLPerf Inference v6.0", "concurrency_or_batch": ""}
+    full |= {"precision_weights": "fp8", "parallelism": "", "metric": "req_s", "value": "0.1"}
+    full |= {"isl": "294", "osl": "285"}  # the fitted constants alone pass the bound here
+    rows, unmapped = read(tmp_path, groq, full, {"metric": "ttft_ms", "concurrency_or_batch": "256"})
+    assert unmapped == {}
+    c = accuracy.compare(rows, load_calibration())
+    assert not c.impossible[:2].any()
+    late = rows.labels.metric == "ttft_ms"
+    speed, most = (np.where(late, 1 / v, v) for v in (c.predicted, c.bound))
+    assert (speed <= most * (1 + 1e-9)).all()
+    assert speed[1] == pytest.approx(most[1])
+    one, _ = read(tmp_path, {"concurrency_or_batch": "1"}, {"concurrency_or_batch": "1"})
+    at = accuracy.compare(one, load_calibration())
+    slow = replace(at, predicted=at.bound * np.array([19.0, 21.0]))
+    assert slow.suspicious.tolist() == [False, True]
+
+
 def test_coverage_counts_rows_inside_the_interval(tmp_path: Path) -> None:
     rows, _ = read(tmp_path, {}, {})
     c = accuracy.compare(rows, load_calibration())

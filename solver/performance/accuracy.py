@@ -59,8 +59,10 @@ class Comparison:
 
     @property
     def suspicious(self) -> Flags:
-        """Predictions below 5 % of the speed of light."""
-        return self._speed(self.predicted) < _SLOW * self._speed(self.bound)
+        """Predictions below 5 % of the speed of light; a first token behind others waits for them."""
+        waits = (self.rows.labels.metric == "ttft_ms") & ~(self.rows.sequences <= 1)
+        slow = self._speed(self.predicted) < _SLOW * self._speed(self.bound)
+        return np.asarray(slow & ~waits)
 
     def _speed(self, value: Floats) -> Floats:
         late = np.isin(self.rows.labels.metric.astype(str), _LATE)
@@ -68,7 +70,7 @@ class Comparison:
 
 
 def compare(rows: Rows, calibration: Calibration) -> Comparison:
-    """Predict every row with the shipped constants."""
+    """Predict every row with the shipped constants, never beyond its bound (unless tokens are speculated)."""
     names = rows.labels
     keys = list(zip(names.family, names.generation, names.system, names.model, strict=True))
     unique = {key: i for i, key in enumerate(dict.fromkeys(keys))}
@@ -86,19 +88,26 @@ def compare(rows: Rows, calibration: Calibration) -> Comparison:
         predicted[own] = predict_latency(chosen, calibration.latencies)
         factor[own] = [calibration.latency_spreads[f] for f in chosen.labels.family]
         novelty[own] = "known"
-    return Comparison(rows, predicted, factor, novelty, speed_of_light(rows))
+    found = Comparison(rows, predicted, factor, novelty, speed_of_light(rows))
+    beaten = found._speed(predicted) > found._speed(found.bound)
+    return replace(found, predicted=np.where(beaten & (rows.speculation == ""), found.bound, predicted))
 
 
 def speed_of_light(rows: Rows) -> Floats:
-    """Value of every row with all efficiencies 1, no overheads, and tokens that share their experts."""
+    """Value of every row with all efficiencies 1, no overheads, and tokens that share their experts.
+
+    A first token waits for its own prompt only: how long a queue is depends on the software.
+    """
     ideal: dict[str, Any] = dict.fromkeys(NAMES, 1.0)
     lost = ("expert_half_width", "expert_tile", "burst", "independent", "group_reading")
     ideal |= dict.fromkeys([n for n in NAMES if n.endswith(("_us", "_ms")) or n in lost], 0.0)
-    ideal["kv_room"] = 1e3  # nothing waits for memory
+    ideal |= {"kv_room": 1e3, "hop_us": 0.0}  # nothing waits for memory
+    sequences = np.where(rows.labels.metric == "ttft_ms", 1.0, rows.sequences)
     shared = np.ones(len(rows), dtype=np.bool_)
     alone = rows.apart | (metric_groups(rows) == "tpot")  # no prefill between the steps
     plain = np.ones(len(rows))
-    return predict(replace(rows, identical=shared, apart=alone, excess=plain), ideal)
+    changed = replace(rows, identical=shared, apart=alone, excess=plain, sequences=sequences)
+    return predict(changed, ideal)
 
 
 def by_metric(c: Comparison) -> dict[str, dict[str, float]]:

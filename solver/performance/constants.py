@@ -147,6 +147,9 @@ WIDTHS = np.array([c.width for c in CONSTANTS.values()])
 LOWS, HIGHS = (np.log([getattr(c, side) for c in CONSTANTS.values()]) for side in ("low", "high"))
 
 
+_HOP_US = 10.0  # point-to-point latency between pipeline stages: aiconfigurator system files 2026
+
+
 @dataclass(frozen=True)
 class Narrow:
     """Precision of weights and arithmetic; columns or scalars."""
@@ -193,5 +196,6 @@ def efficiency(c: Mapping[str, Any], narrow: Narrow) -> Efficiency:
         width_share=c["width_share"],
         independent=np.minimum(c["independent"], 1.0),
         group_reading=c["group_reading"],
+        hop_s=1e-6 * c.get("hop_us", _HOP_US),
         eager=c["eager"],
     )

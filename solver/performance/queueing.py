@@ -197,12 +197,13 @@ def lines_under(capacity: Floats) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _ranges(largest: int) -> list[tuple[int, int]]:
+@lru_cache(maxsize=256)
+def _ranges(largest: int) -> tuple[tuple[int, int], ...]:
     """Up to three geometric ranges over ``_EXACT + 1``..``largest``."""
     if largest <= _EXACT:
-        return []
+        return ()
     edges = np.unique(np.round(np.geomspace(_EXACT, largest, 4)).astype(np.int64))
-    return [(a + 1, b) for a, b in pairwise(edges.tolist())]
+    return tuple((a + 1, b) for a, b in pairwise(edges.tolist()))
 
 
 def _support(first: int, capacity: Floats) -> Line:

@@ -26,7 +26,6 @@ _DISPATCH_BYTES = (
     3.0  # per value and expert: fp8 out, bf16 back (DeepSeek-V3 technical report 2024, section 3.2)
 )
 USUAL_WIDTH = 5120.0  # width of a model at which a layer's overhead is the fitted one
-_HOP_S = 10e-6  # point-to-point latency between pipeline stages: aiconfigurator system files 2026
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,7 @@ class Efficiency:
     group_reading: (
         Column  # exponent of the query heads per KV head in reading KV: 0 where they share one reading
     )
+    hop_s: Column  # from one pipeline stage to the next
     eager: Column  # overheads of the layers in prefill, where no graph is replayed, over those in decode
 
     @classmethod
@@ -182,7 +182,7 @@ def _overhead(s: Shape, group: Group, e: Efficiency) -> Column:
     latent = latent + np.where(s.index_values > 0, s.layers * e.index_layer_s, 0.0)
     width = 1 + e.width_share * (s.hidden / USUAL_WIDTH - 1)
     layers = (s.layers * e.layer_s + s.moe_layers * e.moe_layer_s) * width
-    return layers + latent + reduces + (group.stages - 1) * _HOP_S
+    return layers + latent + reduces + (group.stages - 1) * e.hop_s
 
 
 def _expert_share(s: Shape, e: Efficiency) -> Column:
