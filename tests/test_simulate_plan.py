@@ -15,6 +15,7 @@ import pytest
 from solver.cli.app import main
 from solver.domain.workload import Demand, LengthBucket, Service, ServiceLevels, Site, Workload
 from solver.errors import InfeasibleError, InputError
+from solver.inputs.traces import Trace
 from solver.operating_points.point import OperatingPoint, StepLaw
 from solver.performance.queueing import Line
 from solver.plan.plan import Plan, Pool, Route, SystemPurchase
@@ -23,7 +24,6 @@ from solver.simulate import replay
 from solver.simulate.from_plan import (
     PeriodReplay,
     PlanReplay,
-    TraceLengths,
     bucket_of,
     replay_plan,
     traffic_of,
@@ -33,6 +33,7 @@ from solver.simulate.plan_pools import pool_spec, pools_in
 from solver.simulate.smallest import passes, smallest_fleet
 from solver.simulate.summary import behind_plan
 from solver.simulate.tighten import REPLAYS, Told, close_loop
+from solver.simulate.trace_lengths import TraceLengths
 from solver.simulate.types import Promise, ReplayResult, ServiceResult
 
 LENGTHS = (
@@ -178,10 +179,12 @@ def test_a_plan_without_its_inputs_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a plan made by the program itself, in a closed loop with the replay."""
+    """The file of a plan made by the program itself, in a closed loop with short replays."""
     out = tmp_path_factory.mktemp("solved")
-    with pytest.raises(SystemExit) as ended:
-        main(["solve", "04-conversation-and-code", "--no-compare", "--simulate", "--out", str(out)])
+    bought = ["--set", "services.0.acquisitions=[buy]", "--set", "services.0.demand.requests_per_s=200"]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr("solver.cli.closed_loop.REQUESTS", 600)
+        main(["solve", "05-small-8b", *bought, "--no-compare", "--simulate", "--out", str(out)])
     assert ended.value.code == 0
     return out / "plan.json"
 
@@ -372,3 +375,25 @@ def test_a_swing_of_the_traffic_is_no_backlog() -> None:
 def test_what_just_keeps_the_planned_rate_falls_behind_by_hand() -> None:
     """One request a second is planned; three come at once, then one after 5 s."""
     assert behind_plan(np.array([0.0, 0.0, 0.0, 5.0, 5.5]), 1.0).tolist() == [0.0, 1.0, 2.0, 0.0, 0.5]
+
+
+def test_of_a_long_trace_the_busiest_hour_is_replayed() -> None:
+    """A day with 3,600 requests in the hour from 10 h on and 360 in each other one.
+
+    The plan's rate is that of its busiest hour. The day scaled to it as a whole would bring its busy hour at
+    seven times the rate.
+    """
+    rng = np.random.default_rng(2)
+    rates = np.where(np.arange(24) == 10, 3600, 360)
+    arrival = np.sort(np.concatenate([3600 * h + rng.uniform(0, 3600, n) for h, n in enumerate(rates)]))
+    lengths = np.full(len(arrival), 480), np.full(len(arrival), 90)
+    day = Trace(arrival, *lengths, "made up")
+    for trace, most in ((TraceLengths.of(day, "made up"), 1.5), (TraceLengths(arrival, *lengths), 10.0)):
+        mean = len(trace.arrival_s) / float(trace.arrival_s[-1])
+        busiest = np.histogram(trace.arrival_s, np.arange(0, trace.arrival_s[-1], 60))[0].max() / 60
+        assert most / 1.4 < busiest / mean < most
+    taken = TraceLengths.of(day, "made up")
+    assert taken.from_s == pytest.approx(10 * 3600, abs=60) and len(taken.arrival_s) in range(3590, 3650)
+    assert len(taken.prompt_tokens) == len(taken.output_tokens) == len(taken.arrival_s)
+    short = Trace(arrival[:300] - arrival[0], lengths[0][:300], lengths[1][:300], "made up")
+    assert TraceLengths.of(short, "").from_s is None and len(TraceLengths.of(short, "").arrival_s) == 300

@@ -23,8 +23,9 @@ from solver.paths import find_workload
 from solver.plan.plan import Plan
 from solver.simulate.arrivals import Stream, with_lengths
 from solver.simulate.burstiness import Pace, needed_burstiness
-from solver.simulate.from_plan import PlanReplay, TraceLengths, replay_plan
+from solver.simulate.from_plan import PlanReplay, replay_plan
 from solver.simulate.smallest import smallest_fleet
+from solver.simulate.trace_lengths import TraceLengths
 
 REPLAYS = 40
 BOTH = "both traces"
@@ -71,10 +72,7 @@ def row(name: str, statements: tuple[str, ...], kind: str, traces: Mapping[str, 
         plan = solved(name, statements, traces.get(""))
     except SolverError as error:
         return f"| {name} | {kind} | | no plan: {str(error).splitlines()[0]} | | |"
-    lengths = {
-        service: TraceLengths(t.arrival_s, t.prompt_tokens, t.output_tokens, kind, not service)
-        for service, t in traces.items()
-    }
+    lengths = {service: TraceLengths.of(t, kind, not service) for service, t in traces.items()}
 
     def replay(of: Plan, n: int) -> PlanReplay:
         return replay_plan(of, seed=n, requests=requests, traces=lengths)

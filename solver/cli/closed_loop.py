@@ -12,8 +12,9 @@ from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
-from solver.simulate.from_plan import PlanReplay, TraceLengths, replay_plan
+from solver.simulate.from_plan import PlanReplay, replay_plan
 from solver.simulate.tighten import Closed, Told, close_loop, planned
+from solver.simulate.trace_lengths import TraceLengths
 
 REQUESTS = 3_000  # that count in each replay
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from solver.plan.plan import Plan
-    from solver.simulate.from_plan import PlanReplay, TraceLengths
+    from solver.simulate.from_plan import PlanReplay
+    from solver.simulate.trace_lengths import TraceLengths
 
 
 def simulate(
@@ -119,17 +120,18 @@ def traces_of(
 ) -> dict[str, TraceLengths]:
     """Service name ("" for all) -> trace."""
     from solver.inputs.traces import read_trace
-    from solver.simulate.from_plan import TraceLengths
+    from solver.simulate.trace_lengths import TraceLengths
 
     found = {}
     for option in options:
         name, split, file = option.partition("=")
         if not split or name not in services:
             name, file = "", option
-        read = read_trace(Path(file))
-        found[name] = TraceLengths(
-            read.arrival_s, read.prompt_tokens, read.output_tokens, file, arrivals_only
-        )
+        taken = TraceLengths.of(read_trace(Path(file)), file, arrivals_only)
+        if taken.from_s is not None:
+            words = f"of {file} the busiest hour is replayed, from {taken.from_s / 3600:.2f} h on"
+            typer.echo(words, err=True)
+        found[name] = taken
     return found
 
 

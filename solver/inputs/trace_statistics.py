@@ -121,9 +121,14 @@ def _following(clock: NDArray[np.float64], window_s: float) -> NDArray[np.int64]
 
 def busiest_arrivals(trace: Trace, window_s: float) -> NDArray[np.float64]:
     """The arrivals of the busiest window of the whole trace."""
+    return trace.arrival_s[busiest_window(trace, window_s)]
+
+
+def busiest_window(trace: Trace, window_s: float) -> slice:
+    """The requests of the busiest window of the whole trace."""
     counts = _following(trace.arrival_s, window_s)
     first = int(counts.argmax())
-    return trace.arrival_s[first : first + int(counts[first])]
+    return slice(first, first + int(counts[first]))
 
 
 def busiest_ratio(trace: Trace, window_s: float) -> float:

@@ -21,6 +21,7 @@ from solver.simulate.engine import replay
 from solver.simulate.failures import FailureRates, failures_of
 from solver.simulate.plan_pools import pools_in, replayed_pool
 from solver.simulate.routing import Routing
+from solver.simulate.trace_lengths import TraceLengths
 from solver.simulate.types import Failure, Floats, Ints, ReplayResult, ServiceSpec, Traffic
 
 _WARM_UP = 0.1  # share of the arrivals that only fill the replicas, but at least for
@@ -28,17 +29,6 @@ _WARM_UP_STAYS = 3.0  # mean times that a request stays
 #: Whether work with a deadline piles up shows only over many stays of a request: so many, at most so many
 #: times the requests asked for.
 _TREND_STAYS, _TREND_LONGER = 60.0, 10.0
-
-
-@dataclass(frozen=True)
-class TraceLengths:
-    """A real trace: seconds since its first request, prompt and output tokens."""
-
-    arrival_s: Floats
-    prompt_tokens: Ints
-    output_tokens: Ints
-    source: str = ""
-    arrivals_only: bool = False  # lengths are drawn from the workload's histogram
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,39 @@
+"""The trace that a replay is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.inputs.trace_statistics import busiest_window
+from solver.inputs.traces import Trace
+from solver.simulate.types import Floats, Ints
+
+#: Traces up to so long are replayed whole; of others the busiest hour is taken.
+_WHOLE_S, HOUR_S = 7200.0, 3600.0
+
+
+@dataclass(frozen=True)
+class TraceLengths:
+    """A real trace: seconds since its first request, prompt and output tokens."""
+
+    arrival_s: Floats
+    prompt_tokens: Ints
+    output_tokens: Ints
+    source: str = ""
+    arrivals_only: bool = False  # lengths are drawn from the workload's histogram
+    from_s: float | None = None  # where the busiest hour begins, if that alone is taken
+
+    @classmethod
+    def of(cls, trace: Trace, source: str, arrivals_only: bool = False) -> TraceLengths:
+        """A trace as it is replayed: whole, or its busiest hour if it lasts for more than two.
+
+        The rate of a plan's hour stands for that hour alone: a whole day, nights included, that is scaled to
+        it would have busier hours than any that was stated.
+        """
+        if trace.duration_s <= _WHOLE_S:
+            return cls(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, source, arrivals_only)
+        mine = busiest_window(trace, HOUR_S)
+        first = float(trace.arrival_s[mine][0])
+        arrival_s = trace.arrival_s[mine] - first
+        lengths = trace.prompt_tokens[mine], trace.output_tokens[mine]
+        return cls(arrival_s, *lengths, source, arrivals_only, first - float(trace.arrival_s[0]))
