@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from solver.cli.app import app
+from solver.domain.catalog import System
 from solver.errors import UsageError
 from solver.inputs.catalogs import load_catalog
 from solver.technology.designs import parse_design, with_design
@@ -205,6 +206,25 @@ def test_entries_of_the_catalog_re_derive_the_system() -> None:
     assert nvm.systems["design"].get("dram_bw_tbs") == pytest.approx(8e3 / 16)  # TB/s of 8 kW at 2 pJ/bit
     cells = nvm.technologies[nvm.systems["design"].weight_technology]
     assert cells.values["write_endurance_cycles"].value == 1e6
+
+
+def test_defects_cost_a_wafer_its_cores_once_the_spares_are_used_up() -> None:
+    """A core has 46,225 / 970,000 = 0.04765 mm2; at 400 defects/cm2 (1 + 400 x 0.0004765 / 10)^-10 = 0.8280
+    of them work, of 900 / 970 that are needed: 0.8924. Today's 0.1 costs nothing."""
+
+    def derived_at(design: str, d0: float, node: str = "n5") -> System:
+        moved = parse_design(design).with_value(f"technology.{node}.d0_per_cm2", d0)
+        return with_design(CATALOG, moved).systems["design"]
+
+    planar = [derived_at("sram-wafer", d0) for d0 in (0.1, 100.0, 400.0)]
+    assert planar[0].get("sram_gb") == planar[1].get("sram_gb") == 44
+    for name in ("sram_gb", "sram_bw_tbs", "fp16_tflops"):
+        assert planar[2].get(name) == pytest.approx(0.8924 * (planar[0].get(name) or 0), rel=1e-4)
+    assert planar[2].get("price_usd") == planar[0].get("price_usd")
+    deep = [derived_at("sram-wafer,layers=4", d0).get("sram_gb") or 0 for d0 in (0.1, 100.0)]
+    assert deep[1] == pytest.approx(deep[0] * (1 + 100 * 0.0004765 / 10) ** -50 * 97 / 90, rel=1e-4)
+    nvm = [derived_at("nvm-wafer", d0, "n16").get("dram_gb") or 0 for d0 in (0.08, 500.0)]
+    assert nvm[1] == pytest.approx(nvm[0] * (1 + 500 * 0.0004 / 10) ** -10 * 97 / 90, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from solver.domain.catalog import Catalog, System
 from solver.domain.quantity import Quantity
 from solver.errors import UsageError
+from solver.technology.recipes import die_yield
 
 #: Area of a bonded SRAM layer that is macros (the rest: vias, power), and what the macro density loses to
 #: them. No source; process facts, section "what gives it", uses the same two figures.
@@ -57,6 +59,17 @@ def base_of(catalog: Catalog) -> Base:
         value(catalog, "cs3-bom", "cost_usd"),
         price,
     )
+
+
+def usable_share(catalog: Catalog, tile_mm2: float, *defects_per_cm2: float) -> float:
+    """Share of a wafer's nominal memory and compute that works: min(1, yield of a tile / share needed).
+
+    A defect costs its tile alone: of WSE-3's cores 900,000 of 970,000 are used, so up to 7 % may be lost
+    before anything is missing. A tile works where every wafer of the stack is free of defects there.
+    """
+    good = math.prod(die_yield(d0, tile_mm2) for d0 in defects_per_cm2)
+    needed = value(catalog, "wse3", "active_cores") / value(catalog, "wse3", "physical_cores")
+    return min(1.0, good / needed)
 
 
 def derived(number: float, unit: str, how: str) -> Quantity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from solver.domain.catalog import Catalog, System, Technology
-from solver.technology.facts import base_of, derived
+from solver.technology.facts import base_of, derived, usable_share, value
 from solver.technology.recipes import (
     bandwidth_within_power_tbs,
     capacity_gb,
@@ -15,6 +15,8 @@ from solver.technology.recipes import (
 
 #: Area of a weight wafer that is memory macros, and power left for reading: catalog recipe.
 WEIGHT_SHARE, READ_KW = 0.7, 8.0
+#: Node whose defect density stands for 14 nm logic with RRAM (the nearest in the catalog), and Mb of a macro.
+NODE, MACRO_MB = "n16", 1.0
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ class WeightWafer:
 def derive_weight_wafer(catalog: Catalog, design: WeightWafer) -> tuple[System, Technology]:
     """System and technology of a design, on the model of ``hyp-nvm-rram14-wafer`` and its cost."""
     base, pattern = base_of(catalog), catalog.systems["hyp-nvm-rram14-wafer"]
-    capacity = capacity_gb(base.area_mm2, WEIGHT_SHARE, design.density_mb_mm2)
-    count = macros(base.area_mm2, WEIGHT_SHARE, design.density_mb_mm2)
+    good = usable_share(catalog, MACRO_MB / design.density_mb_mm2, value(catalog, NODE, "d0_per_cm2"))
+    capacity = good * capacity_gb(base.area_mm2, WEIGHT_SHARE, design.density_mb_mm2)
+    count = good * macros(base.area_mm2, WEIGHT_SHARE, design.density_mb_mm2, MACRO_MB)
     most = macro_bandwidth_tbs(count, cycle_ns=design.cycle_ns)
     rate = min(most, bandwidth_within_power_tbs(READ_KW, design.read_pj_bit))
     how = f"A f D / 8000 with D = {design.density_mb_mm2:g} Mb/mm2; recipe in docs/reference/catalogs.md"

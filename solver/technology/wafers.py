@@ -12,6 +12,7 @@ from solver.technology.facts import (
     LAYER_SHARE,
     base_of,
     derived,
+    usable_share,
     value,
 )
 from solver.technology.recipes import capacity_gb, stack_usd
@@ -98,12 +99,16 @@ def derive(catalog: Catalog, design: WaferDesign) -> DerivedWafer:
     else:
         above = design.layers * layer_gb(catalog, upper, design.packing, design.sram_factor)
         vertical = value(catalog, "vcache1", "bandwidth_gbs_mm2")
+    good = _good_share(catalog, design, upper)
+    below, above = good * below, good * above
     own_tbs = base.system.get("sram_bw_tbs") or 0.0
-    seconds = max(below / own_tbs, above / (vertical * base.area_mm2 / 1e3))  # to read everything once
+    seconds = max(
+        below / (good * own_tbs), above / (good * vertical * base.area_mm2 / 1e3)
+    )  # to read everything once
     silicon = _silicon_usd(catalog, design, upper)
     build = base.build_usd + silicon - base.wafer_usd
     price = build * base.margin
-    tflops = (base.system.get("fp16_tflops") or 0.0) * CHIP_GAIN[design.node] * design.logic_factor
+    tflops = (base.system.get("fp16_tflops") or 0.0) * CHIP_GAIN[design.node] * design.logic_factor * good
     how = f"derived from CS-3 and the catalog's nodes: {design.name}"
     values = dict(base.system.values)
     values |= {
@@ -127,6 +132,14 @@ def derive(catalog: Catalog, design: WaferDesign) -> DerivedWafer:
         }
     )
     return DerivedWafer(design, below, above, (below + above) / seconds, silicon, build, price, system)
+
+
+def _good_share(catalog: Catalog, design: WaferDesign, upper: str) -> float:
+    """Share of the wafer that works: cores without a defect in the base or a bonded SRAM layer above it."""
+    layers = 0 if design.dram else design.layers
+    defects = [value(catalog, design.node, "d0_per_cm2")] + layers * [value(catalog, upper, "d0_per_cm2")]
+    core_mm2 = base_of(catalog).area_mm2 / value(catalog, "wse3", "physical_cores")
+    return usable_share(catalog, core_mm2, *defects)
 
 
 def _silicon_usd(catalog: Catalog, design: WaferDesign, upper: str) -> float:
