@@ -1,19 +1,18 @@
 """Mélange problems as workloads: never dearer than the published formulation, and fast.
 
 The baseline is a re-implementation of that formulation (arXiv 2404.14527): each bucket cut into slices, each
-slice on one GPU type, the load of a type within its whole number of instances, solved by CBC.
+slice on one GPU type, the load of a type within its whole number of instances, solved by CBC
+(benchmarks/melange.py).
 """
 
 from __future__ import annotations
 
 import json
-import random
+import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
-import pulp
 import pytest
 
 from solver.cli.app import main
@@ -21,10 +20,13 @@ from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.from_melange import workload_of
-from solver.inputs.melange import MelangeInstance, read_melange
+from solver.inputs.melange import read_melange
 from solver.inputs.workload import load_workload
 from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from melange import generated, sliced_cost
 
 PAPER: dict[str, Any] = {
     "gpu_info": {
@@ -37,59 +39,10 @@ PAPER: dict[str, Any] = {
 }
 
 
-def generated(seed: int, types: int, side: int, slices: int = 4) -> dict[str, Any]:
-    """GPU types whose throughput falls with both lengths, faster ones dearer; some cells not served."""
-    rng = random.Random(seed)
-    shares = [[rng.lognormvariate(0, 1) for _ in range(side)] for _ in range(side)]
-    total = sum(map(sum, shares))
-    gpus: dict[str, Any] = {}
-    for n in range(types):
-        speed, bend = 2 ** rng.uniform(0, 5), rng.uniform(0.3, 1.2)
-        rates = [
-            [speed * 4 / ((1 + i) * (1 + j)) ** bend * rng.uniform(0.7, 1.4) for j in range(side)]
-            for i in range(side)
-        ]
-        if n:  # type 0 serves everything
-            rates = [[r if rng.random() > 0.1 else 0.0 for r in row] for row in rates]
-        gpus[f"G{n}"] = {"cost": round(speed**0.9 * rng.uniform(0.5, 1.2), 2), "tputs": rates}
-    return {
-        "gpu_info": gpus,
-        "workload_distribution": [[s / total for s in row] for row in shares],
-        "total_request_rate": round(rng.uniform(5, 60), 1),
-        "slice_factor": slices,
-    }
-
-
 def put(folder: Path, problem: dict[str, Any]) -> Path:
     path = folder / "m.json"
     path.write_text(json.dumps(problem))
     return path
-
-
-def sliced_cost(instance: MelangeInstance, seconds: int) -> tuple[float, bool]:
-    """Cost of the best assignment of slices found by CBC, USD per hour, and whether it is proven."""
-    problem = pulp.LpProblem("slices", pulp.LpMinimize)
-    gpus = range(len(instance.gpus))
-    count = [problem.add_variable(f"y{g}", 0, None, pulp.LpInteger) for g in gpus]
-    load: list[list[Any]] = [[] for _ in gpus]
-    for (row, column), rate in instance.rates().items():
-        for part in range(instance.slice_factor):
-            choices = []
-            for g, gpu in enumerate(instance.gpus):
-                if speed := gpu.throughput_rps[row][column]:
-                    x = problem.add_variable(f"x{row}_{column}_{part}_{g}", 0, 1, pulp.LpInteger)
-                    choices.append(x)
-                    load[g].append((x, rate / instance.slice_factor / speed))
-            problem.addConstraint(pulp.lpSum(choices) == 1)
-    for g in gpus:
-        problem.addConstraint(pulp.LpAffineExpression(load[g]) <= count[g])
-    problem.setObjective(pulp.lpSum(gpu.cost_usd_h * count[g] for g, gpu in enumerate(instance.gpus)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # PuLP will no longer ship CBC some day
-        problem.solve(pulp.PULP_CBC_CMD(msg=False, timeLimit=seconds, threads=1))
-    fleet = [round(y.value()) for y in count]
-    proven = problem.sol_status == pulp.LpSolutionOptimal
-    return sum(n * gpu.cost_usd_h for n, gpu in zip(fleet, instance.gpus, strict=True)), proven
 
 
 def plan_of(path: Path, **options: Any) -> Plan:
