@@ -88,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(int(ExitCode.INTERRUPTED)) from None
     except BrokenPipeError:
         raise SystemExit(int(ExitCode.OUR_FAULT)) from None
+    except MemoryError:
+        sys.stderr.write("memory ran out before a plan was found; a larger gap or fewer systems need less\n")
+        raise SystemExit(int(ExitCode.LIMIT_WITHOUT_PLAN)) from None
     except RecursionError:
         sys.stderr.write("the input is nested too deeply\n")
         raise SystemExit(int(ExitCode.BAD_INPUT)) from None

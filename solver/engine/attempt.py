@@ -104,12 +104,27 @@ def search_plan(
     known = start(problem, program, model, request.time_limit_s)
     if request.time_limit_s is not None:
         request = replace(request, time_limit_s=left_of(request, began + request.time_limit_s))
-    if len(program.columns) < LARGE:
-        if known is not None:
-            model.start_from(known)
-        return model.solve(request.gap, request.time_limit_s), None
-    outcome, linear = solve_large(model, request.gap, request.time_limit_s, known)
-    return outcome, None if linear is None else linear.duals
+    try:
+        if len(program.columns) < LARGE:
+            if known is not None:
+                model.start_from(known)
+            return model.solve(request.gap, request.time_limit_s), None
+        outcome, linear = solve_large(model, request.gap, request.time_limit_s, known)
+        return outcome, None if linear is None else linear.duals
+    except MemoryError:
+        if known is None:
+            raise
+        return started_with(program, known, time.perf_counter() - began), None
+
+
+def started_with(program: Program, known: NDArray[np.float64], seconds: float) -> Outcome:
+    """The outcome where memory ran out: the known plan, and the bound that its columns alone give."""
+    costs = program.objective()
+    bound = sum(
+        min(kusd * program.columns[c].low, kusd * program.columns[c].high) for c, kusd in costs.items()
+    )
+    cost = float(sum(kusd * known[c] for c, kusd in costs.items()))
+    return Outcome(Ending.FEASIBLE, "kMemoryLimit", known, cost, min(bound, cost), seconds)
 
 
 def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, float]:

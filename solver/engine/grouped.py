@@ -92,6 +92,9 @@ def solve_grouped(prepared: Prepared, gap: float, time_limit_s: float | None) ->
         if state.best is None:
             raise
         state.interrupted = True
+    except MemoryError:
+        if state.best is None:
+            raise
     return _outcome(state, refused, time.perf_counter() - started)
 
 

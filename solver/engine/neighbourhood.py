@@ -104,12 +104,17 @@ def solve_large(
     if not linear.solved:
         return search(model, {}, gap, part(1.0), known), None
     floor, best = linear.outcome.objective, _Best(known)
-    for near in (0.0, NEAR * gap * abs(floor)):
-        best.keep(search(model, linear.unused(model.program, near), gap, part(SEARCH), best.values))
-        if best.done(floor, gap):
-            return best.outcome(floor, gap), linear
-    dear = {} if best.found is None else linear.too_dear(model.program, best.found.objective)
-    outcome = search(model, dear, gap, part(1.0), best.values)
+    try:
+        for near in (0.0, NEAR * gap * abs(floor)):
+            best.keep(search(model, linear.unused(model.program, near), gap, part(SEARCH), best.values))
+            if best.done(floor, gap):
+                return best.outcome(floor, gap), linear
+        dear = {} if best.found is None else linear.too_dear(model.program, best.found.objective)
+        outcome = search(model, dear, gap, part(1.0), best.values)
+    except MemoryError:
+        if best.found is None:
+            raise
+        return best.outcome(floor, gap), linear
     if best.found is None:
         return outcome, linear
     bound = max(floor, min(outcome.bound, best.found.objective))

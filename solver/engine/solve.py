@@ -77,10 +77,7 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
         if verdict.passed:
             residual = str(verdict.residual)
             plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
-            plan = certified(plan, solved) if request.certify else plan
-            rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
-            plan = plan.model_copy(update={"binding": rows})
-            return _compared(plan, loaded, solved, factors) if request.compare else plan
+            return _told(plan, loaded, solved, factors, request)
         late = late_services(verdict, now)
         if not late:
             break
@@ -90,6 +87,20 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
         + "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5]),
         tuple(f.message for f in verdict.failures),
     )
+
+
+def _told(
+    plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mapping[str, float], request: Request
+) -> Plan:
+    """A verified plan with its certificate, what binds, and comparisons, as far as memory allows."""
+    try:
+        plan = certified(plan, solved) if request.certify else plan
+        rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
+        plan = plan.model_copy(update={"binding": rows})
+        return _compared(plan, loaded, solved, factors) if request.compare else plan
+    except MemoryError:
+        note = "memory ran out after the plan was found and checked: what would have followed is left out"
+        return plan.model_copy(update={"notes": (*plan.notes, note)})
 
 
 def certified(plan: Plan, solved: Solved) -> Plan:
