@@ -107,7 +107,8 @@ def test_why_there_is_no_plan_leads_to_the_statements() -> None:
     with TestClient(make_app(one), base_url="http://127.0.0.1:8722") as web:
         page = Bare(web.get("/").text, names_of(one))
     assert page.found == []
-    assert {"method-infeasible", "stated-services-0-demand"} <= page.links
+    assert {"method-infeasible", "inputs-demand"} <= page.links
+    assert "stated-services-0-demand" in page.ids
 
 
 def test_changed_values_lead_to_the_change_and_to_the_catalog() -> None:

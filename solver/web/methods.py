@@ -13,6 +13,15 @@ class Method:
     inputs: tuple[str, ...] = ()
 
 
+#: Groups of inputs, in the order in which they are told.
+GROUPS = {
+    "prices": "Prices",
+    "energy": "Energy and power",
+    "demand": "Demand",
+    "levels": "Promises and limits",
+    "throughput": "Performance",
+    "money": "Money and time",
+}
 MONEY = ("prices", "energy", "money")
 SERVED = ("demand", "levels", "throughput")
 

@@ -14,7 +14,7 @@ from solver.plan.plan import Assumption, Plan
 from solver.reports.escape import plain
 from solver.reports.fleet import Names
 from solver.reports.words import amount, quantity_words, value_words
-from solver.web.methods import METHODS
+from solver.web.methods import GROUPS, METHODS
 from solver.web.statements import stated_at, statements
 
 
@@ -46,10 +46,18 @@ class Sources:
         self.entries = found
         self.methods = METHODS
 
-    def inputs(self, method: str) -> list[tuple[str, str]]:
-        """(what it says, anchor) of the inputs of a method."""
-        groups = METHODS[method].inputs
-        return [(s.what, s.id) for many in self.entries.values() for s in many if s.group in groups]
+    def group(self, name: str) -> dict[str, list[Source]]:
+        """The entries of a group of inputs by their anchors."""
+        return {key: many for key, many in self.entries.items() if many[0].group == name}
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The groups that have entries, with their titles."""
+        return {name: title for name, title in GROUPS.items() if self.group(name)}
+
+    def inputs(self, method: str) -> dict[str, str]:
+        """The groups of inputs of a method, with their titles."""
+        return {name: title for name, title in self.groups.items() if name in METHODS[method].inputs}
 
     def anchor(self, origin: Origin, otherwise: str = "systems") -> str:
         """The id that an origin leads to; a value that is not listed leads to a method."""

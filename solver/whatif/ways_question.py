@@ -41,7 +41,7 @@ def ways(case: Case, span: str = "10") -> Answer:
         columns=("demand (times today)", "requests/s", *(f"{WAYS[w]} (USD)" for w in which), "all (USD)"),
         rows=tuple((v, v * case.rps, *(table[v][w] for w in which), table[v]["all"]) for v in volumes),
         notes=(
-            "Empty: that way alone cannot keep the promises. `all` mixes the ways.",
+            'Empty: that way alone cannot keep the promises. "all" mixes the ways.',
             *(f"Left out: {words}." for words in forbidden),
         ),
     )
