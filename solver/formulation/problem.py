@@ -26,6 +26,7 @@ from solver.formulation.epochs import make_periods as make_periods
 from solver.formulation.epochs import undominated as undominated
 from solver.formulation.flexible import offered_by_the_hour
 from solver.operating_points.point import ApiPoint, OperatingPoint
+from solver.performance.queueing import Line
 from solver.time_value import running_factor
 
 
@@ -217,6 +218,11 @@ class Problem:
     @cached_property
     def _positions(self) -> dict[str, int]:
         return {s.name: i for i, s in enumerate(self.services)}
+
+    @cached_property
+    def known_lines(self) -> dict[str, tuple[Line, ...]]:
+        """Memory of solver.formulation.variables.lines_of, by id of the point."""
+        return {}
 
     @cached_property
     def class_shares(self) -> tuple[tuple[float, ...], ...]:

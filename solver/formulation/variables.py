@@ -200,13 +200,15 @@ def has_work(problem: Problem, k: int, g: int, t: int) -> bool:
 
 def lines_of(problem: Problem, point: OperatingPoint) -> tuple[Line, ...]:
     """Capacity lines cut to the largest pool the demand can need."""
-    most = most_replicas(problem, point)
-    kept = tuple(
-        Line(line.low, min(line.high, most), line.slope, line.intercept)
-        for line in point.lines
-        if line.low <= most
-    )
-    return kept or point.lines[:1]
+    if point.id not in problem.known_lines:
+        most = most_replicas(problem, point)
+        kept = tuple(
+            Line(line.low, min(line.high, most), line.slope, line.intercept)
+            for line in point.lines
+            if line.low <= most
+        )
+        problem.known_lines[point.id] = kept or point.lines[:1]
+    return problem.known_lines[point.id]
 
 
 def most_replicas(problem: Problem, point: OperatingPoint) -> int:
