@@ -104,27 +104,30 @@ def search_plan(
     known = start(problem, program, model, request.time_limit_s)
     if request.time_limit_s is not None:
         request = replace(request, time_limit_s=left_of(request, began + request.time_limit_s))
+    multipliers = None
     try:
         if len(program.columns) < LARGE:
             if known is not None:
                 model.start_from(known)
-            return model.solve(request.gap, request.time_limit_s), None
-        outcome, linear = solve_large(model, request.gap, request.time_limit_s, known)
-        return outcome, None if linear is None else linear.duals
+            outcome = model.solve(request.gap, request.time_limit_s)
+        else:
+            outcome, linear = solve_large(model, request.gap, request.time_limit_s, known)
+            multipliers = None if linear is None else linear.duals
     except MemoryError:
         if known is None:
             raise
-        return started_with(program, known, time.perf_counter() - began), None
+        cost = float(sum(kusd * known[c] for c, kusd in program.objective().items()))
+        spent = time.perf_counter() - began
+        outcome = Outcome(Ending.FEASIBLE, "kMemoryLimit", known, cost, float("-inf"), spent)
+    if outcome.values is not None and not np.isfinite(outcome.bound):
+        outcome = replace(outcome, bound=min(least_cost(program), outcome.objective))
+    return outcome, multipliers
 
 
-def started_with(program: Program, known: NDArray[np.float64], seconds: float) -> Outcome:
-    """The outcome where memory ran out: the known plan, and the bound that its columns alone give."""
-    costs = program.objective()
-    bound = sum(
-        min(kusd * program.columns[c].low, kusd * program.columns[c].high) for c, kusd in costs.items()
-    )
-    cost = float(sum(kusd * known[c] for c, kusd in costs.items()))
-    return Outcome(Ending.FEASIBLE, "kMemoryLimit", known, cost, min(bound, cost), seconds)
+def least_cost(program: Program) -> float:
+    """The bound that the columns alone give, k$: each at the end of its range that costs less."""
+    ranges = ((kusd, program.columns[c]) for c, kusd in program.objective().items())
+    return float(sum(kusd * (column.low if kusd > 0 else column.high) for kusd, column in ranges if kusd))
 
 
 def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, float]:

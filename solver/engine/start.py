@@ -1,8 +1,9 @@
 """A known plan to start the search from, where many hours make the program large.
 
-The same problem with only its largest hours (each takes the duration of the hours it dominates) and
-nothing rented by the hour is small. Its whole numbers hold in every hour of the full program; with them
-fixed the rest is a linear program. The search then begins with a sound incumbent, and no optimum is lost.
+The same problem with only its largest hours (each takes the duration of the hours it dominates), the points
+that carry most per system, and nothing rented by the hour is small. Its whole numbers hold in every hour of
+the full program; with them fixed the rest is a linear program. The search then begins with a sound incumbent,
+and no optimum is lost.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from solver.formulation.problem import Period, Problem, undominated
 #: Share of the time limit for the small problem, most seconds, and those it gets in any case; its gap.
 PART, MOST_SECONDS, LEAST_SECONDS, GAP = 0.25, 15.0, 5.0, 0.01
 
+#: Columns whose key holds an operating point next to the prefix.
+BY_POINT = ("x", "R", "z", "Q", "swap")
+
 
 def start(
     problem: Problem, program: Program, model: HighsModel, time_limit_s: float | None
@@ -37,14 +41,17 @@ def known_plan(
     problem: Problem, program: Program, model: HighsModel, seconds: float
 ) -> NDArray[np.float64] | None:
     """Values of all columns of the full program, or None if no such plan was found."""
-    small = build_program(at_once(replace(problem, periods=largest_hours(problem.periods))))
+    few = tuple(p for p in problem.points if p.id in problem.flexible)
+    at = {n: problem.points.index(p) for n, p in enumerate(few)}
+    small = build_program(at_once(replace(problem, points=few, periods=largest_hours(problem.periods))))
     hourly = {c for prefix in ("Q", "rent") for _, c in small.family(prefix)}
     shut = [column.shut() if n in hourly else column for n, column in enumerate(small.columns)]
     found, _ = solve_large(HighsModel(replace(small, columns=shut)), GAP, seconds)
     if found.values is None:
         return None
     whole = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}
-    for key, column in small.index.items():
+    for (prefix, *rest), column in small.index.items():
+        key = (prefix, at[int(str(rest[0]))], *rest[1:]) if prefix in BY_POINT else (prefix, *rest)
         if small.columns[column].integer and column not in hourly and key in program.index:
             whole[program.index[key]] = float(round(found.values[column]))
     return model.solve_lp(whole).values
