@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from small_problems import make_case
 
 from solver.errors import InfeasibleError, InputError
-from solver.inputs.workload import load_workload
+from solver.inputs.workload import load_workload, workload_from
+from solver.inputs.yaml_text import load_yaml
 from solver.paths import find_workload
 from solver.sensitivity.envelope import Line, Point, Solved, refine
 from solver.sensitivity.parameters import parse_range
+from solver.sensitivity.price_findings import price_findings
 from solver.sensitivity.priced import Priced
 from solver.sensitivity.prices import HALF, IN_FLEET, price_result, spans
 from solver.sensitivity.session import Session
@@ -122,3 +125,37 @@ def test_ranges() -> None:
             parse_range(text)
     with pytest.raises(InputError, match="lower end"):
         parse_range("x=2..1")
+
+
+RENTED = """
+name: rented
+services:
+  - name: chat
+    model: llama-3.1-8b
+    demand:
+      day: [3, 4, 5, 6, 8, 11, 30, 52, 90, 140, 180, 210, 240, 260, 250, 230, 200, 160, 120, 80, 40, 20, 9, 7]
+    lengths: {prompt: 600, output: 150}
+    levels: {ttft: 2 s, tpot: 50 ms}
+    acquisitions: [buy, rent]
+hardware: {include: [dgx-h200]}
+"""
+
+
+def test_grouped_hours_are_proven_up_to_a_stated_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the hours in 12 groups the cost is an upper bound, and the stated gap reaches the true one."""
+
+    def rented() -> Session:
+        return Session.of(workload_from(load_yaml(Path("w.yaml"), text=RENTED), Path()))
+
+    whole = Priced(rented().prepared, ("dgx-h200",))
+    monkeypatch.setattr("solver.formulation.hours.MOST_PERIODS", 12)
+    monkeypatch.setattr("solver.formulation.hours.FEWEST_PERIODS", 12)
+    session = rented()
+    assert len(session.prepared.mean_periods) == 12
+    found = price_result(session, (parse_range("dgx-h200=0.1M..2M"),))
+    assert found.grouped and 0 < found.certified < 0.5
+    for piece in found.pieces:
+        for price, cost in zip((piece.low, piece.high), piece.costs_usd, strict=True):
+            true = whole.solve((price,)).bound * 1e3
+            assert cost * (1 - piece.slack_share) <= true <= cost * (1 + 1e-6)
+    assert "Up to a gap no plan was skipped" in " ".join(price_findings(session, found).answer)

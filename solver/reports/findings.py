@@ -30,6 +30,11 @@ def cell(column: Column, value: Any) -> str:
     return str(value)
 
 
+def kept(text: str) -> str:
+    """Text whose percent signs stay on the line of their number."""
+    return text.replace(" %", "\u00a0%")
+
+
 def render_html(found: Findings) -> str:
     """One page that opens offline: no script, nothing loaded."""
     from markupsafe import Markup
@@ -42,7 +47,9 @@ def render_html(found: Findings) -> str:
         .render(
             found=found,
             tables=_readable(found),
-            cell=cell,
+            cell=lambda column, value: kept(cell(column, value)),
+            answer=[kept(sentence) for sentence in found.answer],
+            facts=[(name, kept(value)) for name, value in found.facts],
             figures=[(f.title, f.caption, Markup(draw(f))) for f in found.figures],  # noqa: S704 (escaped in svg)
         )
     )

@@ -93,8 +93,8 @@ def bar_figure(
     if mark:
         x = 8 + mark[0] * scale
         for n in range(len(bars)):
-            y = head + ROW * n + 18
-            parts.append(f'<line x1="{x:.1f}" y1="{y}" x2="{x:.1f}" y2="{y + 22}" class="limit"/>')
+            y = head + ROW * n + 20  # below the words
+            parts.append(f'<line x1="{x:.1f}" y1="{y}" x2="{x:.1f}" y2="{y + 20}" class="limit"/>')
         anchor = "end" if x > WIDTH / 2 else "start"
         parts.append(_text(x, head - 6, mark[1], anchor=anchor, small=True))
     used = {_style(bar.series) for bar in bars}

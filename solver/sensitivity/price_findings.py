@@ -68,10 +68,11 @@ def _answer(session: Session, result: PriceResult) -> list[str]:
     count = "one fleet is" if len(fleets) == 1 else f"{len(fleets)} fleets are each"
     sentences.append(f"With {where}, {count} best somewhere: {'; '.join(fleets[:8])}.")
     worst = result.certified
-    if result.grouped:
+    if result.grouped and worst < float("inf"):
         sentences.append(
-            "Like hours are taken in groups: costs are upper bounds, breakpoints are those of the groups, "
-            "and it is not proven that no plan was skipped; `solver solve` at a price refines the groups."
+            "Like hours are taken in groups: costs are upper bounds and breakpoints are those of the groups. "
+            f"Up to a gap no plan was skipped: none could save more than {share(worst)} of the cost, "
+            "measured against the groups at their mean demand; `solver solve` at a price refines the groups."
         )
     elif worst == float("inf"):
         sentences.append("The search stopped before every corner was proven: plans may have been skipped.")

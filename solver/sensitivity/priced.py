@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -179,6 +179,23 @@ class Priced:
     @staticmethod
     def _objective(costs: Floats) -> dict[int, float]:
         return {int(c): float(costs[c]) for c in np.flatnonzero(costs)}
+
+
+class MeanHours(Priced):
+    """The groups of like hours of a prepared problem, each at its mean demand, with counts by the hour as
+    fractions: what it costs is a lower bound on the hours themselves."""
+
+    def __init__(
+        self, prepared: Prepared, names: tuple[str, ...], limits_at: tuple[float, ...] | None = None
+    ) -> None:
+        problem = replace(prepared.problem, periods=prepared.mean_periods)
+        super().__init__(replace(prepared, problem=problem), names, limits_at=limits_at)
+        hourly = {c for prefix in ("Q", "rent") for _, c in self.program.family(prefix)}
+        columns = [
+            replace(c, integer=False) if n in hourly else c for n, c in enumerate(self.program.columns)
+        ]
+        self.program = replace(self.program, columns=columns)
+        self.model = HighsModel(self.program, self._objective(self.base))
 
 
 def fleet_of(problem: Problem, program: Program, values: Floats) -> tuple[tuple[str, str, int], ...]:

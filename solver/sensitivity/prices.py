@@ -10,7 +10,7 @@ from solver.sensitivity.envelope import Piece, Point, refine
 from solver.sensitivity.oracle import Oracle, exact_check
 from solver.sensitivity.parameters import Range
 from solver.sensitivity.price_names import on_menu, price_kinds, price_now, sold
-from solver.sensitivity.priced import FoundPlan, Priced
+from solver.sensitivity.priced import FoundPlan, MeanHours, Priced
 from solver.sensitivity.session import Session
 
 #: Relative error left to the solver's own arithmetic (its feasibility tolerance), added to every proof.
@@ -60,7 +60,7 @@ class PriceResult:
     now: tuple[float | None, ...]  # None: no price today
     pieces: tuple[PricePiece, ...]
     solves: int
-    grouped: bool = False  # like hours are taken in groups: costs are upper bounds, nothing is proven
+    grouped: bool = False  # like hours are taken in groups: costs are upper bounds
     limited: bool = False  # the price stands in a limit
     derated_solves: int = 0  # at which safe loads were cut, because a promise failed at a pool's own mix
 
@@ -110,10 +110,14 @@ class Search:
         self.session, self.names, self.most = session, names, most
         self.solves = self.derated_solves = 0
         self.limited = False
+        self._mean: MeanHours | None = None
+        self._bounds: dict[Point, float] = {}
+        self._box: tuple[tuple[float, float], ...] = ()
         self._level: dict[bytes, Priced] = {}  # plan -> the model (with its safe loads) that found it
 
     def pieces(self, box: tuple[tuple[float, float], ...]) -> list[PricePiece]:
         """Intervals or polygons that fill the box; without a plan where nothing keeps all limits."""
+        self._box = box
         if len(box) == 2:
             return [self._checked(piece) for piece in self._found(box, None)[0]]
         (low, high), found = box[0], list[PricePiece]()
@@ -159,15 +163,32 @@ class Search:
         self._level |= oracle.level
         return pieces, oracle.at({})
 
+    def _bound_of_mean_hours(self, point: Point) -> float:
+        """A lower bound on every plan at these prices, k$, where like hours are grouped.
+
+        Each group at its mean demand, with hourly counts as fractions, costs no more than its hours do. That
+        least cost is concave in the prices too, so the largest share open at a corner of a piece bounds that
+        of all of it (the cost is linear there, the bound no lower than what joins its corners).
+        """
+        if point not in self._bounds:
+            if self._mean is None:
+                lowest = None if len(self.names) > 1 else (self._box[0][0],)
+                self._mean = MeanHours(self.session.prepared, self.names, limits_at=lowest)
+            self._bounds[point] = self._mean.solve(point).bound
+            self.solves += 1
+        return self._bounds[point]
+
     def _checked(self, piece: Piece) -> PricePiece:
         """A piece in dollars with the verdict of the exact check at its middle."""
         plan = piece.line.plan
         assert isinstance(plan, FoundPlan)
         costs = tuple(piece.line.at(corner) * 1e3 for corner in piece.corners)
         middle = tuple(sum(axis) / len(axis) for axis in zip(*piece.corners, strict=True))
-        slack = piece.slack / max(min(costs) / 1e3, 1e-9) + ARITHMETIC
         if self.session.prepared.mean_periods:  # like hours are grouped: costs are upper bounds
-            slack = float("inf")
+            open_ = max(1 - self._bound_of_mean_hours(c) / max(piece.line.at(c), 1e-9) for c in piece.corners)
+        else:
+            open_ = piece.slack / max(min(costs) / 1e3, 1e-9)
+        slack = max(0.0, open_) + ARITHMETIC
         words, _ = exact_check(self.session, self._level[plan.values.tobytes()], middle, plan)
         return PricePiece(piece.corners, plan, costs, slack, words)
 

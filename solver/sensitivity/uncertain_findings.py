@@ -118,7 +118,7 @@ def _tornado_figure(session: Session, result: UncertainResult) -> Bars:
     return Bars(
         "tornado", "Tornado",
         "Cost with one factor at its low and high end, the others (correlated or not) at their most likely "
-        "value; dashed: all at their most likely value.",
+        "value; black line: all at their most likely value.",
         "usd", bars, (nominal, usd(nominal)),
     )  # fmt: skip
 
