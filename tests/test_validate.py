@@ -190,6 +190,34 @@ def test_hardware_names_of_any_spelling_are_found_or_refused(name: str, system: 
     assert (found.id if found else None) == system
 
 
+@pytest.mark.parametrize(
+    ("engine", "generation"),
+    [
+        ("vLLM 0.6.3", "vllm-2024"),
+        ("vLLM v0.6.3", "vllm-2024"),
+        ("vllm==0.9.1", "vllm-2025"),
+        ("vllm-0.15.1", "vllm-2026"),
+        ("vLLM", "vllm-2026"),
+        ("SGLang v0.4.9", "sglang-2025"),
+        ("TensorRT-LLM v0.20", "trtllm-2025"),
+        ("TensorRT-LLM 0.14.0", "trtllm-2024"),
+        ("a new engine", "vendor"),
+    ],
+)
+def test_engines_of_any_spelling_have_a_generation(engine: str, generation: str) -> None:
+    assert names.generation(engine, "a test") == generation
+
+
+def test_lengths_of_a_benchmark_suite_follow_the_model_by_any_name(tmp_path: Path) -> None:
+    row = {"source": "MLPerf Inference v5.1", "mode": "offline", "metric": "req_s", "isl": "", "osl": ""}
+    row |= {"concurrency_or_batch": "", "n_devices": "8", "parallelism": ""}
+    for name in ("Llama-2-70B", "meta-llama/Llama-2-70b-chat-hf"):
+        rows, unmapped = read(tmp_path, {**row, "model": name})
+        assert unmapped == {}
+        assert (rows.prompt[0], rows.output[0]) == (294.0, 290.0)
+    assert "prompt length" in read(tmp_path, {**row, "model": "openai/gpt-oss-120b"})[1][0]
+
+
 def test_a_count_in_the_hardware_name_counts_chips(tmp_path: Path) -> None:
     for name in ("8xH100", "H100x8", "H100 x 8"):
         rows, unmapped = read(tmp_path, {"hardware": name, "n_devices": "", "parallelism": "tp=8"})
@@ -490,3 +518,10 @@ def test_rows_that_were_fitted_are_recognised_in_any_larger_part(tmp_path: Path)
     marks = load_calibration(out).marks
     assert row_marks(part) & marks
     assert not row_marks(other) & marks
+    turned = tmp_path / "turned.csv"
+    with part.open(newline="") as source, turned.open("w", newline="") as target:
+        rows = list(csv.DictReader(source))
+        writer = csv.DictWriter(target, list(reversed(rows[0])))
+        target.write(",".join(name.upper() for name in reversed(rows[0])) + "\n")
+        writer.writerows(reversed(rows))
+    assert row_marks(turned) == row_marks(part)

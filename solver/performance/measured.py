@@ -108,7 +108,9 @@ def row_marks(file: Path) -> frozenset[str]:
     from hashlib import sha256
 
     with file.open(newline="", encoding="utf-8") as source:
-        keys = ("|".join(row.get(c) or "" for c in COLUMNS) for row in csv.DictReader(source))
+        table = csv.DictReader(source)
+        table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
+        keys = ("|".join((row.get(c) or "").strip() for c in COLUMNS) for row in table)
         return frozenset(f"r{sha256(key.encode()).hexdigest()[:12]}" for key in keys)
 
 

@@ -112,7 +112,7 @@ _GENERATIONS = (
 
 def generation(engine: str, source: str) -> str:
     """Engine generation of a run; a run of unknown software counts as the benchmark suite it is from."""
-    text = engine.lower()
+    text = re.sub(r"\b(vllm|sglang)[\s=@_-]*v?(?=\d)", r"\1 ", engine.lower())  # vLLM v0.6.3, vllm==0.6.3
     if source.startswith("MLPerf"):
         version = re.search(r"v(\d)\.", source)
         return f"mlperf-{version[1]}" if version else "mlperf-6"
@@ -129,13 +129,14 @@ MODES = {
     **dict.fromkeys(("single-stream", "single stream", "singlestream"), "single-stream"),
 }
 
-#: MLPerf Inference data sets: mean prompt tokens, mean output tokens (where the row has none), beams.
+#: MLPerf Inference data sets by id of the model: mean prompt tokens, output tokens (where the row has none),
+#: beams.
 MLPERF_LENGTHS = {
-    "GPT-J-6B": (780.0, 69.0, 4),
-    "Llama-2-70B": (294.0, 290.0, 1),
-    "Llama-3.1-8B": (780.0, 128.0, 1),
-    "Llama-3.1-405B": (9400.0, 650.0, 1),
-    "Mixtral-8x7B": (400.0, 145.0, 1),
-    "Mixtral-8x22B": (400.0, 145.0, 1),
-    "DeepSeek-R1": (800.0, 3700.0, 1),
+    "gpt-j-6b": (780.0, 69.0, 4),
+    "llama-2-70b": (294.0, 290.0, 1),
+    "llama-3.1-8b": (780.0, 128.0, 1),
+    "llama-3.1-405b": (9400.0, 650.0, 1),
+    "mixtral-8x7b": (400.0, 145.0, 1),
+    "mixtral-8x22b": (400.0, 145.0, 1),
+    "deepseek-r1": (800.0, 3700.0, 1),
 }

@@ -50,7 +50,7 @@ class Mapper:
         base = self._cache[key]
         if isinstance(base, str):
             return base
-        load = self._load(r)
+        load = self._load(r, base["model"])
         return load if isinstance(load, str) else {"row": number, **base, **load}
 
     def _configuration(self, r: Mapping[str, str]) -> dict[str, Any] | str:
@@ -118,7 +118,7 @@ class Mapper:
             "weight_only": bool(precision != "fp16" and machine.flops <= machine.flops16),
         }
 
-    def _load(self, r: Mapping[str, str]) -> dict[str, Any] | str:
+    def _load(self, r: Mapping[str, str], model: str) -> dict[str, Any] | str:
         """Lengths, concurrency, metric of a row."""
         value = _number(r["value"])
         if r["metric"] not in METRICS:
@@ -133,7 +133,7 @@ class Mapper:
         for column, number in (("isl", prompt), ("osl", output), ("concurrency_or_batch", sequences)):
             if not np.isnan(number) and not 0 < number <= _MOST_TOKENS:
                 return f"{column} is out of range"
-        usual = names.MLPERF_LENGTHS.get(r["model"]) if r["source"].startswith("MLPerf") else None
+        usual = names.MLPERF_LENGTHS.get(model) if r["source"].startswith("MLPerf") else None
         if usual:
             prompt = usual[0] if np.isnan(prompt) else prompt
             output = usual[1] if np.isnan(output) else output
