@@ -218,6 +218,12 @@ def test_lengths_of_a_benchmark_suite_follow_the_model_by_any_name(tmp_path: Pat
     assert "prompt length" in read(tmp_path, {**row, "model": "openai/gpt-oss-120b"})[1][0]
 
 
+def test_kv_of_four_bits_is_half_of_eight(tmp_path: Path) -> None:
+    rows, unmapped = read(tmp_path, *({"precision_kv": p} for p in ("bf16", "fp8", "nvfp4", "mxfp4")))
+    assert unmapped == {}
+    assert (rows.shape.kv_bytes / rows.shape.kv_bytes[0]).tolist() == [1.0, 0.5, 0.25, 0.25]
+
+
 def test_a_count_in_the_hardware_name_counts_chips(tmp_path: Path) -> None:
     for name in ("8xH100", "H100x8", "H100 x 8"):
         rows, unmapped = read(tmp_path, {"hardware": name, "n_devices": "", "parallelism": "tp=8"})

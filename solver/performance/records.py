@@ -73,8 +73,8 @@ class Mapper:
             precision = _usual(system, model, gen)  # MLPerf results often name the reference's precision
         if precision == "mxfp4" and not model.native_precision.startswith("mxfp4"):
             precision = "fp4"
-        kv = names.weight_precision(r["precision_kv"])
-        if kv not in ("fp16", "fp8"):
+        kv = names.weight_precision(r["precision_kv"]).removeprefix("mx")
+        if not kv:
             kv = "fp16" if precision == "fp16" else _FILL.get(gen.split("-")[0], "fp16")
         pipeline = system.kind in ("sram-wafer", "sram-chip", "rom-weight")
         chips = _number(r["n_devices"] or str(chips_in(r["hardware"]) or ""))
