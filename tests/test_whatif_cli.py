@@ -124,6 +124,11 @@ def test_prompt(tmp_path: Path) -> None:
     assert one.state().changes == ("demand.chat=x2",)
 
 
+def test_why_is_told_once() -> None:
+    said = at_prompt(session(), "demand x2", "why")
+    assert said.count("Why: ") == 2  # after the change, and when asked for
+
+
 def test_escape_sequences_do_not_reach_the_terminal() -> None:
     said = at_prompt(session(), "note \x1b[31mred\x07", "history", "\x1b]0;title\x07")
     assert "\x1b" not in said

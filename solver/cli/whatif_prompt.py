@@ -51,7 +51,8 @@ def run_line(session: Session, line: str, console: Console) -> None:
             return
         response = execute(session, line)
         print_response(response, console)
-        if response.kind in ("change", "compare") and response.difference is not None:
+        told = response.reason is not None or response.difference is None
+        if response.kind in ("change", "compare") and not told:
             say(console, f"({time.perf_counter() - started:.1f} s; what binds and why follows)", "dim")
             deeper = deepen(session, response)
             if deeper.reason is not None:
