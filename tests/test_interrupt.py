@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -13,23 +15,37 @@ from pathlib import Path
 from test_groups import workload_text
 
 
+def computed_s(pid: int) -> float:
+    """Seconds of computing that a running process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children_s() -> float:
+    """Seconds of computing of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_a_signal_ends_a_real_solve_soon_and_honestly(tmp_path: Path) -> None:
-    """A week of unlike hours at gap 0 does not end by itself within the minute that the test allows."""
+    """A week of unlike hours at gap 0 does not end by itself within the ten minutes that it is allowed."""
     path = tmp_path / "w.yaml"
     path.write_text(workload_text(random.Random(8), hours=168, levels=168, sites=3))
     command = [sys.executable, "-m", "solver.cli.app", "solve", str(path), "--json", "--no-compare"]
+    before = children_s()
     process = subprocess.Popen(
-        [*command, "--time-limit", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "--time-limit", "600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    time.sleep(8)
-    assert process.poll() is None
+    while computed_s(process.pid) < 6:
+        assert process.poll() is None
+        time.sleep(0.2)
+    used = computed_s(process.pid)
     process.send_signal(signal.SIGINT)
-    sent = time.perf_counter()
-    out, err = process.communicate(timeout=60)
-    took = time.perf_counter() - sent
+    out, err = process.communicate(timeout=120)
+    took = children_s() - before - used
     assert process.returncode == 130, err
     assert b"Traceback" not in err
-    assert took < 20  # 2 s on an idle machine; tests run beside others
+    assert took < 2.5  # seconds of computing: tests run beside others
     plan = json.loads(out)
     assert plan["outcome"] == "interrupted"
     if (

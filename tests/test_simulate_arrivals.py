@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from solver.domain.workload import LengthBucket
 from solver.performance.queueing import index_of_dispersion
+from solver.simulate import grid
 from solver.simulate.arrivals import (
     Stream,
     choose_pools,
@@ -18,8 +21,9 @@ from solver.simulate.arrivals import (
     merge,
     scale_trace,
 )
-from solver.simulate.grid import compare, simulate_waits, wait_exceeded_by
+from solver.simulate.grid import compare, read_cells, report, simulate_waits, wait_exceeded_by
 
+ROOT = Path(__file__).parents[1]
 LENGTHS = (
     LengthBucket(prompt_tokens=100, output_tokens=10, share=0.2),
     LengthBucket(prompt_tokens=900, output_tokens=50, share=0.8),
@@ -118,3 +122,25 @@ def test_the_grid_s_own_queue_is_m_m_1() -> None:
 def test_the_formula_errs_to_the_safe_side(servers: int, burst: float, load: float) -> None:
     cell = compare(np.random.default_rng(8), servers, burst, 1.0, load, "gamma")
     assert not cell.violated
+
+
+def test_the_grid_of_the_documentation_is_that_of_the_formula() -> None:
+    """The stored cells are all of the grid; the formula still gives their waits; the page tells their means;
+    and in no cell does the simulation miss more than promised, beyond chance."""
+    stored = read_cells((ROOT / "docs" / "figures" / "queueing-grid.csv").read_text())
+    families = {ca: ("gamma", "hyperexponential") if ca > 1 else ("gamma",) for ca in grid.ARRIVAL_CV2}
+    wanted = [
+        (servers, family, ca, cs, load)
+        for servers in grid.SERVERS
+        for ca in grid.ARRIVAL_CV2
+        for family in families[ca]
+        for cs in grid.HOLD_CV2
+        for load in grid.LOADS
+    ]
+    assert [(c.servers, c.family, c.cv2_arrival, c.cv2_hold, c.load) for c in stored] == wanted
+    for c in stored:
+        wait = wait_exceeded_by(c.servers, c.load, c.cv2_arrival, c.cv2_hold, grid.MISS)
+        assert float(f"{wait:.5g}") == pytest.approx(c.wait, rel=1e-4), c
+        assert not c.violated, c
+    page = (ROOT / "docs" / "explanation" / "queueing.md").read_text()
+    assert report(stored) in page

@@ -1,4 +1,4 @@
-"""Error of the queueing formula against simulation: ``python -m solver.simulate.grid``.
+"""Error of the queueing formula against simulation: ``python -m solver.simulate.grid FILE``.
 
 For each cell (servers, burstiness of arrivals and of holds, load) the formula gives the wait that 5 %
 of the requests exceed; the simulation of a GI/G/c queue with Gamma or hyperexponential gaps and Gamma
@@ -9,8 +9,10 @@ product of replicas and slots matters, so 1 x 512, 8 x 64 and 64 x 8 are one cel
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -131,15 +133,20 @@ def _mean(found: list[Cell]) -> str:
     return f"{sum(c.missed for c in found) / len(found):.1%} ± {error:.1%}"
 
 
-def report(found: list[Cell], ratios: dict[tuple[int, float, float], float]) -> str:
-    """The two tables of docs/explanation/queueing.md."""
+def report(found: list[Cell]) -> str:
+    """The table of the error in docs/explanation/queueing.md."""
     lines = ["| servers | " + " | ".join(f"cv2 {ca:g}" for ca in ARRIVAL_CV2) + " | cells | beyond chance |"]
     lines.append("|---:" * (len(ARRIVAL_CV2) + 3) + "|")
     for servers in SERVERS:
         here = [c for c in found if c.servers == servers]
         words = [_mean([c for c in here if c.cv2_arrival == ca and c.wait > 0]) for ca in ARRIVAL_CV2]
         lines.append(f"| {servers} | {' | '.join(words)} | {len(here)} | {sum(c.violated for c in here)} |")
-    lines += ["", "| servers | wait / hold | " + " | ".join(f"cv2 {ca:g}" for ca in ARRIVAL_CV2) + " |"]
+    return "\n".join(lines)
+
+
+def ratio_report(ratios: dict[tuple[int, float, float], float]) -> str:
+    """The table of its price, the formula's safe load over the largest one."""
+    lines = ["| servers | wait / hold | " + " | ".join(f"cv2 {ca:g}" for ca in ARRIVAL_CV2) + " |"]
     lines.append("|---:" * (len(ARRIVAL_CV2) + 2) + "|")
     for servers in RATIO_SERVERS:
         for wait in WAITS:
@@ -148,24 +155,41 @@ def report(found: list[Cell], ratios: dict[tuple[int, float, float], float]) -> 
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Print every cell as CSV while it is made, then the tables."""
-    print("servers,family,cv2_arrival,cv2_hold,load,wait_in_holds,promised,missed,standard_error")
-    found = []
-    for c in cells():
-        found.append(c)
-        print(
+def cells_csv(found: Iterable[Cell]) -> Iterator[str]:
+    """One line for each cell, under a line of names."""
+    yield "servers,family,cv2_arrival,cv2_hold,load,wait_in_holds,promised,missed,standard_error"
+    for c in found:
+        yield (
             f"{c.servers},{c.family},{c.cv2_arrival:g},{c.cv2_hold:g},{c.load:g},{c.wait:.5g},"
-            f"{c.promised:.4f},{c.missed:.4f},{c.error:.4f}",
-            flush=True,
+            f"{c.promised:.4f},{c.missed:.4f},{c.error:.4f}"
         )
-    ratios = {
-        (servers, ca, wait): safe_load_ratio(np.random.default_rng([2, servers]), servers, ca, 1.0, wait)
-        for servers in RATIO_SERVERS
-        for ca in ARRIVAL_CV2
-        for wait in WAITS
-    }
-    print(report(found, ratios))
+
+
+def read_cells(text: str) -> list[Cell]:
+    """The cells of :func:`cells_csv`."""
+    rows = [line.split(",") for line in text.splitlines()[1:]]
+    return [Cell(int(servers), family, *map(float, rest)) for servers, family, *rest in rows]
+
+
+def main() -> None:
+    """Write every cell to the file that is named while it is made; print the tables."""
+    with Path(sys.argv[1]).open("w", encoding="utf-8") as file:
+        for line in cells_csv(cells()):
+            file.write(line + "\n")
+            file.flush()
+    print(report(read_cells(Path(sys.argv[1]).read_text(encoding="utf-8"))) + "\n")
+    print(
+        ratio_report(
+            {
+                (servers, ca, wait): safe_load_ratio(
+                    np.random.default_rng([2, servers]), servers, ca, 1.0, wait
+                )
+                for servers in RATIO_SERVERS
+                for ca in ARRIVAL_CV2
+                for wait in WAITS
+            }
+        )
+    )
 
 
 if __name__ == "__main__":
