@@ -1,9 +1,6 @@
 """Known traps of PuLP, HiGHS and units: each is shown to exist where that is cheap, and that we stay out.
 
-Tested elsewhere: statuses, options, return codes, interruption, fractional bounds and changed models in
-test_backend.py; random models against an exact oracle in test_brute_force.py; traps of YAML in
-test_inputs_yaml.py and test_inputs_units.py; live formulas, scripts and control characters in
-test_reports_hostile.py.
+Which test stands for which trap, also in other files, is listed in test_checklist.py.
 """
 
 from __future__ import annotations
@@ -112,6 +109,16 @@ def test_the_dropped_coefficient_trap_exists() -> None:
     problem.solve(pulp.HiGHS(msg=False))
     assert problem.solverModel.getNumNz() == 0
     assert x.value() != 100
+
+
+def test_the_tolerance_trap_exists() -> None:
+    """1000 x >= 3000.0000009 with x <= 3 has no solution. Through PuLP, HiGHS takes 3 for one; we do not."""
+    program = one(1000.0, ">=", 3000.0000009, high=3)
+    problem = to_pulp(program)
+    problem.solve(pulp.HiGHS(msg=False))
+    assert [v.varValue for v in problem.variables()] == [3.0]
+    assert 1000 * Fraction(3) < Fraction("3000.0000009")
+    assert HighsModel(program).solve().ending is Ending.INFEASIBLE
 
 
 @pytest.mark.parametrize("seed", range(40))
