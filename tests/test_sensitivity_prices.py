@@ -4,20 +4,22 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_problems import make_case
+from test_sensitivity_exact import session_of
 
 from solver.errors import InfeasibleError, InputError
 from solver.inputs.workload import load_workload, workload_from
 from solver.inputs.yaml_text import load_yaml
 from solver.paths import find_workload
 from solver.sensitivity.envelope import Line, Point, Solved, refine
-from solver.sensitivity.parameters import parse_range
+from solver.sensitivity.parameters import Range, parse_range
 from solver.sensitivity.price_findings import price_findings
 from solver.sensitivity.priced import Priced
-from solver.sensitivity.prices import HALF, IN_FLEET, price_result, spans
+from solver.sensitivity.prices import HALF, IN_FLEET, PricePiece, price_result, spans
 from solver.sensitivity.session import Session
 
 
@@ -159,3 +161,49 @@ def test_grouped_hours_are_proven_up_to_a_stated_gap(monkeypatch: pytest.MonkeyP
             true = whole.solve((price,)).bound * 1e3
             assert cost * (1 - piece.slack_share) <= true <= cost * (1 + 1e-6)
     assert "Up to a gap no plan was skipped" in " ".join(price_findings(session, found).answer)
+
+
+def inside(corners: tuple[Point, ...], x: float, y: float) -> bool:
+    """Whether a point lies in a convex polygon whose corners are counter-clockwise."""
+    edges = zip(corners, (*corners[1:], corners[0]), strict=True)
+    return all((q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0]) >= 0 for p, q in edges)
+
+
+def test_two_prices_under_a_budget_are_exact_at_random_prices() -> None:
+    """Every point of the map against a problem written and solved at its prices: cost, or no plan."""
+    rng, compared, none = random.Random(5), 0, 0
+    for seed in range(60):
+        case = make_case(seed)
+        systems = sorted({o.system for o in case.prepared.problem.offers})
+        if case.prepared.problem.workload.money.budget_capex_usd is None or len(systems) < 2:
+            continue
+        box = tuple(Range(name, 0.0, 400_000.0) for name in systems[:2])
+        try:
+            found = price_result(session_of(case), box)
+        except InfeasibleError:
+            continue
+        if not found.limited:
+            continue
+        for _ in range(12):
+            point = (rng.uniform(0, 400_000), rng.uniform(0, 400_000))
+            pieces = [p for p in found.pieces if inside(p.corners, *point)]
+            assert len(pieces) <= 1, (seed, point)
+            try:
+                names = tuple(systems[:2])
+                true = Priced(case.prepared, names, limits_at=point).solve(point).line.at(point) * 1e3
+            except InfeasibleError:
+                assert pieces and pieces[0].plan is None, (seed, point)
+                none += 1
+                continue
+            assert pieces and pieces[0].plan is not None and pieces[0].verified == "passed", (seed, point)
+            shown = corners_cost(pieces[0], point)
+            assert shown == pytest.approx(true, rel=1e-6), (seed, point)
+            compared += 1
+    assert compared > 50 and none > 0, (compared, none)
+
+
+def corners_cost(piece: PricePiece, point: Point) -> float:
+    """The cost at a point of a plane through three corners' costs."""
+    a = np.array([[1.0, *corner] for corner in piece.corners])
+    plane, *_ = np.linalg.lstsq(a, np.array(piece.costs_usd), rcond=None)
+    return float(plane @ [1.0, *point])

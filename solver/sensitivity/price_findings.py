@@ -60,7 +60,7 @@ def _answer(session: Session, result: PriceResult) -> list[str]:
     sentences = []
     if len(result.ranges) == 1:
         sentences.append(_entry_words(session, result))
-    fleets = list(dict.fromkeys(fleet_words(session, p) for p in result.pieces))
+    fleets = list(dict.fromkeys(fleet_words(session, p) for p in result.pieces if p.plan))
     where = " and ".join(
         f"{r.name} from {amount(r.low, u)} to {amount(r.high, u)}"
         for r, u in zip(result.ranges, result.units, strict=True)
@@ -83,7 +83,10 @@ def _answer(session: Session, result: PriceResult) -> list[str]:
         )
     if any(p.plan is None for p in result.pieces):
         low = min(p.low for p in result.pieces if p.plan is None)
-        sentences.append(f"From {_at(low, result.units[0])} up {NONE}.")
+        where = (
+            "In a part of the plane" if len(result.ranges) == 2 else f"From {_at(low, result.units[0])} up"
+        )
+        sentences.append(f"{where} {NONE}.")
     return sentences
 
 

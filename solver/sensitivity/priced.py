@@ -22,8 +22,8 @@ from solver.sensitivity.price_names import with_price
 #: Relative gap of each solve: none, and what is tried after a solve that came to its time limit. What a
 #: solve leaves open is in the certificate.
 GAP, SLOW_GAP = 0.0, 1e-4
-#: Prices at which limits are written to see how they depend on a price (linearly).
-TWO_PRICES = (1.0, 2.0)
+#: Price at which limits are written, and a dollar above it, to see how they depend on a price (linearly).
+ONE = 1.0
 
 
 def costs_of(problem: Problem, columns: int) -> Floats:
@@ -57,7 +57,7 @@ class Priced:
     """Solves at any prices of ``names`` in one kept model; every solve returns a plan and a bound.
 
     Prices may stand in limits too (a budget). Limits are written at ``limits_at`` (prices of ``names``);
-    `holds_until` tells how far a plan keeps them as the price rises.
+    `limits_of` tells at which prices a plan keeps them.
     """
 
     def __init__(
@@ -70,9 +70,11 @@ class Priced:
     ) -> None:
         self.prepared, self.names, self.time_limit_s = prepared, names, time_limit_s
         zero = self.problem_at((0.0,) * len(names))
-        self._low, self._high = (
-            build_program(self.problem_at((price,) * len(names)), without) for price in TWO_PRICES
-        )
+        ones = (ONE,) * len(names)
+        self._low = build_program(self.problem_at(ones))
+        self._steps = [
+            build_program(self.problem_at((*ones[:n], ONE + 1.0, *ones[n + 1 :]))) for n in range(len(names))
+        ]
         columns = len(self._low.columns)
         self.base = costs_of(zero, columns)
         self.weights = [
@@ -96,16 +98,17 @@ class Priced:
         return problem
 
     def _rows_with_prices(self) -> list[int]:
-        """Numbers of the limits in which a price stands; each must tighten as the price rises."""
+        """Numbers of the limits in which a price stands; each must tighten as a price rises."""
         found = []
-        for n, (row, other) in enumerate(zip(self._low.rows, self._high.rows, strict=True)):
-            if row.terms == other.terms and row.rhs == other.rhs:
-                continue
-            before, after = dict(row.terms), dict(other.terms)
-            tightens = all(after.get(c, 0.0) >= before.get(c, 0.0) for c in before | after)
-            if len(self.names) > 1 or row.sense != "<=" or row.rhs != other.rhs or not tightens:
-                raise self._refusal(row.sentence)
-            found.append(n)
+        for n, row in enumerate(self._low.rows):
+            others = [program.rows[n] for program in self._steps]
+            others = [other for other in others if (other.terms, other.rhs) != (row.terms, row.rhs)]
+            for other in others:
+                before, after = dict(row.terms), dict(other.terms)
+                tightens = all(after.get(c, 0.0) >= before.get(c, 0.0) for c in before | after)
+                if row.sense != "<=" or row.rhs != other.rhs or not tightens:
+                    raise self._refusal(row.sentence)
+            found += [n] if others else []
         return found
 
     @staticmethod
@@ -115,18 +118,22 @@ class Priced:
             f"use --vary hardware.overrides.SYSTEM.price_usd=LOW..HIGH, or drop the limit"
         )
 
-    def holds_until(self, plan: FoundPlan) -> float:
-        """Highest price at which a plan keeps every limit that holds the price (inf: all prices)."""
-        highest = float("inf")
+    def limits_of(self, plan: FoundPlan) -> list[tuple[float, list[float]]]:
+        """Limits on the prices of a plan, as (base, weights): it keeps them where base + weights . p <= 0."""
+        found = []
         for n in self.priced_rows:
-            used = [
+            used, *more = (
                 sum(a * float(plan.values[c]) for c, a in program.rows[n].terms)
-                for program in (self._low, self._high)
-            ]
-            per_dollar = (used[1] - used[0]) / (TWO_PRICES[1] - TWO_PRICES[0])
-            if per_dollar > 0:
-                highest = min(highest, TWO_PRICES[0] + (self._low.rows[n].rhs - used[0]) / per_dollar)
-        return highest
+                for program in (self._low, *self._steps)
+            )
+            weights = [u - used for u in more]
+            found.append((used - ONE * sum(weights) - self._low.rows[n].rhs, weights))
+        return found
+
+    def holds_until(self, plan: FoundPlan) -> float:
+        """Highest single price at which a plan keeps every limit that holds the price (inf: all prices)."""
+        ends = (-base / weight for base, (weight,) in self.limits_of(plan) if weight > 0)
+        return min(ends, default=float("inf"))
 
     @cached_property
     def integer(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -9,6 +9,7 @@ from solver.errors import InfeasibleError
 from solver.sensitivity.envelope import Piece, Point, refine
 from solver.sensitivity.oracle import Oracle, exact_check
 from solver.sensitivity.parameters import Range
+from solver.sensitivity.plane import plane, whole
 from solver.sensitivity.price_names import on_menu, price_kinds, price_now, sold
 from solver.sensitivity.priced import FoundPlan, MeanHours, Priced
 from solver.sensitivity.session import Session
@@ -119,7 +120,7 @@ class Search:
         """Intervals or polygons that fill the box; without a plan where nothing keeps all limits."""
         self._box = box
         if len(box) == 2:
-            return [self._checked(piece) for piece in self._found(box, None)[0]]
+            return self._areas(box)
         (low, high), found = box[0], list[PricePiece]()
         smallest = step = SMALL * (high - low)
         while low < high:
@@ -134,6 +135,27 @@ class Search:
             step = smallest if valid else 2 * step
             low = high if until >= high else until + step
         return joined(found, box[0])
+
+    def _areas(self, box: tuple[tuple[float, float], ...]) -> list[PricePiece]:
+        """Polygons of two prices; where these stand in limits, see `solver.sensitivity.plane`."""
+        lowest = Oracle(self.session, self.names, tuple(low for low, _ in box))
+        self.limited = bool(lowest.at({}).priced_rows)
+        if not self.limited:
+            return [self._checked(piece) for piece in self._found(box, None)[0]]
+        oracles: dict[Point, Oracle] = {}
+
+        def oracle_at(point: Point) -> Oracle:
+            return oracles.setdefault(point, Oracle(self.session, self.names, point))
+
+        pieces, empty = plane(oracle_at, whole(box), box, self.most)
+        for oracle in oracles.values():
+            self.solves += oracle.solves
+            self.derated_solves += oracle.derated_solves
+            self._level |= oracle.level
+        if not pieces:
+            raise InfeasibleError("no plan keeps all statements of the workload; see `solver solve`")
+        nothing = [PricePiece(polygon, None, (), ARITHMETIC, "nothing to check") for polygon in empty]
+        return [self._checked(piece) for piece in pieces] + nothing
 
     def _from(self, low: float, high: float) -> tuple[float, list[PricePiece]]:
         """The first price from ``low`` at which a best plan breaks a limit, and the pieces up to it."""
@@ -172,7 +194,7 @@ class Search:
         """
         if point not in self._bounds:
             if self._mean is None:
-                lowest = None if len(self.names) > 1 else (self._box[0][0],)
+                lowest = tuple(low for low, _ in self._box)
                 self._mean = MeanHours(self.session.prepared, self.names, limits_at=lowest)
             self._bounds[point] = self._mean.solve(point).bound
             self.solves += 1

@@ -95,9 +95,10 @@ def _regret_words(session: Session, result: UncertainResult) -> str:
     if safest.purchases == today.purchases:
         return f"{words}; of {others} none has a smaller greatest regret."
     reach = "serves all of them" if not safest.failures else f"fails in {share(safest.failures / n)}"
+    where = " where it serves" if safest.failures else ""
     return (
         f"{words}. Of {others}, {fleet_words(session, safest.purchases)} has the least greatest regret: it "
-        f"{reach}, with a regret of at most {usd(safest.greatest_usd)}."
+        f"{reach}, with a regret of at most {usd(safest.greatest_usd)}{where}."
     )
 
 
