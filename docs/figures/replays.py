@@ -2,8 +2,9 @@
 
 FOLDER holds the Azure LLM inference traces of 2023. Each workload is solved for traffic that is generated
 with its own burstiness, and for the times of each trace with the burstiness measured on it; workload 04,
-whose services are those of the traces, as shipped and with each trace's own lengths. Then its plan is put
-through 40 replays, and the smallest fleet that passes them is searched.
+whose services are those of the traces, as shipped and with each trace's own lengths. The plan, and that of
+the closed loop (``solver solve --simulate``, which uses other seeds), is put through 40 replays, and the
+smallest fleet that passes them is searched.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from solver.domain.workload import Service
+from solver.cli.closed_loop import held_by_replay
+from solver.domain.workload import LoadedWorkload, Service
 from solver.engine.solve import Request, solve
-from solver.errors import SolverError
 from solver.inputs.traces import Trace, read_trace
 from solver.inputs.workload import apply_overrides, load_workload
 from solver.paths import find_workload
@@ -54,39 +55,45 @@ def burstiness(service: Service, trace: Trace) -> float:
     return max(needed_burstiness(requests, r, r, pace) for r in {own, rate})
 
 
-def solved(name: str, statements: tuple[str, ...], trace: Trace | None) -> Plan:
-    """The plan; with a trace, for its measured burstiness."""
+def stated(name: str, statements: tuple[str, ...], trace: Trace | None) -> LoadedWorkload:
+    """The workload; with a trace, with its measured burstiness."""
     loaded = apply_overrides(load_workload(find_workload(name)), list(statements))
-    if trace is not None:
-        measured = [
-            f"services.{n}.demand.burstiness={burstiness(service, trace):.3g}"
-            for n, service in enumerate(loaded.workload.services)
-        ]
-        loaded = apply_overrides(loaded, measured)
-    return solve(loaded, request=Request(compare=False))
+    if trace is None:
+        return loaded
+    measured = [
+        f"services.{n}.demand.burstiness={burstiness(service, trace):.3g}"
+        for n, service in enumerate(loaded.workload.services)
+    ]
+    return apply_overrides(loaded, measured)
 
 
-def row(name: str, statements: tuple[str, ...], kind: str, traces: Mapping[str, Trace], requests: int) -> str:
-    """One line of the table; ``traces`` holds one for each service, or under "" one for the times of all."""
-    try:
-        plan = solved(name, statements, traces.get(""))
-    except SolverError as error:
-        return f"| {name} | {kind} | | no plan: {str(error).splitlines()[0]} | | |"
+def row(
+    name: str, statements: tuple[str, ...], kind: str, traces: Mapping[str, Trace], requests: int
+) -> Iterator[str]:
+    """Two lines of the table, of the plan as solved and of the one of the closed loop.
+
+    ``traces`` holds one for each service, or under "" one for the times of all.
+    """
+    loaded = stated(name, statements, traces.get(""))
+    request = Request(compare=False)
     lengths = {service: TraceLengths.of(t, kind, not service) for service, t in traces.items()}
 
     def replay(of: Plan, n: int) -> PlanReplay:
         return replay_plan(of, seed=n, requests=requests, traces=lengths)
 
-    stated = ", ".join(f"{s['demand']['cv2']:g}" for s in plan.inputs["workload"]["services"])
-    if not plan.pools:
-        return f"| {name} | {kind} | {stated} | nothing to replay: token APIs | | |"
-    holds = sum(replay(plan, n).holds for n in range(REPLAYS))
-    least = smallest_fleet(plan, replay, REPLAYS)
-    extra = " | " if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
-    counts = "" if least is None else ", ".join(f"{now} ({few})" for *_, now, few in least.pools)
-    return (
-        f"| {' '.join((name, *statements))} | {kind} | {stated} | {holds} of {REPLAYS} | {extra} | {counts} |"
-    )
+    first = solve(loaded, request=request)
+    closed = held_by_replay(loaded, first, request, lengths)
+    for way, plan in (("solve", first), ("--simulate", closed.plan)):
+        told = [s["demand"] for s in plan.inputs["workload"]["services"]]
+        planned = ", ".join(f"{d['cv2'] if d['planned_cv2'] is None else d['planned_cv2']:.3g}" for d in told)
+        holds = sum(replay(plan, n).holds for n in range(REPLAYS))
+        least = smallest_fleet(plan, replay, REPLAYS)
+        extra = " | " if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
+        counts = "" if least is None else ", ".join(f"{now} ({few})" for *_, now, few in least.pools)
+        yield (
+            f"| {' '.join((name, *statements))} | {kind} | {way} | {planned} | {plan.objective_usd:,.0f} "
+            f"| {holds} of {REPLAYS} | {extra} | {counts} |"
+        )
 
 
 def rows(folder: Path, chosen: str, requests: int) -> Iterator[str]:
@@ -102,7 +109,7 @@ def rows(folder: Path, chosen: str, requests: int) -> Iterator[str]:
     for name, statements, kinds in CASES:
         if chosen in name:
             for kind in kinds:
-                yield row(name, statements, kind, traffic[kind], requests)
+                yield from row(name, statements, kind, traffic[kind], requests)
 
 
 def main() -> None:
@@ -110,10 +117,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the two traces")
     parser.add_argument("--workload", default="", help="only workloads whose name holds this")
-    parser.add_argument("--requests", type=int, default=5000, help="of each replay")
+    parser.add_argument("--requests", type=int, default=3000, help="of each replay")
     told = parser.parse_args()
-    print("| workload | traffic | burstiness | holds | costs more | by replicas | replicas (fewest) |")
-    print("|---|---|---:|---:|---:|---:|---|")
+    print("| workload | traffic | command | planned for | USD | holds | costs more | by replicas | fewest |")
+    print("|---|---|---|---:|---:|---:|---:|---:|---|")
     for line in rows(told.folder, told.workload, told.requests):
         print(line, flush=True)
 

@@ -13,7 +13,7 @@ from solver.performance.queueing import Line
 from solver.plan.plan import Pool
 from solver.verify.case import Case, Target
 from solver.verify.entries import COMMITTED, HOURLY
-from solver.verify.exact import show, written
+from solver.verify.exact import ROUNDING, show, written
 from solver.verify.hours import changes_within
 from solver.verify.registry import Broken, check
 
@@ -144,9 +144,12 @@ def handoff(case: Case) -> Iterator[Broken]:
 def capacity(case: Case) -> Iterator[Broken]:
     """No resource of a pool is used beyond its safe load.
 
+    Where work of the service waits, what an hour serves is told by floats: up to their last digits.
+
     sum_b use[r,b] share[b,t] weight[b] rate[k,t] <= slope R + intercept, for each pool, resource r and
     period t; R counts replicas without spares; use is in replicas per request/s.
     """
+    waits = {entry.service for entry in case.plan.deferrals}
     for target, stream in case.streams.items():
         if target.mode == "api":
             continue
@@ -160,7 +163,7 @@ def capacity(case: Case) -> Iterator[Broken]:
             if pool is None or not rate:  # a missing pool breaks the demand check
                 continue
             limit = safe_load(point.lines[pool.line], pool)
-            bound = limit / rate
+            bound = limit * (1 + ROUNDING if point.service in waits else 1) / rate
             shares, scale = _integers(list(buckets.values()))
             for resource, (need, unit) in zip(point.resources, needs, strict=True):
                 load = sum(need[b] * share for b, share in zip(buckets, shares, strict=True))
