@@ -124,15 +124,22 @@ def _regions(figure: Regions) -> str:
     parts = []
     for name, area in figure.areas:
         n = names.index(name)
-        path = "L".join(f"{x(a):.1f},{y(b):.1f}" for a, b in area)
+        drawn = [(x(a), y(b)) for a, b in area]
+        path = "L".join(f"{a:.1f},{b:.1f}" for a, b in drawn)
         parts.append(f'<path d="M{path}Z" fill="var(--c{n % 7 + 1})" fill-opacity="0.45" class="edge"/>')
-        middle = [sum(c) / len(area) for c in zip(*area, strict=True)]
-        parts.append(_text(x(middle[0]), y(middle[1]) + 5, _letter(n), "middle", "strong"))
+        axes = tuple(zip(*drawn, strict=True))
+        if min(max(axis) - min(axis) for axis in axes) >= LETTER:  # smaller areas have their colour alone
+            across, down = (sum(axis) / len(drawn) for axis in axes)
+            parts.append(_text(across, down + 5, _letter(n), "middle", "strong"))
     parts += _frame(x, y, figure.x, figure.y, bottom)
     if figure.mark and x.low <= figure.mark[0] <= x.high and y.low <= figure.mark[1] <= y.high:
         parts.append(_text(x(figure.mark[0]), y(figure.mark[1]) + 5, "✕ now", "start", "strong"))
     legend = [f"{_letter(n)}: {name}" for n, name in enumerate(names)]
     return _svg(figure.key, figure.title, figure.caption, parts, legend, areas=True)
+
+
+#: Width and height that an area needs for its letter.
+LETTER = 14.0
 
 
 def _letter(n: int) -> str:

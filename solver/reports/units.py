@@ -42,8 +42,13 @@ def dollars(value: float) -> str:
 
 
 def percent(share: float, signed: bool = False) -> str:
-    """A share as per cent with as many digits as it needs: 12 %, 3.4 %, 99.97 %, 0.02 %."""
+    """A share as per cent with as many digits as it needs: 12 %, 3.4 %, 99.97 %, 0.02 %.
+
+    Below 0.001 % it is "under 0.001 %"; a signed one is a difference, and then "equal".
+    """
     value = share * 100 if abs(share) >= ROUNDING else 0.0
+    if 0 < abs(value) < 1e-3:
+        return "equal" if signed else "under 0.001 %"
     text = f"{value:.3g}" if abs(value) < 1 else f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
     if 99 <= value < 100:
         digits = 10 if value < 99.9 else 100

@@ -125,7 +125,9 @@ def usd(value: float, digits: int = 3) -> str:
 def share(value: float) -> str:
     """A share in a sentence: 12 %, 0.3 %."""
     text = f"{value * 100:.0f}" if abs(value) >= 0.0995 else f"{value * 100:.2g}"
-    return f"{value * 100:.7f}".rstrip("0") + " %" if "e-" in text else f"{text} %"
+    if "e-" not in text:
+        return f"{text} %"
+    return f"{value * 100:.7f}".rstrip("0") + " %" if abs(value) >= 1e-9 else "under 0.0000001 %"
 
 
 def amount(value: float, unit: str) -> str:
