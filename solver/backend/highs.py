@@ -159,17 +159,17 @@ class HighsModel:
             self._accepted(status, "the changed kind of a column")
 
     @staticmethod
-    def _accepted(status: highspy.HighsStatus, what: str) -> None:
-        if status != highspy.HighsStatus.kOk:
+    def _accepted(status: highspy.HighsStatus, what: str, warned: bool = False) -> None:
+        if status != highspy.HighsStatus.kOk and not (warned and status == highspy.HighsStatus.kWarning):
             raise NumericalRefusal(f"the solver does not accept {what}")
 
     def start_from(self, values: NDArray[np.float64]) -> None:
-        """Offer a known plan as the first incumbent; HiGHS may not take it, and searches all the same."""
+        """Offer a known plan as the first incumbent."""
         solution = highspy.HighsSolution()
         ordered = np.empty(len(values))
         ordered[self._column] = values
         solution.col_value = ordered.tolist()
-        self._highs.setSolution(solution)
+        self._accepted(self._highs.setSolution(solution), "the known plan", warned=True)
 
     def search_plans(self) -> None:
         """More effort on finding plans: where the bound is known to be near and whole numbers are many."""
@@ -206,9 +206,9 @@ class HighsModel:
             raise NumericalRefusal("the solver does not accept its own model")
         known, basis = old.getSolution(), old.getBasis()
         if known.value_valid:
-            new.setSolution(known)  # a plan and a basis save time; HiGHS may not take them
+            self._accepted(new.setSolution(known), "its own plan", warned=True)
         if basis.valid:
-            new.setBasis(basis)
+            self._accepted(new.setBasis(basis), "its own basis")
         self._highs = new
 
     def _adds_up(self, outcome: Outcome) -> bool:
