@@ -51,8 +51,10 @@ def test_pieces_hold_at_every_number(steps: list[float], most: float) -> None:
 def test_no_optimum_is_lost_and_fractions_are() -> None:
     """Random problems cost the same with and without the rows; their linear programs cost more with them."""
     raised = rows = 0
-    for seed in range(40):
+    for seed in range(200):
         problem = make_case(seed).prepared.problem
+        if not problem.by_the_hour:
+            continue
         with_rows, bare = build_program(problem), build_program(problem, LINKS)
         rows += sum(row.family == FAMILY for row in with_rows.rows)
         models = HighsModel(with_rows), HighsModel(bare)
@@ -69,4 +71,4 @@ def test_no_optimum_is_lost_and_fractions_are() -> None:
         assert bounds[0] <= cost.objective * (1 + 1e-7)
         raised += not math.isclose(bounds[0], bounds[1], rel_tol=1e-6)
     assert rows > 0
-    assert raised >= 10
+    assert raised >= 5

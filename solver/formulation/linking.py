@@ -37,7 +37,12 @@ Piece = tuple[float, float]  # a, b of x <= a N + b
 
 
 def add_links(problem: Problem, program: Program) -> None:
-    """Add the rows for each service, system, site, way to serve (standing or by the hour) and period."""
+    """Add the rows for each service, system, site, way to serve (standing or by the hour) and period.
+
+    Where all hours are alike there are none: such programs are small and solved as fast without.
+    """
+    if not problem.by_the_hour:
+        return
     routed: dict[tuple[int, str, int, str, int], list[int]] = defaultdict(list)
     for (_, p, i, mode, _, t), column in program.family("x"):
         point = problem.points[int(str(p))]
