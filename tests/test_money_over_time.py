@@ -19,6 +19,8 @@ from solver.inputs.workload import apply_overrides, load_workload
 from solver.paths import find_workload
 from solver.plan.plan import Plan
 from solver.time_value import depreciation_shares
+from solver.whatif.assumption_sheet import Assumptions
+from solver.whatif.entries import Ledger
 from solver.whatif.workbook import Book
 
 B200 = "dgx-b200"
@@ -295,7 +297,7 @@ def test_dropping_hours_changes_nothing(name: str) -> None:
 def test_the_workbook_comes_to_the_cost_of_the_plan(name: str) -> None:
     changes = ("services.0.acquisitions=[buy]",) if name == "31-taxes-and-people" else ()
     plan = plan_of(name, *changes)
-    book = Book(plan, {})
+    book = Book(plan, Assumptions(Ledger(plan, {})))
     total = book.costs().cells[len(book.terms) + 1, 1]
     assert isinstance(total, tuple)
     assert total[1] == pytest.approx(plan.objective_usd, abs=0.5)
