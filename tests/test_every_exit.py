@@ -74,6 +74,7 @@ def gave_nothing(code: int, said: str, told: bool = True) -> None:
         ["alternatives", "W"],
         ["cash-flow", "W"],
         ["sensitivity", "W", "--price", "dgx-b200=300k..600k"],
+        ["sensitivity", "W", "--uncertain", "--scenarios", "8"],
         ["frontier", "W"],
         ["whatif", "W", "--set", "demand.chat=x2"],
         ["whatif", "W", "--set", "demand.chat=x2", "--json"],

@@ -9,7 +9,6 @@ of known fleets given with it), so a result does not depend on what was solved b
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,9 +25,17 @@ from solver.sensitivity.envelope import Floats
 from solver.sensitivity.factors import THROUGHPUT, Factor, spreads
 from solver.sensitivity.known import Fleet, Known, strain_of
 from solver.sensitivity.priced import FoundPlan, Priced
+from solver.sensitivity.scenario_check import ScenarioCheck, demand_factors, exponent
 
 #: Relative gap and seconds of each scenario.
 GAP, SECONDS = 1e-3, 20.0
+#: How the status of a record begins whose plan fails the exact check.
+UNDECIDED = "undecided: "
+
+
+def undecided(record: dict[str, Any]) -> bool:
+    """Whether the plan of a record failed the exact check, so that it does not count."""
+    return str(record.get("status")).startswith(UNDECIDED)
 
 
 @dataclass(frozen=True)
@@ -76,23 +83,13 @@ class SweepModel(HighsModel):
         self._highs.clearSolver()
 
 
-def demand_factors(factors: tuple[Factor, ...], values: tuple[float, ...], problem: Problem) -> list[float]:
-    """The factor on each service's demand."""
-    found = [1.0] * len(problem.services)
-    for factor, value in zip(factors, values, strict=True):
-        if factor.is_demand:
-            only = factor.name.partition(".")[2]
-            for k, service in enumerate(problem.services):
-                if only in ("", service.name):
-                    found[k] *= value
-    return found
-
-
 class Scenarios:
     """Solves tasks; built once per worker process."""
 
-    def __init__(self, prepared: Prepared, factors: tuple[Factor, ...]) -> None:
-        self.factors = factors
+    def __init__(
+        self, prepared: Prepared, factors: tuple[Factor, ...], check: ScenarioCheck | None = None
+    ) -> None:
+        self.prepared, self.factors, self.check = prepared, factors, check
         highest = demand_factors(factors, tuple(f.high for f in factors), prepared.problem)
         slowest = min((f.low for f in factors if f.is_throughput), default=1.0)
         self.most = [f / min(slowest, 1.0) for f in highest]  # so that bounds leave room for more replicas
@@ -140,9 +137,7 @@ class Scenarios:
                 point = points.get(column)
                 if point is None or f"{THROUGHPUT}{point.system}" not in names:
                     continue
-                top = math.log(widest.get(point.system, 1.0))
-                power = math.log(point.spread) / top if top > 0 else 1.0
-                found[(n, column)] = (f"{THROUGHPUT}{point.system}", power, value)
+                found[(n, column)] = (f"{THROUGHPUT}{point.system}", exponent(point, widest), value)
         return found
 
     def _anchor(self) -> Floats | None:
@@ -175,7 +170,10 @@ class Scenarios:
         return start
 
     def run(self, task: Task, known: Known | None = None) -> dict[str, Any]:
-        """The record of a task: cost, bound, fleet and shares of tokens; cost None: cannot serve."""
+        """The record of a task: cost, bound, fleet and shares of tokens.
+
+        Cost None: there is no plan, or it does not pass the exact check (`undecided`).
+        """
         self.model.forget()
         costs = self._set(task.values)
         if task.fleet is not None:
@@ -217,11 +215,15 @@ class Scenarios:
             return record | {"cost_usd": None, "status": outcome.status}
         plan: FoundPlan = self.priced.found(outcome)
         total = max(sum(plan.shares.values()), 1e-12)  # of the tokens at the largest demand
-        columns = self.program.columns
+        columns, cost = self.program.columns, float(costs @ plan.values) * 1e3
+        if self.check is not None and task.fleet is None:
+            whole = {c.name: float(v) for c, v in zip(columns, plan.values, strict=True) if c.integer}
+            if wrong := self.check(self.prepared, self.factors, task.values, whole, cost):
+                return record | {"cost_usd": None, "status": f"{UNDECIDED}{wrong}"}
         bought = sum(float(costs[c]) * round(plan.values[c]) for c in self.purchases)
         return record | {
             "purchases_usd": bought * 1e3,
-            "cost_usd": float(costs @ plan.values) * 1e3,
+            "cost_usd": cost,
             "bound_usd": outcome.bound * 1e3,
             "fleet": [list(line) for line in plan.fleet],
             "purchases": [[columns[c].name, int(plan.values[c])] for c in self.purchases if plan.values[c]],

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from solver.errors import InfeasibleError, InputError
+from solver.errors import InfeasibleError, InputError, VerificationFailed
 from solver.plan.serialise import api_to_dict, point_to_dict
 from solver.sensitivity.correlations import (
     Correlation,
@@ -24,7 +24,8 @@ from solver.sensitivity.findings import Findings
 from solver.sensitivity.indices import Indices, design, indices, mixed
 from solver.sensitivity.known import Fleet, Known, known_of
 from solver.sensitivity.regret import Regrets, regrets_of
-from solver.sensitivity.scenario import GAP, Task
+from solver.sensitivity.scenario import GAP, Task, undecided
+from solver.sensitivity.scenario_check import ScenarioCheck
 from solver.sensitivity.session import Session
 from solver.sensitivity.store import Store
 from solver.sensitivity.workers import Crew
@@ -54,12 +55,18 @@ class UncertainResult:
 
     factors: tuple[Factor, ...]
     nominal: dict[str, Any]
-    scenarios: tuple[dict[str, Any], ...]
+    scenarios: tuple[
+        dict[str, Any], ...
+    ]  # those that count: the plan passes the exact check, or there is none
+    undecided: tuple[dict[str, Any], ...]  # those whose plan fails it
     tornado: tuple[tuple[Factor, float, float], ...]  # cost at the low and at the high end, USD
     ranked: tuple[tuple[Factor, ...], ...]  # of the indices; factors that are correlated are one
     indices: Indices | None
     regrets: Regrets
     correlations: tuple[Correlation, ...] = ()
+    rows_left_out: int = (
+        0  # of the design for indices, because the plan of one of its scenarios fails the check
+    )
 
 
 def uncertain_result(session: Session, options: Options) -> UncertainResult:
@@ -71,7 +78,8 @@ def uncertain_result(session: Session, options: Options) -> UncertainResult:
     stated = parse_correlations(options.correlate, factors)
     store = Store(options.store, question(session, factors, options, stated))
     try:
-        with Crew(session.prepared, factors, store, options.jobs, options.dask) as crew:
+        check = ScenarioCheck(session.loaded, session.catalog)
+        with Crew(session.prepared, factors, store, options.jobs, options.dask, check) as crew:
             return _result(session, factors, options, stated, crew)
     finally:
         store.close()
@@ -95,7 +103,7 @@ def question(
         "scenarios": options.scenarios,
         "seed": options.seed,
         "gap": GAP,
-        "records": 2,
+        "records": 3,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -119,6 +127,8 @@ def _result(
     drawn = scenario_values(factors, options.scenarios, options.seed, stated)
     tasks = [Task(f"scenario-{n}", values) for n, values in enumerate(drawn)]
     nominal, *records = crew.run([Task("nominal", modes, gap=0.0), *tasks[:FIRST_STAGE]], "scenarios")
+    if undecided(nominal):
+        raise VerificationFailed(f"today's best plan is {nominal['status']}")
     if nominal["cost_usd"] is None:
         raise InfeasibleError("no plan keeps all statements of the workload; see `solver solve`")
     while len(records) < len(tasks):
@@ -130,11 +140,18 @@ def _result(
     width = [float(np.nan_to_num(abs(high - low) / abs(low))) for _, low, high in swings]  # no plan: 0
     groups = sorted(groups_of(stated, len(factors)), key=lambda g: -max(width[j] for j in g))[:MOST_INDICES]
     chosen = [g for g in groups if max(width[j] for j in g) > GAP]
-    found = _indices(factors, chosen, options, stated, crew, everything) if chosen else None
-    regrets = regrets_of(factors, tasks, nominal, records, known(records), crew.run)
+    found, left_out = _indices(factors, chosen, options, stated, crew, everything) if chosen else (None, 0)
+    counted = [(t, r) for t, r in zip(tasks, records, strict=True) if not undecided(r)]
+    best = [r for _, r in counted]
+    if not best:
+        raise VerificationFailed(f"every scenario is undecided; the first is {records[0]['status']}")
+    regrets = regrets_of(factors, [t for t, _ in counted], nominal, best, known(best), crew.run)
     ranked = tuple(tuple(factors[j] for j in group) for group in chosen)
-    swings.sort(key=lambda s: -abs(s[2] - s[1]))
-    return UncertainResult(factors, nominal, tuple(records), tuple(swings), ranked, found, regrets, stated)
+    swings.sort(key=lambda s: -float(np.nan_to_num(abs(s[2] - s[1]))))
+    failed = tuple(r for r in records if undecided(r))
+    return UncertainResult(
+        factors, nominal, tuple(best), failed, tuple(swings), ranked, found, regrets, stated, left_out
+    )
 
 
 def _cost(record: dict[str, Any]) -> float:
@@ -165,8 +182,11 @@ def _indices(
     stated: tuple[Correlation, ...],
     crew: Crew,
     known: Known | None,
-) -> Indices | None:
-    """Indices of groups of factors; all others stay at their most likely value."""
+) -> tuple[Indices | None, int]:
+    """Indices of groups of factors, and the rows of the design that were left out as undecided.
+
+    All other factors stay at their most likely value.
+    """
     columns = [j for group in groups for j in group]
     rows = index_rows(options.scenarios, len(groups))
     at = {j: n for n, j in enumerate(columns)}
@@ -187,9 +207,11 @@ def _indices(
     every = [tasks("a", a), tasks("b", b), *(tasks(str(n), m) for n, m in enumerate(moved))]
     records = crew.run([t for group in every for t in group], "Sobol' indices", known)
     costs = np.array([_cost(r) for r in records]).reshape(len(every), rows)
-    if not np.isfinite(costs).all():
-        return None
-    return indices(costs[0], costs[1], costs[2:], options.seed)
+    kept = ~np.array([undecided(r) for r in records]).reshape(len(every), rows).any(axis=0)
+    costs, left_out = costs[:, kept], int(rows - kept.sum())
+    if not kept.any() or not np.isfinite(costs).all():
+        return None, left_out
+    return indices(costs[0], costs[1], costs[2:], options.seed), left_out
 
 
 def _system(session: Session, purchase: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from solver.sensitivity.findings import Bars, Findings, share, usd
-from solver.sensitivity.scenario import GAP
+from solver.sensitivity.scenario import GAP, UNDECIDED
 from solver.sensitivity.session import Session
 from solver.sensitivity.uncertain import Options, UncertainResult, fleet_words
 from solver.sensitivity.uncertain_tables import (
@@ -30,6 +30,7 @@ def findings_of(session: Session, options: Options, result: UncertainResult) -> 
         answer=tuple(_answer(session, result, costs, belongs)),
         facts=(
             ("scenarios", f"{len(result.scenarios):,}"),
+            ("undecided beside them", f"{len(result.undecided):,} scenarios"),
             ("median cost", usd(float(np.quantile(costs, 0.5)))),
             ("95 % of scenarios cost at most", usd(float(np.quantile(costs, 0.95)))),
             ("today's fleet cannot serve", f"{result.regrets.fleets[0].failures:,} scenarios"),
@@ -75,10 +76,11 @@ def _answer(session: Session, result: UncertainResult, costs: object, belongs: d
     ]
     sentences.append(_regret_words(session, result))
     factor, low, high = result.tornado[0]
-    sentences.append(
-        f"The cost moves most with {named(session, factor.name)}: {usd(low)} at its low end, {usd(high)} at "
-        f"its high end."
-    )
+    if np.isfinite(low + high):
+        sentences.append(
+            f"The cost moves most with {named(session, factor.name)}: {usd(low)} at its low end, {usd(high)} "
+            f"at its high end."
+        )
     return sentences
 
 
@@ -114,6 +116,7 @@ def _tornado_figure(session: Session, result: UncertainResult) -> Bars:
     bars = tuple(
         (named(session, f.name), low, high, f"{usd(low)} to {usd(high)}")
         for f, low, high in result.tornado[:10]
+        if np.isfinite(low + high)
     )
     nominal = float(result.nominal["cost_usd"])
     return Bars(
@@ -124,9 +127,30 @@ def _tornado_figure(session: Session, result: UncertainResult) -> Bars:
     )  # fmt: skip
 
 
+def _checked(result: UncertainResult) -> list[str]:
+    """Which plans passed the exact check, and how many did not."""
+    found = [
+        "The best plan of each scenario, of each end of a factor and of each row of the indices passes the "
+        "exact check at its own prices, demand and speeds (requests wait longer at slower systems), or does "
+        "not count. Fleets that are kept through all scenarios, for their regret, are costed without it.",
+    ]
+    if result.undecided:
+        found.append(
+            f"{len(result.undecided):,} more scenarios are undecided and count nowhere, as the plan fails "
+            f"the exact check. The first: {result.undecided[0]['status'].removeprefix(UNDECIDED)}."
+        )
+    if result.rows_left_out:
+        found.append(
+            f"{result.rows_left_out:,} rows of the design for the indices are left out, as the plan of one "
+            "of their scenarios fails the exact check."
+        )
+    return found
+
+
 def _notes(result: UncertainResult, options: Options) -> tuple[str, ...]:
     lost = sum(r["cost_usd"] is None for r in result.scenarios)
     notes = [
+        *_checked(result),
         "The menu of operating points is that of the stated demand and the calibrated speeds; waits are too.",
         "Scenarios are a Latin hypercube; indices come from a separate design of the factors with the "
         "largest swing.",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from solver.sensitivity.factors import THROUGHPUT
 from solver.sensitivity.findings import Column, Table
+from solver.sensitivity.scenario import undecided
 from solver.sensitivity.session import Session
 from solver.sensitivity.uncertain import UncertainResult, fleet_words
 
@@ -87,10 +90,16 @@ def regrets(session: Session, result: UncertainResult) -> Table:
     return Table("regret", "Regret of fleets", caption, columns, tuple(cells))
 
 
+def finite(value: float) -> float | None:
+    """The value, or nothing where there is none."""
+    return float(value) if np.isfinite(value) else None
+
+
 def tornado(session: Session, result: UncertainResult) -> Table:
     """One factor at a time."""
     rows = tuple(
-        (named(session, f.name), f.low, f.high, low, high, abs(high - low)) for f, low, high in result.tornado
+        (named(session, f.name), f.low, f.high, *(finite(v) for v in (low, high, abs(high - low))))
+        for f, low, high in result.tornado
     )
     columns = (
         Column("factor", "factor"),
@@ -102,6 +111,8 @@ def tornado(session: Session, result: UncertainResult) -> Table:
     )
     caption = "Cost of the best fleet with one factor at its ends and all others at their most likely value"
     caption += ", those correlated with it too." if result.correlations else "."
+    if any(cell is None for row in rows for cell in row):
+        caption += " Nothing: no plan, or none that passes the exact check."
     return Table("tornado", "One factor at a time", caption, columns, rows)
 
 
@@ -152,6 +163,14 @@ def factor_table(session: Session, result: UncertainResult) -> Table:
     return Table("assumptions", "What is uncertain", caption, columns, rows)
 
 
+def _best_fleet(session: Session, record: dict[str, Any]) -> str:
+    """The fleet of a scenario, or why it does not count."""
+    if undecided(record):
+        return str(record["status"])
+    fleet = tuple((str(s), str(w), int(c)) for s, w, c in record.get("fleet", []))
+    return session.words(fleet, record.get("shares", {}).get("API", 0.0))
+
+
 def scenario_table(session: Session, result: UncertainResult) -> Table:
     """Every scenario, for files."""
     names = [f.name for f in result.factors]
@@ -162,13 +181,13 @@ def scenario_table(session: Session, result: UncertainResult) -> Table:
             *record["values"],
             record["cost_usd"],
             record.get("bound_usd"),
-            session.words(
-                tuple((str(s), str(w), int(c)) for s, w, c in record.get("fleet", [])),
-                record.get("shares", {}).get("API", 0.0),
-            ),
+            _best_fleet(session, record),
             regret,
         )
-        for record, regret in zip(result.scenarios, regrets, strict=True)
+        for record, regret in [
+            *zip(result.scenarios, regrets, strict=True),
+            *((record, None) for record in result.undecided),
+        ]
     )
     columns = (
         Column("scenario", "scenario"),

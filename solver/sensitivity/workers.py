@@ -18,10 +18,13 @@ from solver.formulation.prepare import Prepared
 from solver.sensitivity.factors import Factor
 from solver.sensitivity.known import Known
 from solver.sensitivity.scenario import Scenarios, Task
+from solver.sensitivity.scenario_check import ScenarioCheck
 from solver.sensitivity.store import Store
 
 CHUNK = 4
 Records = list[dict[str, Any]]
+#: What a worker builds its model from.
+Model = tuple[Prepared, tuple[Factor, ...], ScenarioCheck | None]
 Solve = Callable[[list[list[Task]], Known | None], Iterator[Records]]
 _scenarios: Scenarios | None = None
 _lock = threading.Lock()
@@ -34,9 +37,16 @@ class Crew:
     """
 
     def __init__(
-        self, prepared: Prepared, factors: tuple[Factor, ...], store: Store, jobs: int = 1, dask: str = ""
+        self,
+        prepared: Prepared,
+        factors: tuple[Factor, ...],
+        store: Store,
+        jobs: int = 1,
+        dask: str = "",
+        check: ScenarioCheck | None = None,
     ) -> None:
-        self.prepared, self.factors, self.store, self.jobs, self.dask = prepared, factors, store, jobs, dask
+        self.model: Model = (prepared, factors, check)
+        self.store, self.jobs, self.dask = store, jobs, dask
         self._opened = contextlib.ExitStack()
         self._solve: Solve | None = None
 
@@ -65,21 +75,21 @@ class Crew:
 
     def _open(self) -> Solve:
         if self.dask:
-            return self._opened.enter_context(_cluster(self.dask, self.prepared, self.factors))
+            return self._opened.enter_context(_cluster(self.dask, self.model))
         if self.jobs > 1:
-            return self._opened.enter_context(_processes(self.jobs, self.prepared, self.factors))
-        scenarios = Scenarios(self.prepared, self.factors)
+            return self._opened.enter_context(_processes(self.jobs, self.model))
+        scenarios = Scenarios(*self.model)
         return lambda chunks, known: ([scenarios.run(t, known) for t in chunk] for chunk in chunks)
 
 
 @contextlib.contextmanager
-def _processes(jobs: int, prepared: Prepared, factors: tuple[Factor, ...]) -> Iterator[Solve]:
+def _processes(jobs: int, model: Model) -> Iterator[Solve]:
     """Worker processes, each with its own model."""
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
 
     with ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=_begin, initargs=(prepared, factors, os.getpid())
+        jobs, get_context("spawn"), initializer=_begin, initargs=(model, os.getpid())
     ) as pool:
 
         def solved(chunks: list[list[Task]], known: Known | None) -> Iterator[Records]:
@@ -92,11 +102,11 @@ def _processes(jobs: int, prepared: Prepared, factors: tuple[Factor, ...]) -> It
             pool.shutdown(cancel_futures=True)
 
 
-def _begin(prepared: Prepared, factors: tuple[Factor, ...], parent: int) -> None:
+def _begin(model: Model, parent: int) -> None:
     """Build the worker's model; a worker whose parent was killed ends itself."""
     global _scenarios
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _scenarios = Scenarios(prepared, factors)
+    _scenarios = Scenarios(*model)
 
 
 def _end_with(parent: int) -> None:
@@ -116,7 +126,7 @@ _kept: tuple[str, Scenarios] | None = None
 
 
 @contextlib.contextmanager
-def _cluster(address: str, prepared: Prepared, factors: tuple[Factor, ...]) -> Iterator[Solve]:
+def _cluster(address: str, model: Model) -> Iterator[Solve]:
     """The workers of a cluster; a lost worker's chunks go to another."""
     try:
         distributed = importlib.import_module("distributed")
@@ -129,12 +139,12 @@ def _cluster(address: str, prepared: Prepared, factors: tuple[Factor, ...]) -> I
         raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None
     with client:
         _same_versions(client, address)
-        key = hashlib.sha256(pickle.dumps((prepared, factors))).hexdigest()
-        model = client.scatter((prepared, factors), broadcast=True, hash=False)
+        key = hashlib.sha256(pickle.dumps(model)).hexdigest()
+        sent = client.scatter(model, broadcast=True, hash=False)
 
         def solved(chunks: list[list[Task]], known: Known | None) -> Iterator[Records]:
             futures = [
-                client.submit(_run_kept, key, model, chunk, known, pure=False, retries=5) for chunk in chunks
+                client.submit(_run_kept, key, sent, chunk, known, pure=False, retries=5) for chunk in chunks
             ]
             for _, records in distributed.as_completed(futures, loop=client.loop, with_results=True):
                 yield records
@@ -157,9 +167,7 @@ def versions() -> dict[str, str]:
     return {"solver": __version__} | {name: version(name) for name in ("highspy", "numpy", "pulp")}
 
 
-def _run_kept(
-    key: str, model: tuple[Prepared, tuple[Factor, ...]], chunk: list[Task], known: Known | None
-) -> Records:
+def _run_kept(key: str, model: Model, chunk: list[Task], known: Known | None) -> Records:
     """A chunk on a cluster's worker, which keeps the last model it built; one at a time per process."""
     global _kept
     with _lock:

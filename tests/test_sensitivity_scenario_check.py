@@ -1,0 +1,123 @@
+"""Each optimum that a study of scenarios counts passes the exact check; the others are told as undecided."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solver.domain.workload import LoadedWorkload
+from solver.inputs.workload import workload_from
+from solver.inputs.yaml_text import load_yaml
+from solver.sensitivity.factors import Factor, factors_of
+from solver.sensitivity.scenario import Scenarios, Task, undecided
+from solver.sensitivity.scenario_check import ScenarioCheck, scenario_of
+from solver.sensitivity.session import Session
+from solver.sensitivity.uncertain import Options, scenario_values, uncertain_result
+from solver.sensitivity.uncertain_findings import findings_of
+from solver.verify import from_plan
+from solver.verify.facts import Verdict
+from solver.verify.verify import verify
+
+TEXT = """
+name: checked
+services:
+  - name: chat
+    model: llama-3.1-8b
+    demand: 40 requests/s
+    lengths: {prompt: 600, output: 150}
+    levels: {ttft: 2 s, tpot: 50 ms}
+    acquisitions: [buy]
+  - name: summaries
+    model: llama-3.1-8b
+    demand: {day: [5, 5, 5, 5, 5, 5, 5, 5, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30]}
+    lengths: {prompt: 2000, output: 200}
+    levels: {ttft: 3 s, tpot: 50 ms}
+    acquisitions: [buy, rent]
+hardware: {include: [dgx-b200, dgx-h200]}
+"""
+
+
+def loaded() -> LoadedWorkload:
+    return workload_from(load_yaml(Path("w.yaml"), text=TEXT), Path())
+
+
+def setting() -> tuple[Session, tuple[Factor, ...], Scenarios, ScenarioCheck]:
+    session = Session.of(loaded())
+    check = ScenarioCheck(session.loaded, session.catalog)
+    factors = factors_of(session, ())
+    return session, factors, Scenarios(session.prepared, factors, check), check
+
+
+def test_optima_of_scenarios_pass_and_changed_ones_do_not() -> None:
+    """One system fewer, and a cost 0.1 % too low, are found out."""
+    session, factors, scenarios, check = setting()
+    found = 0
+    for n, values in enumerate(scenario_values(factors, 8, seed=2)):
+        record = scenarios.run(Task(str(n), values))
+        if undecided(record):
+            assert "late" in record["status"]
+            continue
+        found += 1
+        assert record["bound_usd"] <= record["cost_usd"] * (1 + 1e-9)
+    assert found >= 6
+    values = tuple(f.mode for f in factors)
+    seen: list[Any] = []
+    scenarios.check = lambda *words: seen.append(words) or ""  # type: ignore[assignment, func-returns-value]
+    scenarios.run(Task("modes", values))
+    prepared, _, _, whole, cost = seen[0]
+    assert check(prepared, factors, values, whole, cost) == ""
+    assert "cost" in check(prepared, factors, values, whole, cost * 0.999)
+    bought = next(name for name, count in whole.items() if name.startswith(("buy_", "lot_")) and count)
+    assert check(prepared, factors, values, whole | {bought: whole[bought] - 1}, cost)
+    assert "no R_x" in check(prepared, factors, values, whole | {"R_x": 1.0}, cost)
+    dear = tuple(2 * v if f.is_price else v for f, v in zip(factors, values, strict=True))
+    assert "cost" in check(prepared, factors, dear, whole, cost)
+    busy = tuple(4 * v if f.is_demand else v for f, v in zip(factors, values, strict=True))
+    assert check(prepared, factors, busy, whole, cost)
+    assert session.prepared is prepared
+
+
+def test_a_slower_system_carries_less_and_queues_longer() -> None:
+    session, factors, _, _ = setting()
+    name = next(f.name for f in factors if f.is_throughput)
+    values = tuple(0.5 if f.name == name else f.mode for f in factors)
+    there = scenario_of(session.prepared, factors, values).problem
+    for old, new in zip(session.prepared.problem.points, there.points, strict=True):
+        if old.system not in name:
+            assert new == old
+            continue
+        slope = new.lines[0].slope / old.lines[0].slope
+        assert 0.5 <= slope < 1
+        if old.queue is not None and new.queue is not None:
+            assert new.queue.hold_s[0] == pytest.approx(old.queue.hold_s[0] / slope)
+            assert new.queue.slots == old.queue.slots
+
+
+def test_scenarios_that_fail_the_check_are_told_and_count_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that rejects every plan for more than the stated demand."""
+    session = Session.of(loaded())
+    most = max(session.loaded.workload.services[0].demand.rate_rps)
+
+    def strict(plan: Any, workload: Any, *rest: Any) -> Verdict:
+        from test_every_exit import BROKEN
+
+        busy = max(workload.services[0].demand.rate_rps) > most * (1 + 1e-9)
+        return BROKEN if busy else verify(plan, workload, *rest)
+
+    monkeypatch.setattr(from_plan, "verify", strict)
+    options = Options(scenarios=24, seed=1)
+    result = uncertain_result(session, options)
+    at = next(n for n, f in enumerate(result.factors) if f.name == "demand")
+    assert result.undecided and len(result.scenarios) + len(result.undecided) == 24
+    assert all(r["values"][at] <= 1 for r in result.scenarios)
+    assert all(len(f.regret_usd) == len(result.scenarios) for f in result.regrets.fleets)
+    findings = findings_of(session, options, result)
+    assert f"{len(result.undecided)} more scenarios are undecided" in " ".join(findings.notes)
+    assert f"Of {len(result.scenarios)} scenarios" in findings.answer[0]
+    told = next(t for t in findings.tables if t.key == "scenarios")
+    assert len(told.rows) == 24 and sum("broken on purpose" in str(row) for row in told.rows) == len(
+        result.undecided
+    )
+    ends = next(t for t in findings.tables if t.key == "tornado")
+    assert any(cell is None for row in ends.rows for cell in row)
+    assert result.rows_left_out or result.indices is None or at not in result.ranked
