@@ -52,6 +52,11 @@ class Curves:
         curves = [s.demand.rate_rps for s in self.workload.services]
         return [tuple(c[h % len(c)] for c in curves) for h in range(cycle_hours(self.workload))]
 
+    @cached_property
+    def columns(self) -> list[Vector]:
+        """Rates of each service in all hours of the first year."""
+        return list(zip(*self.vectors, strict=True))
+
     def growth(self, epoch: int) -> Vector:
         """Factor on the first year's rates of each service in an epoch."""
         start = self.epochs[epoch].start_years
@@ -61,12 +66,12 @@ class Curves:
     def peaks_rps(self) -> Vector:
         """Largest rate of each service over the horizon (at least 1e-9, so that it can divide)."""
         factors = [self.growth(e.index) for e in self.epochs]
-        columns = zip(*self.vectors, strict=True)
-        return tuple(max(max(c) * max(f[k] for f in factors), 1e-9) for k, c in enumerate(columns))
+        return tuple(max(max(c) * max(f[k] for f in factors), 1e-9) for k, c in enumerate(self.columns))
 
     def own(self, group: Group) -> list[Vector]:
         """Demand vectors of a group's hours, its services only."""
-        return [tuple(self.vectors[h][k] for k in group.services) for h in group.hours]
+        columns = [self.columns[k] for k in group.services]
+        return list(zip(*([column[h] for h in group.hours] for column in columns), strict=True))
 
     def alike(self, group: Group) -> bool:
         """Whether all hours of a group have one demand, or are served as if they had."""

@@ -27,7 +27,7 @@ def purchases(problem: Problem, program: Program, values: NDArray[np.float64]) -
         for key, column in program.family(prefix):
             gone = sold.get(key[1:], {}) if prefix == "buy" else {}
             count = round(values[column]) - sum(gone.values())
-            found += sold_lines(problem, program, key, gone)
+            found += sold_lines(problem, program, costs, key, gone)
             if count <= 0:
                 continue
             o, i, n = int(str(key[1])), int(str(key[2])), int(str(key[3]))

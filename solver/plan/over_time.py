@@ -25,10 +25,9 @@ def sales(program: Program, values: NDArray[np.float64]) -> dict[tuple[object, .
 
 
 def sold_lines(
-    problem: Problem, program: Program, key: tuple[object, ...], gone: dict[int, int]
+    problem: Problem, program: Program, costs: dict[int, float], key: tuple[object, ...], gone: dict[int, int]
 ) -> list[SystemPurchase]:
-    """A line for each epoch in which systems of a purchase are sold."""
-    costs = program.objective()
+    """A line for each epoch in which systems of a purchase are sold; ``costs`` by column, k$."""
     o, i, e = (int(str(part)) for part in key[1:])
     offer = problem.offers[o]
     return [

@@ -29,15 +29,22 @@ def rented(problem: Problem, program: Program) -> None:
         return _filled(problem, program)
     for system in sorted({p.system for p in problem.points}):
         for kinds in permitted_sets(problem, system):
+            needs = _elastic_needs(problem, system, kinds)
+            offers = {
+                o: offer.interruption_share
+                for o, offer in enumerate(problem.offers)
+                if offer.system == system and offer.kind in kinds
+            }
             for i, site in enumerate(problem.sites):
                 for t, period in enumerate(problem.periods):
-                    terms = _elastic_need(problem, program, system, i, t, kinds)
+                    columns = ((program.find("Q", p, i, t), size) for p, size in needs.items())
+                    terms = {column: size for column, size in columns if column is not None}
                     if not terms:
                         continue
-                    for o, offer in enumerate(problem.offers):
+                    for o, away in offers.items():
                         column = program.find("rent", o, i, t)
-                        if offer.system == system and offer.kind in kinds and column is not None:
-                            terms[column] = -(1.0 - offer.interruption_share)
+                        if column is not None:
+                            terms[column] = -(1.0 - away)
                     program.row(
                         f"rented[{system},{'/'.join(sorted(kinds))},{site.name},{period.label}]",
                         "rented",
@@ -113,13 +120,10 @@ def _there(
     return terms
 
 
-def _elastic_need(
-    problem: Problem, program: Program, system: str, i: int, t: int, kinds: frozenset[str]
-) -> dict[int, float]:
+def _elastic_needs(problem: Problem, system: str, kinds: frozenset[str]) -> dict[int, float]:
+    """Systems that a replica takes, for the points on a system that permit no other ways to get it."""
     return {
-        column: float(point.systems_per_replica)
+        p: float(point.systems_per_replica)
         for p, point in enumerate(problem.points)
-        if point.system == system
-        and within(problem, point, kinds)
-        and (column := program.find("Q", p, i, t)) is not None
+        if point.system == system and within(problem, point, kinds)
     }

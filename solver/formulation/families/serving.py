@@ -9,6 +9,7 @@ from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
 from solver.formulation.variables import LEAST_LOAD, lines_of, traffic
+from solver.operating_points.point import OperatingPoint
 
 
 @family("capacity", "sum_b u[p,r,b] peak x[p,i,m,b,t] <= sum_l (slope_l R[p,i,e,l] + intercept_l z[p,i,e,l])")
@@ -25,19 +26,15 @@ def capacity(problem: Problem, program: Program) -> None:
     for (_, p, i, mode, b, t), column in program.family("x"):
         key = (int(str(p)), int(str(i)), str(mode), int(str(t)))
         routed.setdefault(key, {})[int(str(b))] = column
+    binding: dict[tuple[int, tuple[int, ...]], list[tuple[str, list[float]]]] = {}
     for (p, i, mode, t), columns in routed.items():
         point = problem.points[p]
-        k = problem.service_index(point.service)
-        peak = problem.peak_rps(k)
         supply = _pool_capacity(problem, program, p, i, mode, t)
-        loads = [
-            {c: max(problem.mean(k, g, row) * peak, LEAST_LOAD) for g, c in columns.items()}
-            for row in point.use
-        ]
-        for r, resource in enumerate(point.resources):
-            if any(_implied(loads[r], other, n < r) for n, other in enumerate(loads) if n != r):
-                continue
-            terms = loads[r]
+        classes = tuple(columns)
+        if (p, classes) not in binding:
+            binding[p, classes] = _binding(problem, point, classes)
+        for resource, loads in binding[p, classes]:
+            terms = dict(zip(columns.values(), loads, strict=True))
             program.row(
                 f"capacity[{point.id},{problem.sites[i].name},{resource},{problem.periods[t].label}]",
                 "capacity",
@@ -49,9 +46,23 @@ def capacity(problem: Problem, program: Program) -> None:
             )
 
 
-def _implied(load: dict[int, float], other: dict[int, float], equal: bool) -> bool:
+def _binding(
+    problem: Problem, point: OperatingPoint, classes: tuple[int, ...]
+) -> list[tuple[str, list[float]]]:
+    """Replicas that the service's peak takes of each resource, by length class; without implied resources."""
+    k = problem.service_index(point.service)
+    peak = problem.peak_rps(k)
+    loads = [[max(problem.mean(k, g, row) * peak, LEAST_LOAD) for g in classes] for row in point.use]
+    return [
+        (resource, loads[r])
+        for r, resource in enumerate(point.resources)
+        if not any(_implied(loads[r], other, n < r) for n, other in enumerate(loads) if n != r)
+    ]
+
+
+def _implied(load: list[float], other: list[float], equal: bool) -> bool:
     """Whether a resource that takes ``load`` is never the first to be full (``equal``: or full together)."""
-    return all(load[c] <= other[c] for c in load) and (equal or load != other)
+    return all(a <= b for a, b in zip(load, other, strict=True)) and (equal or load != other)
 
 
 def _pool_capacity(problem: Problem, program: Program, p: int, i: int, mode: str, t: int) -> dict[int, float]:
