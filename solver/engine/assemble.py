@@ -34,8 +34,12 @@ def assemble(
     program: Program,
     outcome: Outcome,
     routing: Routing,
+    reached: bool = True,
 ) -> Plan:
-    """The plan of an outcome, not yet verified and not yet compared."""
+    """The plan of an outcome, not yet verified and not yet compared.
+
+    ``reached``: with the latencies that it reaches (`service_levels`), which the exact check does not read.
+    """
     problem = prepared.problem
     assert outcome.values is not None
     moved = deferrals(problem, program, routing)
@@ -72,7 +76,7 @@ def assemble(
         fallbacks=backup,
         deferrals=moved,
         wear=pool_wear(served, standing, paths),
-        service_levels=service_levels(served, paths, standing),
+        service_levels=service_levels(served, paths, standing) if reached else (),
         costs=costs,
         usd_per_m_output_tokens=total / output * 1e6 if output else 0.0,
         usd_per_m_tokens=total / tokens * 1e6 if tokens else 0.0,

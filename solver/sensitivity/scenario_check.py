@@ -76,7 +76,7 @@ class ScenarioCheck:
             routing = repair(program, counts)
         except RepairFailed as failure:
             return f"no exact routing: {failure}"
-        plan = assemble(self.loaded, self.catalog, there, program, outcome, routing)
+        plan = assemble(self.loaded, self.catalog, there, program, outcome, routing, reached=False)
         verdict = verify_plan(plan)
         if not verdict.passed:
             return "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:3])
