@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -25,6 +26,8 @@ from solver.formulation.model import Program
 
 #: Nonzeros x nodes that may be evaluated (a second or less), and most nodes.
 WORK, NODES = 200_000, 400
+#: Most seconds for linear programs: those of large programs may be cut short, or left out.
+SECONDS = 10.0
 #: Where fewer nodes could be evaluated, multipliers that are known are enough.
 FEWEST = 3
 #: Multipliers are rounded to this many binary digits after the point; branching values this near are whole.
@@ -150,18 +153,24 @@ def certified_bound(
     most = max(1, min(NODES, WORK // max(nonzeros, 1)))
     if known is not None and most < FEWEST:
         return exact.least(known, {}, costs=True)
+    end = time.perf_counter() + SECONDS
     with model.relaxed():
-        root = _node(exact, model, 0, {}, None)
+        root = _node(exact, model, 0, {}, None, end)
         if root is None:
             return None
         queue, made = [root], 1
-        while queue[0].branch is not None and made + 2 <= most and float(queue[0].bound) < best * (1 - 1e-12):
+        while (
+            queue[0].branch is not None
+            and made + 2 <= most
+            and float(queue[0].bound) < best * (1 - 1e-12)
+            and time.perf_counter() < end
+        ):
             parent = heapq.heappop(queue)
             assert parent.branch is not None
             column, value = parent.branch
             low, high = parent.boxes.get(column, (program.columns[column].low, program.columns[column].high))
             for box in ((low, float(math.floor(value))), (float(math.ceil(value)), high)):
-                child = _node(exact, model, made, parent.boxes | {column: box}, parent)
+                child = _node(exact, model, made, parent.boxes | {column: box}, parent, end)
                 made += 1
                 if child is not None:
                     heapq.heappush(queue, child)
@@ -171,11 +180,11 @@ def certified_bound(
 
 
 def _node(
-    exact: Exact, model: HighsModel, number: int, boxes: dict[int, Box], parent: Node | None
+    exact: Exact, model: HighsModel, number: int, boxes: dict[int, Box], parent: Node | None, end: float
 ) -> Node | None:
     """The node with its certified bound; None if it is proven to hold no plan (or the root has no bound)."""
     model.set_bounds(boxes)
-    outcome = model.solve(linear=True)
+    outcome = model.solve(time_limit_s=max(end - time.perf_counter(), 0.1), linear=True)
     rays = model.ray() if outcome.ending is Ending.INFEASIBLE else None
     multipliers = None if outcome.values is None else model.duals()[0]
     columns = exact.program.columns

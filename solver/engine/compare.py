@@ -20,9 +20,10 @@ from solver.formulation.taxes import price_weight
 from solver.plan.plan import Alternative, BreakEven, Plan
 
 #: Relative gaps (fleets of one system, break-evens) and time for each comparison; the plan itself is solved
-#: to the gap asked for. Then the time for all: so many seconds, or so many times what the plan took.
+#: to the gap asked for. Then the time for all of a kind: so many seconds, or so many times what the plan
+#: took, but never more than the last.
 ALONE_GAP, COMPARE_GAP, COMPARE_SECONDS = 1e-3, 1e-4, 5.0
-ALL_SECONDS, ALL_TIMES = 5.0, 2.0
+ALL_SECONDS, ALL_TIMES, MOST_SECONDS = 5.0, 2.0, 15.0
 #: Programs of more columns get the break-even price of the best loser only.
 SMALL_PROGRAM = 400
 
@@ -31,7 +32,7 @@ class Clock:
     """Time left for comparisons."""
 
     def __init__(self, best: Outcome) -> None:
-        self._end = time.perf_counter() + max(ALL_SECONDS, ALL_TIMES * best.seconds)
+        self._end = time.perf_counter() + min(max(ALL_SECONDS, ALL_TIMES * best.seconds), MOST_SECONDS)
 
     @property
     def left(self) -> float:
@@ -160,12 +161,18 @@ def break_evens(
     for system in losers if len(program.columns) <= SMALL_PROGRAM else losers[:1]:
         if found and not clock.left:
             break
-        found.append(_break_even(problem, program, model, best, system, ties.get(system, 0.0)))
+        found.append(_break_even(problem, program, model, best, system, ties.get(system, 0.0), clock))
     return tuple(sorted(found, key=lambda b: -((b.price_enters_usd or 0.0) / b.price_now_usd)))
 
 
 def _break_even(
-    problem: Problem, program: Program, model: HighsModel, best: Outcome, system: str, tie: float
+    problem: Problem,
+    program: Program,
+    model: HighsModel,
+    best: Outcome,
+    system: str,
+    tie: float,
+    clock: Clock,
 ) -> BreakEven:
     """The price up to which some plan with at least one purchase of the system costs no more than the best.
 
@@ -185,7 +192,7 @@ def _break_even(
             model.set_costs(costs | {c: base[c] + w * price for c, w in weights.items()})
             if known is not None:
                 model.start_from(known)  # it costs just what the best does
-            outcome = model.solve(COMPARE_GAP, COMPARE_SECONDS)
+            outcome = model.solve(COMPARE_GAP, min(COMPARE_SECONDS, clock.left + 0.1))
             if outcome.values is None and outcome.ending is Ending.INFEASIBLE:
                 break
             if outcome.values is None or outcome.ending is not Ending.OPTIMAL:
