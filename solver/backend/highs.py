@@ -252,6 +252,15 @@ class HighsModel:
             self._accepted(self._highs.deleteRows(1, last), "the end of a further row")
 
     @contextlib.contextmanager
+    def interior(self) -> Iterator[None]:
+        """Within: linear programs by the interior point method, sooner for large degenerate ones."""
+        self._option("solver", "ipm")
+        try:
+            yield
+        finally:
+            self._option("solver", "choose")
+
+    @contextlib.contextmanager
     def relaxed(self) -> Iterator[None]:
         """Within: every column may take fractions."""
         whole = [n for n, column in enumerate(self.program.columns) if column.integer]

@@ -8,6 +8,7 @@ but those that no better fleet uses.
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,8 @@ from solver.formulation.model import Program
 
 Bounds = dict[int, tuple[float, float]]
 Floats = NDArray[np.float64]
+#: Linear programs of so many columns are solved by the interior point method.
+INTERIOR = 10_000
 #: What a linear program leaves at its lower bound (absolute).
 NOTHING = 1e-9
 #: Fleets are searched among the columns that the linear program uses, then also among those a unit of which
@@ -39,7 +42,8 @@ class Linear:
     @classmethod
     def of(cls, model: HighsModel, seconds: float | None) -> Linear:
         """Solved in fractions; Ctrl-C is raised."""
-        with model.relaxed():
+        large = len(model.program.columns) >= INTERIOR
+        with model.relaxed(), model.interior() if large else nullcontext():
             outcome = model.solve(0.0, seconds, linear=True)
             if outcome.interrupted:
                 raise KeyboardInterrupt
