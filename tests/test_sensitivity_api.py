@@ -85,3 +85,17 @@ def test_entry_price_is_that_of_the_plan() -> None:
     frame = sweep("06-three-services", price={entry.system: (0.0, entry.price_now_usd)}).tables["thresholds"]
     found = frame[(frame.in_fleet_from == 0) & (frame.in_fleet_to < 0.999 * entry.price_now_usd)]
     assert entry.price_enters_usd == pytest.approx(float(found.in_fleet_to.max()), rel=1e-4)
+
+
+def test_a_technology_is_swept_as_by_the_command() -> None:
+    """A wafer successor on N2: the layers at which it displaces CS-3 are those of the command."""
+    changes = ["services.0.levels.tokens_per_s_per_user=600", "hardware.include=[cerebras-cs3]"]
+    loaded = load("03-argument-fast", changes)
+    found = sweep(loaded, vary={"design.layers": (0.0, 8.0)}, design="sram-wafer,node=n2")
+    options = [part for change in changes for part in ("--set", change)]
+    arguments = ["sensitivity", "03-argument-fast", *options, "--design", "sram-wafer,node=n2"]
+    result = CliRunner().invoke(app, [*arguments, "--vary", "design.layers=0..8", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["answer"] == list(found.findings.answer)
+    with pytest.raises(UsageError, match="design"):
+        sweep(loaded, vary={"design.layers": (0.0, 8.0)})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from solver.reports.escape import html
 from solver.reports.svg import Bar, bar_figure, ticks
-from solver.reports.units import number, percent, usd, usd_tick
+from solver.reports.units import number, number_tick, percent, usd, usd_tick
 from solver.sensitivity.findings import Axis, Bars, Curves, Figure, Kind, Regions
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 340, 70, 44, 14
@@ -24,7 +24,9 @@ def text_of(kind: Kind) -> Callable[[float], str]:
 
 def _tick(kind: Kind) -> Callable[[float], str]:
     """How the round values of an axis are written."""
-    return usd_tick if kind in ("usd", "price") else text_of(kind)
+    if kind in ("usd", "price"):
+        return usd_tick
+    return number_tick if kind == "number" else text_of(kind)
 
 
 def draw(figure: Figure) -> str:

@@ -26,6 +26,14 @@ def usd_tick(value: float) -> str:
     return re.sub(r"\.0+(?=[BMk]?$)", "", usd(value))
 
 
+def number_tick(value: float) -> str:
+    """A number on an axis: millions and more are short (10M, 2B), so that they fit beside it."""
+    for size, letter in ((1e9, "B"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return number(value)
+
+
 def price(value: float) -> str:
     """A price without its currency: 1,234 or 12.30 or 0.0042."""
     if abs(value) >= 999.995:
