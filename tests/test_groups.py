@@ -15,10 +15,10 @@ from solver.engine.fleets import Fleet, Solved
 from solver.engine.grouped import solve_grouped
 from solver.engine.relaxation import relaxation
 from solver.engine.solve import Request, solve, solve_prepared
+from solver.formulation import merge
 from solver.formulation.build import build_program
 from solver.formulation.clusters import service_clusters
 from solver.formulation.groups import Curves
-from solver.formulation.merge import merged_sites, rented_at_one_site
 from solver.formulation.prepare import Prepared, in_groups, prepare
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
@@ -143,7 +143,7 @@ def test_like_sites_merge_without_loss(tmp_path: Path) -> None:
     """Three sites that differ in power and energy only: the same fleet serves all hours at the same cost."""
     _, full = prepared_of(workload_text(random.Random(3), sites=3, levels=3), tmp_path)
     program = build_program(full.problem)
-    merged = merged_sites(rented_at_one_site(program))
+    merged = merge.merged(program)
     assert len(merged.rows) < len(program.rows)
     outcome = HighsModel(merged).solve(1e-3)
     assert outcome.values is not None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from solver.plan.plan import Plan
     from solver.simulate.from_plan import PlanReplay
+    from solver.simulate.smallest import Smallest
     from solver.simulate.trace_lengths import TraceLengths
 
 
@@ -56,17 +57,11 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Replay a plan by discrete events; exit code 6 if a promise of the plan does not hold."""
-    from solver.plan.serialise import load_plan
     from solver.simulate.failures import FailureRates
     from solver.simulate.from_plan import replay_plan, workload_of
     from solver.simulate.smallest import smallest_fleet
-    from solver.verify.from_plan import verify_plan
 
-    plan = load_plan(plan_file)
-    verdict = verify_plan(plan)
-    if not verdict.passed:
-        broken = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
-        raise VerificationFailed(f"the plan does not pass the exact check and is not replayed: {broken}")
+    plan = _checked(plan_file)
     if period is not None and period >= len(plan.periods):
         raise UsageError(f"the plan has periods 0 to {len(plan.periods) - 1}; there is no period {period}")
     traces = traces_of(trace or [], [s.name for s in workload_of(plan).services], arrivals_only)
@@ -97,9 +92,28 @@ def simulate(
         from solver.reports.replay import replay_findings
 
         write_findings(replay_findings(plan, found), out)
+    _print(found, least, smallest, as_json)
+    raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
+
+
+def _checked(plan_file: Path) -> Plan:
+    """The plan of a file, if it passes the exact check."""
+    from solver.plan.serialise import load_plan
+    from solver.verify.from_plan import verify_plan
+
+    plan = load_plan(plan_file)
+    verdict = verify_plan(plan)
+    if not verdict.passed:
+        broken = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
+        raise VerificationFailed(f"the plan does not pass the exact check and is not replayed: {broken}")
+    return plan
+
+
+def _print(found: list[PlanReplay], least: Smallest | None, smallest: bool, as_json: bool) -> None:
+    """Replays and, where asked for, the smallest fleet that passes them: tables, or one JSON object."""
     if as_json:
         told: object = (
-            [json.loads(r.to_json()) for r in found] if replays > 1 else json.loads(found[0].to_json())
+            [json.loads(r.to_json()) for r in found] if len(found) > 1 else json.loads(found[0].to_json())
         )
         if smallest:
             told = {"replays": told, "smallest": None if least is None else asdict(least)}
@@ -112,7 +126,6 @@ def simulate(
         show(found, Console())
         if smallest:
             show_smallest(least, Console())
-    raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
 
 
 def traces_of(

@@ -23,11 +23,6 @@ def merged(program: Program) -> Program:
     return _merged(_rented(program, first), first)
 
 
-def merged_sites(program: Program) -> Program:
-    """The program with traffic columns of like sites merged (the same columns, some of them shut)."""
-    return _merged(program, _representatives(program))
-
-
 def rented_at_one_site(program: Program) -> Program:
     """The program with hourly rent at the first of like sites only: rented systems stand at none of them."""
     return _rented(program, _representatives(program))

@@ -107,10 +107,6 @@ class OperatingPoint:
         """Output speed that a user sees, tokens per second."""
         return 1.0 / self.tpot_s
 
-    def replicas_for(self, bucket: int) -> float:
-        """Replicas that one request per second of ``bucket`` takes (largest resource)."""
-        return max(row[bucket] for row in self.use)
-
 
 @dataclass(frozen=True)
 class ApiPoint:

@@ -139,11 +139,6 @@ def kv_bytes(model: Model, context_tokens: float | Floats, kv_precision: str = "
     return size if isinstance(context_tokens, np.ndarray) else float(size)
 
 
-def flops_per_token(model: Model) -> float:
-    """Floating-point operations of the matrices for one token: one multiply-add per active parameter."""
-    return 2.0 * parameters(model).active
-
-
 def attention_values(model: Model) -> tuple[float, float]:
     """Multiply-adds per token and context token in (global, windowed) layers, prefill form.
 
@@ -166,14 +161,6 @@ def latent_attention_values(model: Model) -> float:
 def index_values(model: Model) -> float:
     """Multiply-adds per token and context token of the indexer of sparse attention; 0 for other models."""
     return float(model.layers * model.index_heads * model.index_dim)
-
-
-def prefill_attention_flops(model: Model, prompt_tokens: float) -> float:
-    """Operations of causal attention over a whole prompt: half of the square, a band in local layers."""
-    everywhere, local = attention_values(model)
-    n, window = prompt_tokens, float(model.window)
-    band = n * n / 2 if n <= window or not window else n * window - window * window / 2
-    return 2.0 * (everywhere * n * n / 2 + local * band)
 
 
 def distinct_experts(experts: int, top_k: int, tokens: float | Floats) -> float | Floats:

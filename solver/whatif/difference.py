@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from solver.domain.quantity import Frozen
 from solver.finance.cash_flow import cash_flow
-from solver.plan.plan import Binding, Plan, mean_rps
+from solver.plan.plan import Plan, mean_rps
 
 SMALL_USD = 0.005
 #: Ways to get systems whose name is not a word of its own.
@@ -170,8 +170,3 @@ def server_name(plan: Plan, target: str, mode: str) -> str:
         return f"{plan.inputs['apis'].get(target, {}).get('provider', target)} API"
     system = str(plan.points.get(target, {}).get("system", target))
     return str(plan.inputs["systems"].get(system, {}).get("name") or system)
-
-
-def bound_statements(plan: Plan) -> tuple[Binding, ...]:
-    """What binds, statements of the user first."""
-    return tuple(sorted(plan.binding, key=lambda b: (not b.statement, b.sentence)))
