@@ -20,6 +20,7 @@ from solver.domain.workload import (
     ServiceLevels,
     Site,
     Staff,
+    StatedApi,
     TokenPrice,
     Workload,
     WorkloadOffer,
@@ -44,6 +45,7 @@ def test_every_key_is_explained() -> None:
         "horizon": Horizon, "offer": WorkloadOffer, "profile": WorkloadProfile,
         "token_price": TokenPrice, "region": Region, "residency": Residency, "resilience": Resilience,
         "speculation": Speculation, "prefix_cache": PrefixCache,
+        "api": StatedApi,
     }  # fmt: skip
     keys = {key for name, model in sections.items() for key in (*model.model_fields, *section_keys(name))}
     times = re.compile(r"(peak_)?(requests|output_tokens)_per_(min|hour|day|month)")

@@ -80,7 +80,7 @@ def test_what_a_file_states() -> None:
         (
             "residency: EU}",
             "residency: UE}",
-            "11:16: there is no site with jurisdiction called 'UE'; known: EU",
+            "11:16: there is no site or API with jurisdiction called 'UE'; known: EU",
         ),
         ("name: eu", "name: uk", "there is no region in any demand called 'uk'"),
         ("us: 20 ms", "uss: 20 ms", "there is no region in any demand called 'uss'; did you mean 'us'"),

@@ -27,6 +27,7 @@ RICH = (
     + """\
 sites: [{name: main, jurisdiction: EU}]
 regions: [{name: eu}]
+apis: [{name: DeepInfra}]
 offers: [{id: mine, system: dgx-b200, kind: buy, price: 400k}]
 profiles: [{id: own, system: dgx-b200, service: chat, requests_per_s: [100]}]
 """
@@ -70,6 +71,9 @@ VALUES = {
     "regions.0.residency.jurisdictions": "EU",
     "regions.0.residency.apis": "DeepInfra",
     "regions": "[{name: eu}]",
+    "apis.0.name": "DeepInfra",
+    "apis.0.round_trip_by_region_ms": "{eu: 5}",
+    "apis": "[{name: DeepInfra}]",
     "money.budget_capex_by_year_usd": "[1M, none]",
     "money.budget_opex_by_year_usd": "[1M]",
     "money.resale_by_age": "[50 %]",

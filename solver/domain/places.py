@@ -51,6 +51,21 @@ class Site(Frozen):
         return self.round_trip_by_region_ms.get(region, self.round_trip_ms)
 
 
+class StatedApi(Frozen):
+    """What a workload knows of a token API: where it stands, whose law its data is under, how fast it is."""
+
+    name: str  # provider, or id of the catalog (which goes before its provider)
+    jurisdiction: str = ""  # empty: not known
+    round_trip_ms: float = Field(default=0.0, ge=0)
+    round_trip_by_region_ms: dict[str, float] = {}  # region -> round trip; others: round_trip_ms
+    ttft_ms: float | None = Field(default=None, gt=0)  # without the round trip; None: published or assumed
+    tokens_per_s_per_user: float | None = Field(default=None, gt=0)
+
+    def trip_ms(self, region: str) -> float:
+        """Network round trip to the users of a region ("": of a service without regions), ms."""
+        return self.round_trip_by_region_ms.get(region, self.round_trip_ms)
+
+
 class Residency(Frozen):
     """Where data may be served: at these sites, in these jurisdictions, and by these token APIs."""
 
@@ -62,9 +77,11 @@ class Residency(Frozen):
         """Whether the data may be served at a site."""
         return site.name in self.sites or bool(site.jurisdiction and site.jurisdiction in self.jurisdictions)
 
-    def permits_api(self, api: str, provider: str) -> bool:
-        """Whether the data may be sent to a token API (no catalog tells where one stands)."""
-        return api in self.apis or provider in self.apis
+    def permits_api(self, api: str, provider: str, jurisdiction: str) -> bool:
+        """Whether the data may be sent to a token API: by name, or by the jurisdiction stated for it."""
+        return bool({api, provider} & {*self.apis}) or bool(
+            jurisdiction and jurisdiction in self.jurisdictions
+        )
 
 
 class Region(Frozen):

@@ -14,6 +14,7 @@ from solver.domain.money import WorkloadOffer as WorkloadOffer
 from solver.domain.places import Region as Region
 from solver.domain.places import Residency as Residency
 from solver.domain.places import Site as Site
+from solver.domain.places import StatedApi as StatedApi
 from solver.domain.quantity import Frozen
 from solver.domain.resilience import Resilience as Resilience
 from solver.domain.serving import KvPrecision, Precision, PrefixCache, Serving, Speculation
@@ -210,6 +211,7 @@ class Workload(Frozen):
     horizon: Horizon = Horizon()
     sites: tuple[Site, ...] = (Site(),)
     regions: tuple[Region, ...] = ()
+    apis: tuple[StatedApi, ...] = ()  # where token APIs stand; others: nowhere known, at no distance
     money: Money = Money()
     hardware: HardwarePolicy = HardwarePolicy()
     offers: tuple[WorkloadOffer, ...] = ()
@@ -231,6 +233,11 @@ class Workload(Frozen):
             own = price.model_dump(exclude_none=True)
             found[name] = found.get(name, TokenPrice()).model_copy(update=own)
         return found
+
+    def stated_api(self, api: str, provider: str) -> StatedApi:
+        """What is stated of a token API: under its id, else under its provider."""
+        stated = {entry.name: entry for entry in self.apis}
+        return stated.get(api) or stated.get(provider) or StatedApi(name=provider)
 
     @property
     def power_follows_load(self) -> bool:

@@ -6,7 +6,7 @@ from solver.domain.catalog import Catalog, TokenApi
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, TokenPrice, Workload
 from solver.formulation.prepare import Prepared
-from solver.operating_points.apis import ASSUMED_TOK_S, with_token_prices
+from solver.operating_points.apis import ASSUMED_TOK_S, as_stated, with_token_prices
 from solver.plan.plan import Assumption, Route, SystemPurchase
 
 #: Values of a system that decide capacity and money, besides its price.
@@ -74,9 +74,8 @@ def _called(catalog: Catalog, prepared: Prepared, used: set[str]) -> list[tuple[
     for point in prepared.problem.apis:
         if point.id in used:
             service = next(s for s in workload.services if s.name == point.service)
-            entry = with_token_prices(
-                {point.api: catalog.apis[point.api]}, _only(point.api, workload, service)
-            )
+            known = as_stated({point.api: catalog.apis[point.api]}, workload)
+            entry = with_token_prices(known, _only(point.api, workload, service))
             found.append((service.name, entry[point.api]))
     prices = {(a.provider, a.input_usd_per_m.value, a.output_usd_per_m.value) for _, a in found}
     several = {p for p, _, _ in prices if sum(p == other for other, _, _ in prices) > 1}

@@ -30,7 +30,7 @@ def _without_waits(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
     found: list[ServiceLevel] = []
     for k, service in enumerate(problem.services):
         weighted: list[tuple[float, float, float, float]] = []  # weight, ttft, tpot, end to end
-        first = _first_tokens(points, paths, service.name)
+        prefilled = _first_tokens(points, paths, service.name)
         for route in paths:
             apart = points[route.target].phase if route.target in points else "both"
             if route.service != service.name or apart == "prefill":
@@ -39,11 +39,13 @@ def _without_waits(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
             weight = float(Fraction(route.share)) * bucket.share * period.rate_rps[k] * period.hours
             if route.mode == "api":
                 api = apis[route.target]
-                weighted.append((weight, api.ttft_s, api.tpot_s, api.ttft_s + bucket.output_max * api.tpot_s))
+                trip = problem.workload.stated_api(api.api, api.provider).trip_ms(bucket.region) / 1e3
+                first_s = api.ttft_s + trip
+                weighted.append((weight, first_s, api.tpot_s, first_s + bucket.output_max * api.tpot_s))
             else:
                 point, trip = points[route.target], sites[route.site].trip_ms(bucket.region) / 1e3
                 if apart == "decode":
-                    trip += first.get((route.period, route.bucket, route.site), 0.0)
+                    trip += prefilled.get((route.period, route.bucket, route.site), 0.0)
                 weighted.append(
                     (
                         weight,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solver.domain.workload import HardwarePolicy, Service, Workload
+from solver.domain.workload import HardwarePolicy, Service, Site, StatedApi, Workload
 from solver.inputs.draft import Draft
 from solver.inputs.time_consistency import check_time
 from solver.inputs.validation import nearest, shorten
@@ -39,6 +39,7 @@ def _check_names(draft: Draft, workload: Workload) -> None:
         "services": [service.name for service in workload.services],
         "sites": [site.name for site in workload.sites],
         "regions": [region.name for region in workload.regions],
+        "apis": [api.name for api in workload.apis],
         "offers": [offer.id for offer in workload.offers],
         "profiles": [profile.id for profile in workload.profiles],
     }
@@ -69,16 +70,18 @@ def _check_regions(draft: Draft, workload: Workload) -> None:
     """Regions, sites and jurisdictions that are named exist; a residency permits something."""
     stated = {name for service in workload.services for name in service.demand.regions}
     sites = {site.name for site in workload.sites}
-    jurisdictions = {site.jurisdiction for site in workload.sites if site.jurisdiction}
+    places: dict[str, tuple[Site | StatedApi, ...]] = {"sites": workload.sites, "apis": workload.apis}
+    jurisdictions = {place.jurisdiction for group in places.values() for place in group if place.jurisdiction}
     named: list[tuple[str, str, set[str], str]] = []
     for n, region in enumerate(workload.regions):
         named.append((f"regions.{n}.name", region.name, stated, "region in any demand"))
-    for n, site in enumerate(workload.sites):
-        for name, trip in site.round_trip_by_region_ms.items():
-            path = f"sites.{n}.round_trip_by_region_ms.{name}"
-            named.append((path, name, stated, "region in any demand"))
-            if trip < 0:
-                draft.complain(path, f"a round trip of {trip:g} ms", "write 0 or more")
+    for key, group in places.items():
+        for n, place in enumerate(group):
+            for name, trip in place.round_trip_by_region_ms.items():
+                path = f"{key}.{n}.round_trip_by_region_ms.{name}"
+                named.append((path, name, stated, "region in any demand"))
+                if trip < 0:
+                    draft.complain(path, f"a round trip of {trip:g} ms", "write 0 or more")
     statements = [(f"services.{n}", s.residency) for n, s in enumerate(workload.services)]
     statements += [(f"regions.{n}", r.residency) for n, r in enumerate(workload.regions)]
     for path, residency in statements:
@@ -86,7 +89,7 @@ def _check_regions(draft: Draft, workload: Workload) -> None:
             continue
         named += [(f"{path}.residency", name, sites, "site") for name in residency.sites]
         named += [
-            (f"{path}.residency", name, jurisdictions, "site with jurisdiction")
+            (f"{path}.residency", name, jurisdictions, "site or API with jurisdiction")
             for name in residency.jurisdictions
         ]
         if not (residency.sites or residency.jurisdictions or residency.apis):

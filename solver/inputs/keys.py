@@ -89,6 +89,13 @@ KEYS: dict[str, dict[str, Key]] = {
         **_number("carbon_kg_kwh", "kg/kWh", "carbon"),
     },
     "region": {},
+    "api": {
+        **_number("round_trip_ms", "ms", "round_trip"),
+        "round_trip_by_region_ms": Key("round_trip_by_region_ms", "ms", kind="table"),
+        "round_trip_by_region": Key("round_trip_by_region_ms", "ms", bare=False, kind="table"),
+        **_number("ttft_ms", "ms", "ttft"),
+        "tokens_per_s_per_user": Key("tokens_per_s_per_user", "tokens/s"),
+    },
     "resilience": {
         **_share("site_loss_share", "site_loss"),
         **_share("availability"),
@@ -182,6 +189,7 @@ _SECTION_OF = (
     ("horizon", re.compile("horizon")),
     ("site", re.compile(r"sites\.\d+")),
     ("region", re.compile(r"regions\.\d+")),
+    ("api", re.compile(r"apis\.\d+")),
     ("speculation", re.compile(r"services\.\d+\.speculation")),
     ("prefix_cache", re.compile(r"services\.\d+\.prefix_cache")),
     ("residency", re.compile(r"(services|regions)\.\d+\.residency")),

@@ -85,6 +85,9 @@ def _step(node: Any, part: str, done: list[str], override: Override) -> Any:
         return node[int(done[-1])]
     if not isinstance(node, dict):
         raise InputError(Complaint(override.place, f"nothing stands at '{shorten(override.path)}'", _EXAMPLE))
+    key = KEYS.get(section_of(".".join(done)), {}).get(part)
+    if key is not None and key.target in node:  # a short spelling of what is stated
+        part = key.target
     done.append(part)
     if part == "sites":
         return node.setdefault(part, [{}])

@@ -60,6 +60,10 @@ def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:
         (f"hardware.supplier_supply.{name}", name, "supplier", suppliers) for name in hardware.supplier_supply
     ]
     providers = {name for api in catalog.apis.values() for name in (api.id, api.provider)}
+    named += [
+        (f"apis.{index}.name", entry.name, "token API or provider", providers)
+        for index, entry in enumerate(loaded.workload.apis)
+    ]
     for part in ("services", "regions"):
         for index, entry in enumerate(getattr(loaded.workload, part)):
             for name in entry.residency.apis if entry.residency is not None else ():

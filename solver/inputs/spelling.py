@@ -25,7 +25,7 @@ def domain_spelling(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
         result["services"] = [
             _service(draft, item, index, result) for index, item in enumerate(data["services"])
         ]
-    for key in ("offer", "profile"):
+    for key in ("offer", "profile", "api"):
         if isinstance(data.get(f"{key}s"), list):
             result[f"{key}s"] = [
                 rewrite(draft, key, item, f"{key}s.{i}") for i, item in enumerate(data[f"{key}s"])

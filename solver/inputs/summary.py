@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from solver.domain.workload import Demand, Residency, Service, ServiceLevels, Site, Workload
+from solver.domain.workload import Demand, Residency, Service, ServiceLevels, Site, StatedApi, Workload
 
 
 def sentences(workload: Workload) -> Iterator[str]:
@@ -18,10 +18,19 @@ def sentences(workload: Workload) -> Iterator[str]:
         yield f"- {_service(service)}"
     for site in workload.sites:
         yield f"- {_site(site)}"
+    yield from (f"- {_api(api)}" for api in workload.apis)
     yield from (f"- {words}" for words in _resilience(workload))
     for who, residency in _residencies(workload):
         places = (*residency.jurisdictions, *residency.sites, *residency.apis)
         yield f"- data of {who} may be served by: {', '.join(places)}"
+
+
+def _api(api: StatedApi) -> str:
+    law = f" under {api.jurisdiction}" if api.jurisdiction else ""
+    trips = "".join(f", {trip:g} ms to {region}" for region, trip in api.round_trip_by_region_ms.items())
+    first = "" if api.ttft_ms is None else f", first token after {api.ttft_ms:g} ms"
+    speed = "" if api.tokens_per_s_per_user is None else f", {api.tokens_per_s_per_user:g} tokens/s per user"
+    return f"token API {api.name}{law}: round trip {api.round_trip_ms:g} ms{trips}{first}{speed}"
 
 
 def _resilience(workload: Workload) -> Iterator[str]:

@@ -37,7 +37,7 @@ def workload_from(document: Document, folder: Path) -> LoadedWorkload:
     places = {path: place for path, place in document.places.items() if not _HOURLY.fullmatch(path)}
     if not isinstance(document.data, dict):
         raise InputError.at(document.file, 1, "a list where keys belong", "write lines such as 'name: chat'")
-    for key in ("services", "sites", "regions", "offers", "profiles"):
+    for key in ("services", "sites", "regions", "apis", "offers", "profiles"):
         stated = document.data.get(key)
         if isinstance(stated, list) and len(stated) > MAX_ITEMS:
             place = places[key]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
+
 from solver.domain.catalog import TokenApi
 from solver.domain.quantity import Quantity
-from solver.domain.workload import Service, TokenPrice
+from solver.domain.workload import Service, TokenPrice, Workload
+from solver.operating_points.physics import late_flags
 from solver.operating_points.point import ApiPoint, Screened
-from solver.operating_points.requests import mix_of
+from solver.operating_points.requests import Floats, mix_of
 
 #: What is assumed of a provider that publishes no speed (evidence: assumed, 2026-11; typical hosted
 #: endpoints answer in about a second and stream 50 tokens/s). Range 20..100 tok/s.
@@ -17,16 +20,22 @@ ASSUMED_TOK_S, ASSUMED_TTFT_S = 50.0, 1.0
 
 #: Whether requests from a region ("": of a service without regions) may be sent to an API.
 Permits = Callable[[str, TokenApi], bool]
+#: Network round trip between a region and an API, s.
+Trip = Callable[[str, TokenApi], float]
 
 
 def api_points(
-    service: Service, apis: Iterable[TokenApi], permits: Permits = lambda region, api: True
+    service: Service,
+    apis: Iterable[TokenApi],
+    permits: Permits = lambda region, api: True,
+    trip_s: Trip = lambda region, api: 0.0,
 ) -> tuple[list[ApiPoint], list[Screened]]:
     """All offers of the service's model; where snapshots differ the newest listed one counts."""
     points: list[ApiPoint] = []
     screened: list[Screened] = []
     for api in listed(service.model, apis):
-        made = _point(service, api, permits)
+        trips = np.array([trip_s(bucket.region, api) for bucket in service.lengths])
+        made = _point(service, api, permits, trips)
         if isinstance(made, ApiPoint):
             points.append(made)
         else:
@@ -82,7 +91,32 @@ def with_token_prices(apis: Mapping[str, TokenApi], prices: Mapping[str, TokenPr
     return changed
 
 
-def _point(service: Service, api: TokenApi, permits: Permits) -> ApiPoint | Screened:
+def as_stated(apis: Mapping[str, TokenApi], workload: Workload) -> dict[str, TokenApi]:
+    """The APIs with the speed and time to first token that the workload states (evidence: assumed)."""
+    changed = dict(apis)
+    for name, api in apis.items() if workload.apis else ():
+        stated = workload.stated_api(name, api.provider)
+        facts = (
+            ("ttft_ms", stated.ttft_ms, "ms"),
+            ("output_tok_s_per_user", stated.tokens_per_s_per_user, "tok/s"),
+        )
+        update = {
+            key: Quantity(value=value, unit=unit, source="workload", date="workload", evidence="assumed")
+            for key, value, unit in facts
+            if value is not None
+        }
+        changed[name] = api.model_copy(update=update)
+    return changed
+
+
+def _speed_words(api: TokenApi) -> str:
+    """Where the speed of an API comes from."""
+    if api.output_tok_s_per_user is None:
+        return f"assumed {ASSUMED_TOK_S:g} tok/s"
+    return "of the workload" if api.output_tok_s_per_user.source == "workload" else "published"
+
+
+def _point(service: Service, api: TokenApi, permits: Permits, trips_s: Floats) -> ApiPoint | Screened:
     mix = mix_of(service)
     speed = api.output_tok_s_per_user.value if api.output_tok_s_per_user else ASSUMED_TOK_S
     first = api.ttft_ms.value / 1e3 if api.ttft_ms else ASSUMED_TTFT_S
@@ -95,12 +129,12 @@ def _point(service: Service, api: TokenApi, permits: Permits) -> ApiPoint | Scre
             f"streams {speed:g} tok/s of the {1e3 / levels.tpot_ms:g} promised",
             speed,
         )
-    if levels.ttft_ms is not None and first > levels.ttft_ms / 1e3:
+    if levels.ttft_ms is not None and first + trips_s.min() > levels.ttft_ms / 1e3:
         return Screened(
             service.name,
             api.id,
             "API",
-            f"first token after {first:g} s of {levels.ttft_ms / 1e3:g} s promised",
+            f"first token after {first + trips_s.min():g} s of {levels.ttft_ms / 1e3:g} s promised",
         )
     context = api.context_tokens or float("inf")
     longest_output = api.max_output_tokens or float("inf")
@@ -117,12 +151,7 @@ def _point(service: Service, api: TokenApi, permits: Permits) -> ApiPoint | Scre
         cached = api.cached_input_usd_per_m.value
     price = fresh * (1 - service.prefix_hit) + cached * service.prefix_hit
     usd = (mix.prompt * price + mix.output * api.output_usd_per_m.value) / 1e6
-    ends = first + mix.output_max * tau
-    late = (
-        {}
-        if levels.end_to_end_s is None
-        else {"end_to_end": tuple(bool(e > levels.end_to_end_s) for e in ends)}
-    )
+    first_s = first + trips_s
     return ApiPoint(
         id=f"{service.name}/{api.id}",
         service=service.name,
@@ -131,7 +160,7 @@ def _point(service: Service, api: TokenApi, permits: Permits) -> ApiPoint | Scre
         usd_per_request=tuple(float(v) for v in usd),
         tokens=tuple(float(v) for v in mix.prompt + mix.output),
         serves=serves,
-        late=late,
+        late=late_flags(service, first_s, first_s + mix.output_max * tau),
         ttft_s=first,
         tpot_s=tau,
         requests_per_s_limit=api.requests_per_minute.value / 60 if api.requests_per_minute else None,
@@ -141,5 +170,5 @@ def _point(service: Service, api: TokenApi, permits: Permits) -> ApiPoint | Scre
             if "workload override" in (api.input_usd_per_m.source, api.output_usd_per_m.source)
             else f"list price, snapshot {api.snapshot}; speed "
         )
-        + ("published" if api.output_tok_s_per_user else f"assumed {ASSUMED_TOK_S:g} tok/s"),
+        + _speed_words(api),
     )

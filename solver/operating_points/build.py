@@ -15,13 +15,21 @@ import numpy as np
 from solver.domain.catalog import Catalog, MeasuredProfile, Model, System, Technology
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, Workload
-from solver.operating_points.apis import api_points, with_token_prices
+from solver.operating_points.apis import api_points, as_stated, with_token_prices
 from solver.operating_points.dominance import undominated
 from solver.operating_points.phases import separate_points
 from solver.operating_points.physics import BATCHES, Setting, points_of
 from solver.operating_points.point import ApiPoint, OperatingPoint, Screened
 from solver.operating_points.profiles import profile_points, stated_points, without_predictions
-from solver.operating_points.regions import cells_of, may_call, narrowed, narrowed_profiles, reaches, widened
+from solver.operating_points.regions import (
+    api_trip_s,
+    cells_of,
+    may_call,
+    narrowed,
+    narrowed_profiles,
+    reaches,
+    widened,
+)
 from solver.operating_points.requests import mix_of
 from solver.operating_points.variants import Found, drafts_of, hits_of, with_drafts, with_prefixes
 from solver.performance.calibration import Calibration
@@ -48,11 +56,12 @@ def build_menu(
     """The menu of a workload; ``systems`` are those that have an offer, with overrides applied."""
     points, screened, dominated = RECENT.points(workload, catalog, systems, calibration, prune)
     apis: list[ApiPoint] = []
+    known = as_stated(catalog.apis, workload)
     for service in workload.services:
         if "api" in service.acquisitions:
-            priced = with_token_prices(catalog.apis, workload.prices_for(service))
-            permits = partial(may_call, workload, service)
-            offers, refused = api_points(service, priced.values(), permits)
+            priced = with_token_prices(known, workload.prices_for(service))
+            permits, trip_s = partial(may_call, workload, service), partial(api_trip_s, workload)
+            offers, refused = api_points(service, priced.values(), permits, trip_s)
             apis += offers
             screened += tuple(refused)
     return Menu(points, tuple(apis), screened, dominated)
@@ -95,7 +104,7 @@ RECENT = Recent()
 
 def without_money(workload: Workload, systems: Mapping[str, System], prune: bool) -> str:
     """All that operating points may depend on, as text: the workload without money, and its systems."""
-    data = workload.model_dump(mode="json", exclude={"name", "description", "money", "token_prices"})
+    data = workload.model_dump(mode="json", exclude={"name", "description", "money", "token_prices", "apis"})
     data["hardware"]["overrides"] = [
         [system, quantity, value]
         for system, values in sorted(workload.hardware.overrides.items())

@@ -92,7 +92,14 @@ def may_stand(workload: Workload, service: Service, region: str, site: Site) -> 
 
 def may_call(workload: Workload, service: Service, region: str, api: TokenApi) -> bool:
     """Whether a service's requests from a region may be sent to a token API."""
-    return all(r.permits_api(api.id, api.provider) for r in workload.residencies(service, region).values())
+    law = workload.stated_api(api.id, api.provider).jurisdiction
+    stated = workload.residencies(service, region).values()
+    return all(r.permits_api(api.id, api.provider, law) for r in stated)
+
+
+def api_trip_s(workload: Workload, region: str, api: TokenApi) -> float:
+    """Network round trip between a region and a token API, s (0 where the workload states none)."""
+    return workload.stated_api(api.id, api.provider).trip_ms(region) / 1e3
 
 
 def cells_of(service: Service, reach: Reach) -> tuple[int, ...]:

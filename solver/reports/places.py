@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solver.domain.workload import Workload
 from solver.plan.plan import Plan
 from solver.reports.fleet import Names
 from solver.reports.section import Column, Section, right
@@ -35,10 +36,22 @@ def region_lines(traffic: Traffic, names: Names) -> list[RegionLine]:
             total = sum(served.values()) or 1.0
             for target, amount in sorted(served.items(), key=lambda item: (-item[1], item[0])):
                 site = sites.get(target.site)
-                trip = site.trip_ms(region) if site else None
+                trip = (
+                    site.trip_ms(region)
+                    if site
+                    else _api_trip_ms(traffic.workload, names.plan, target, region)
+                )
                 name = names.target(target)
                 found.append(RegionLine(service.name, region, target.site, name, amount / total, trip))
     return found
+
+
+def _api_trip_ms(workload: Workload, plan: Plan, target: Target, region: str) -> float | None:
+    """Round trip to a token API; None where the workload states none."""
+    facts = plan.inputs.get("apis", {}).get(target.point, {})
+    names = {str(facts.get(key)) for key in ("api", "provider")} & {api.name for api in workload.apis}
+    stated = workload.stated_api(str(facts.get("api")), str(facts.get("provider")))
+    return stated.trip_ms(region) if names else None
 
 
 def _served(traffic: Traffic, k: int, service: str, region: str) -> dict[Target, float]:
@@ -60,7 +73,7 @@ def regions_section(traffic: Traffic, names: Names) -> Section:
         "regions",
         "Where each region is served",
         "Share: part of the region's requests over the whole horizon. Round trip: between the region and the "
-        "site; it counts against the first token.",
+        "site or provider; it counts against the first token.",
         (
             Column("Service"),
             Column("Region"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from solver.domain.workload import LengthBucket, Service, Site, Workload
 from solver.operating_points.point import ApiPoint, OperatingPoint
@@ -92,6 +92,20 @@ class Case:
         """Network round trip between each length bucket's region and a site, s."""
         place = self.sites[site]
         return tuple(written(place.trip_ms(bucket.region)) / 1000 for bucket in self.buckets[k])
+
+    def api_statement(self, api: ApiPoint, field: str) -> Any:
+        """What the workload states of an API: under its id, else under its provider (None: nothing)."""
+        for name in (api.api, api.provider):
+            for place in self.workload.apis:
+                if place.name == name:
+                    return getattr(place, field)
+        return None
+
+    def api_trips(self, k: int, api: ApiPoint) -> tuple[Fraction, ...]:
+        """Network round trip between each length bucket's region and a token API, s."""
+        everyone = self.api_statement(api, "round_trip_ms") or 0.0
+        stated = self.api_statement(api, "round_trip_by_region_ms") or {}
+        return tuple(written(stated.get(b.region, everyone)) / 1000 for b in self.buckets[k])
 
     @cached_property
     def horizon(self) -> Fraction:

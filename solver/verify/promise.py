@@ -82,7 +82,7 @@ def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
     """For each promise of service k: which length buckets are late at a target, network included."""
     levels, server = case.services[k].levels, case.server(target)
     if isinstance(server, ApiPoint):
-        trips: tuple[Fraction, ...] = (Fraction(0),) * len(case.buckets[k])
+        trips = case.api_trips(k, server)
         first: list[float] = [server.ttft_s] * len(case.buckets[k])
         last = [server.ttft_s + b.output_max * server.tpot_s for b in case.buckets[k]]
     else:

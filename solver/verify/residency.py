@@ -63,7 +63,10 @@ def permitted(case: Case, k: int, b: int, target: Target) -> bool:
             continue
         if target.mode == "api":
             api = case.apis[target.id]
-            if not {api.api, api.provider} & set(statement.apis):
+            law = case.api_statement(api, "jurisdiction")
+            if not {api.api, api.provider} & set(statement.apis) and (
+                not law or law not in statement.jurisdictions
+            ):
                 return False
             continue
         site = case.sites[target.site]

@@ -19,9 +19,10 @@ def residency(problem: Problem, program: Program) -> None:
 
     sum over b of the statement's region, p, m and sites i that it does not permit, x[p,i,m,b,t]
     + the same over APIs j that it does not permit, a[j,b,t] <= 0.
-    A site is permitted by name or by its jurisdiction, an API by its provider or id, in every statement
-    that concerns the request: that of its service and that of its region. The menu leaves out points and
-    APIs that could serve nothing here, so that rows remain only where a point serves several regions.
+    A site is permitted by name or by its jurisdiction, an API by its provider or id or by the jurisdiction
+    stated for it, in every statement that concerns the request: that of its service and that of its region.
+    The menu leaves out points and APIs that could serve nothing here, so that rows remain only where a
+    point serves several regions.
     """
     if not any(s.residency for s in problem.services) and not any(
         r.residency for r in problem.workload.regions
@@ -63,7 +64,11 @@ def forbidding(
     service = problem.services[k]
     region = service.lengths[problem.classes[k][g][0]].region
     for path, statement in problem.workload.residencies(service, region).items():
-        if not (statement.permits_api(*api) if site is None else statement.permits_site(problem.sites[site])):
+        law = problem.workload.stated_api(*api).jurisdiction
+        open_to = (
+            statement.permits_api(*api, law) if site is None else statement.permits_site(problem.sites[site])
+        )
+        if not open_to:
             whose = f"requests from {region}" if path.startswith("regions") else "its requests"
             yield path, f"{service.name}: {whose} are served {_where(statement)} only"
 

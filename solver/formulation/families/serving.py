@@ -127,7 +127,8 @@ def promise(problem: Problem, program: Program) -> None:
 
     sum over (p,i,m,b) late x[p,i,m,b,t] + sum over (j,b) late a[j,b,t] <= (1 - q) sum_b d[k,b,t].
     (of what is served, where most traffic is sought). A pair (point, bucket) is late if prefill and network
-    round trip alone exceed the promise.
+    round trip alone exceed the promise, a pair (API, bucket) if its published time to first token and the
+    round trip stated for it do.
     Waits are held by the capacity lines, which count both; the check recomputes the late share of every
     pool at its own rate and mix, and the solve is repeated with smaller lines where it is too high.
     """
