@@ -15,9 +15,14 @@ class Resilience(Frozen):
     time: a system is up MTBF / (MTBF + repair time) of it, by its catalog entry or, without one, by the hours
     here. Default MTBF: 419 unexpected interruptions (78 % of them hardware) in 54 days on 2,048 servers of
     8 GPUs, 8,100 h a server (Llama 3 report, arXiv 2407.21783, 2024-07; derived). Repair: assumed, two days.
+
+    ``hourly_pools``: pools rented by the hour count too. They have their own spare replicas, their systems
+    fail like others, and they carry what a lost site served. Otherwise the provider is taken to replace them
+    at once, and they carry nothing then.
     """
 
     site_loss_share: float | None = Field(default=None, gt=0, le=1)
     availability: float | None = Field(default=None, gt=0, le=0.999999999)
     mtbf_hours: float = Field(default=8100.0, gt=0)
     repair_hours: float = Field(default=48.0, gt=0)
+    hourly_pools: bool = False

@@ -18,6 +18,7 @@ from solver.engine.neighbourhood import solve_large
 from solver.engine.start import start
 from solver.errors import InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
 from solver.formulation.build import build_program
+from solver.formulation.clusters import HOURLY_COUNTS
 from solver.formulation.goals import goal_terms, hold_goal
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
@@ -133,7 +134,7 @@ def least_cost(program: Program) -> float:
 def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, float]:
     """Where like hours are grouped (solver.formulation.hours): the relaxation, and its bound in k$."""
     program = build_program(replace(prepared.problem, periods=prepared.mean_periods))
-    hourly = {c for prefix in ("Q", "rent") for _, c in program.family(prefix)}
+    hourly = {c for prefix in HOURLY_COUNTS for _, c in program.family(prefix)}
     columns = [replace(c, integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
     model = HighsModel(replace(program, columns=columns))
     return model, model.solve(request.gap, request.time_limit_s).bound

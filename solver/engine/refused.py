@@ -39,8 +39,8 @@ def _pair(loaded: LoadedWorkload, prepared: Prepared, key: tuple[object, ...], f
     """The inputs behind a column's coefficient in a row that rests on ``first``."""
     problem = prepared.problem
     kind = str(key[0])
-    if kind in ("x", "R", "Q", "z", "y"):
-        point = problem.points[int(str(key[1 if kind != "y" else 2]))]
+    if kind in ("x", "R", "Q", "w", "z", "y", "u"):
+        point = problem.points[int(str(key[2 if kind in ("y", "u") else 1]))]
         own = next((n for n, p in enumerate(loaded.workload.profiles) if p.id == point.profile), None)
         load = "the load per request of operating point " + repr(point.id)
         if own is not None:

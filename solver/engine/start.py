@@ -41,10 +41,13 @@ def known_plan(
     problem: Problem, program: Program, model: HighsModel, seconds: float
 ) -> NDArray[np.float64] | None:
     """Values of all columns of the full program, or None if no such plan was found."""
+    resilience = problem.workload.resilience
+    if resilience.hourly_pools and resilience.availability is not None:
+        return None  # every hour has spares of its own, which the largest hours do not tell
     few = tuple(p for p in problem.points if p.id in problem.flexible)
     at = {n: problem.points.index(p) for n, p in enumerate(few)}
     small = build_program(at_once(replace(problem, points=few, periods=largest_hours(problem.periods))))
-    hourly = {c for prefix in ("Q", "rent") for _, c in small.family(prefix)}
+    hourly = {c for prefix in ("Q", "rent", "w") for _, c in small.family(prefix)}
     shut = [column.shut() if n in hourly else column for n, column in enumerate(small.columns)]
     found, _ = solve_large(HighsModel(replace(small, columns=shut)), GAP, seconds)
     if found.values is None:

@@ -11,6 +11,8 @@ from solver.formulation.problem import Problem
 
 #: Columns of one period, by the first part of their key; the last part is the period.
 HOURLY = ("x", "a", "Q", "rent")
+#: Whole numbers of one period: fractions in a relaxation at mean hours.
+HOURLY_COUNTS = ("Q", "rent", "w", "g")
 #: Families whose rows add up over the hours of an epoch: they do not couple services in one hour.
 SUMMED = ("endurance", "budget", "budget_opex", "goal")
 

@@ -110,7 +110,7 @@ def by_service(workload: Workload, menu: Menu, epochs: int, hours: int) -> bool:
     """Whether hours are grouped service by service: a large program, hours told apart by demand alone."""
     if hours <= epochs or workload.power_follows_load or workload.objective != "cost":
         return False
-    if any(workload.share_after_loss(s) > 0 for s in workload.services):
+    if any(workload.share_after_loss(s) > 0 for s in workload.services) or workload.resilience.hourly_pools:
         return False
     measured = {p.service for p in workload.profiles}
     classes = {s.name: len(length_classes(s, apart=s.name in measured)) for s in workload.services}

@@ -176,6 +176,11 @@ class Problem:
         return (min if period.cheapest else max)(site.energy_at(h) for h in period.covers)
 
     @property
+    def hourly_spares(self) -> int:
+        """Spare replicas of each open pool that is rented by the hour."""
+        return self.workload.redundancy if self.workload.resilience.hourly_pools else 0
+
+    @property
     def services(self) -> tuple[Service, ...]:
         return self.workload.services
 

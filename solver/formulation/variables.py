@@ -5,6 +5,7 @@ a[j,b,t]       traffic of length class b bought as tokens from API j in period t
 R[p,i,e,l]     replicas of point p standing at site i in epoch e, on capacity line l   (integer)
 z[p,i,e,l]     1 if that line is in force                                              (binary)
 Q[p,i,t]       replicas of point p rented for the hours of period t                    (integer)
+w[p,i,t]       1 if there are any, where hourly pools have spares                       (binary)
 buy[o,i,e]     systems bought, leased or reserved under offer o for site i in epoch e  (integer)
     lot[o,i,e]     1 if any are, where the offer has a minimum lot                         (binary)
     hold[o,i,e]    systems rented under offer o through all hours of epoch e               (integer)
@@ -272,6 +273,8 @@ def _elastic(problem: Problem, program: Program, p: int, i: int) -> None:
     for t, period in enumerate(problem.periods):
         if problem.windows[k] > 1 or period.rate_rps[k] > 0:
             program.add(("Q", p, i, t), 0, high, integer=True)
+            if problem.hourly_spares:
+                program.add(("w", p, i, t), 0, 1, integer=True)
     _routing(problem, program, p, i, "e")
 
 
@@ -296,7 +299,7 @@ def system_limits(problem: Problem) -> dict[str, int]:
     for point in problem.points:
         replicas = most_replicas(problem, point) + problem.workload.redundancy
         if can_flex(problem, point):
-            replicas = max(replicas, most_hourly(problem, point))
+            replicas = max(replicas, most_hourly(problem, point) + problem.hourly_spares)
         need = float(point.systems_per_replica) * replicas
         limits[point.system] = limits.get(point.system, 0.0) + need
     for system, least in problem.workload.hardware.minimum.items():

@@ -74,9 +74,8 @@ def pools(problem: Problem, program: Program, values: NDArray[np.float64]) -> tu
             for t, period in enumerate(problem.periods):
                 column = program.find("Q", p, i, t)
                 if column is not None and round(values[column]) > 0:
-                    found.append(
-                        _pool(problem, p, i, "elastic", round(values[column]), 0, 0, period.epoch, t)
-                    )
+                    replicas, spare = round(values[column]), problem.hourly_spares
+                    found.append(_pool(problem, p, i, "elastic", replicas, 0, spare, period.epoch, t))
     return tuple(found)
 
 

@@ -37,9 +37,10 @@ def fallbacks(problem: Problem, program: Program, routing: Routing) -> tuple[Fal
                 )
             )
 
-    for (_, lost, p, i, g, t), column in program.family("y"):
-        point, site = problem.points[int(str(p))], problem.sites[int(str(i))].name
-        add(point.service, column, (lost, g, t), (point.id, site, "standing"))
+    for prefix, mode in (("y", "standing"), ("u", "elastic")):
+        for (_, lost, p, i, g, t), column in program.family(prefix):
+            point, site = problem.points[int(str(p))], problem.sites[int(str(i))].name
+            add(point.service, column, (lost, g, t), (point.id, site, mode))
     for (_, lost, j, g, t), column in program.family("v"):
         api = problem.apis[int(str(j))]
         add(api.service, column, (lost, g, t), (api.id, "", "api"))

@@ -29,20 +29,36 @@ class SpareLine:
 
 
 def spare_lines(plan: Plan, workload: Workload | None) -> list[SpareLine]:
-    """One line for each system, site and epoch with standing replicas, where an availability is promised."""
+    """One line for each system, site and epoch with replicas, where an availability is promised.
+
+    Where hourly pools count, the hour of the epoch in which systems are missing most often.
+    """
     if workload is None or workload.resilience.availability is None:
         return []
-    needs: dict[tuple[str, str, int], Fraction] = defaultdict(Fraction)
+    found: dict[tuple[str, str, int], SpareLine] = {}
+    hourly = [(int(p["epoch"]), t) for t, p in enumerate(plan.periods)]
+    moments: list[tuple[int, int | None]] = [(e, None) for e in range(len(plan.epochs))]
+    for epoch, period in hourly if workload.resilience.hourly_pools else moments:
+        for line in _at(plan, workload, epoch, period):
+            key = (line.system, line.site, epoch)
+            if key not in found or line.enough_share < found[key].enough_share:
+                found[key] = line
+    return [found[key] for key in sorted(found)]
+
+
+def _at(plan: Plan, workload: Workload, epoch: int, period: int | None) -> list[SpareLine]:
+    """Lines of an epoch, or of one of its periods with the pools and systems of that hour."""
+    needs: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     for pool in plan.pools:
-        if pool.mode == "standing":
-            per = Fraction(pool.systems_per_replica)
-            needs[pool.system, pool.site, pool.epoch or 0] += per * pool.replicas
+        standing = pool.mode == "standing" and (pool.epoch or 0) == epoch
+        if standing or (pool.mode == "elastic" and period is not None and pool.period == period):
+            needs[pool.system, pool.site] += Fraction(pool.systems_per_replica) * pool.replicas
     found = []
-    for (system, site, epoch), amount in sorted(needs.items()):
+    for (system, site), amount in sorted(needs.items()):
         facts, stated = plan.inputs["systems"][system], workload.resilience
         mtbf = facts.get("mtbf_hours") or stated.mtbf_hours
         up = mtbf / (mtbf + (facts.get("repair_hours") or stated.repair_hours))
-        needed, there = ceil(amount), _there(plan, system, site, epoch)
+        needed, there = ceil(amount), _there(plan, system, site, epoch, period)
         spare = max(there - needed, -1)
         term = enough = up**there if spare >= 0 else 0.0
         for down in range(spare):
@@ -52,8 +68,8 @@ def spare_lines(plan: Plan, workload: Workload | None) -> list[SpareLine]:
     return found
 
 
-def _there(plan: Plan, system: str, site: str, epoch: int) -> int:
-    """Systems that stand all through an epoch, without those that can be taken away."""
+def _there(plan: Plan, system: str, site: str, epoch: int, period: int | None) -> int:
+    """Systems that stand all through an epoch (or are rented for the period), spot left out."""
     count = 0
     for line in plan.systems:
         offer = plan.inputs["offers"][line.offer]
@@ -64,7 +80,9 @@ def _there(plan: Plan, system: str, site: str, epoch: int) -> int:
             sold = line.sold_epoch is not None and line.sold_epoch <= epoch
             lives = line.epoch <= epoch and dies >= plan.epochs[epoch][1] - 1e-9
             count += line.count if lives and not sold else 0
-        elif line.acquisition == "rent" and line.epoch == epoch:
+        elif (line.acquisition == "rent" and line.epoch == epoch) or (
+            line.acquisition == "rent-hourly" and period is not None and line.period == period
+        ):
             count += line.count
     return count
 

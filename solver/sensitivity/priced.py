@@ -12,6 +12,7 @@ from solver.backend.outcome import Ending, Outcome
 from solver.engine.start import start as large_start
 from solver.errors import InfeasibleError, LimitReached, UsageError
 from solver.formulation.build import build_program
+from solver.formulation.clusters import HOURLY_COUNTS
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
@@ -197,7 +198,7 @@ class MeanHours(Priced):
     ) -> None:
         problem = replace(prepared.problem, periods=prepared.mean_periods)
         super().__init__(replace(prepared, problem=problem), names, limits_at=limits_at)
-        hourly = {c for prefix in ("Q", "rent") for _, c in self.program.family(prefix)}
+        hourly = {c for prefix in HOURLY_COUNTS for _, c in self.program.family(prefix)}
         columns = [
             replace(c, integer=False) if n in hourly else c for n, c in enumerate(self.program.columns)
         ]

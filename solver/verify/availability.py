@@ -20,32 +20,44 @@ MOST = 100_000  # systems of one kind at one site whose binomial distribution is
     "availability", "P(Binomial(systems there, MTBF / (MTBF + repair)) >= systems needed) >= promised share"
 )
 def availability(case: Case) -> Iterator[Broken]:
-    """The systems that standing replicas need are up with the promised probability.
+    """The systems that replicas need are up with the promised probability.
 
-    Per system, site and epoch: needed = ceil(sum n_p R), spare replicas left out; there = committed and
-    alive + rented for the epoch, spot left out. The same for each permitted set of ways alone.
+    Per system, site and epoch: needed = ceil(sum n_p R) of standing pools, spare replicas left out; there =
+    committed and alive + rented for the epoch, spot left out. The same for each permitted set of ways alone.
+    Where hourly pools count, per period: with their replicas, and the systems rented for the period.
     """
     promised = case.workload.resilience.availability
     if promised is None:
         return
-    needs: dict[tuple[str, str, int], dict[frozenset[str], Fraction]] = defaultdict(
-        lambda: defaultdict(Fraction)
-    )
+    hourly = case.workload.resilience.hourly_pools
+    moments: list[tuple[int, int | None]] = [(e, None) for e in range(len(case.epochs))]
+    if hourly:
+        moments = [(period.epoch, t) for t, period in enumerate(case.periods)]
+    for e, t in moments:
+        yield from _at(case, promised, e, t)
+
+
+def _at(case: Case, promised: float, e: int, t: int | None) -> Iterator[Broken]:
+    """What is wrong in an epoch, or (hourly pools count) in a period."""
+    needs: dict[tuple[str, str], dict[frozenset[str], Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     for pool in case.plan.pools:
-        if pool.mode == "standing" and pool.replicas > 0:
+        standing = pool.mode == "standing" and (pool.epoch or 0) == e
+        running = pool.mode == "elastic" and t is not None and pool.period == t
+        if (standing or running) and pool.replicas > 0:
             amount = case.points[pool.point].systems_per_replica * pool.replicas
-            needs[pool.system, pool.site, pool.epoch or 0][ways_of(case, pool, COMMITTED + HOURLY)] += amount
-    for (system, site, e), parts in needs.items():
+            needs[pool.system, pool.site][ways_of(case, pool, COMMITTED + HOURLY)] += amount
+    when = f"epoch {e + 1}" if t is None else case.label(t)
+    for (system, site), parts in needs.items():
         up = up_share(case, system)
         for chosen in {*parts, frozenset(COMMITTED + HOURLY)}:
             needed = ceil(sum((amount for ways, amount in parts.items() if ways <= chosen), Fraction(0)))
-            count = _there(case, system, site, e, chosen)
+            count = _there(case, system, site, e, t, chosen)
             if count > MOST:
                 yield Broken(f"{system} at {site}: {count} systems are too many for the exact check")
                 continue
             share = enough(count, needed, up)
             if share < written(promised):
-                message = f"{system} at {site}, epoch {e + 1}: {needed} of {count} are up"
+                message = f"{system} at {site}, {when}: {needed} of {count} are up"
                 yield Broken(f"{message} {show(share * 100)} % of the time", written(promised) - share)
 
 
@@ -69,7 +81,7 @@ def enough(count: int, needed: int, up: Fraction) -> Fraction:
     return Fraction(total, up.denominator**count)
 
 
-def _there(case: Case, system: str, site: str, epoch: int, kinds: frozenset[str]) -> int:
+def _there(case: Case, system: str, site: str, epoch: int, period: int | None, kinds: frozenset[str]) -> int:
     found = 0
     for line in case.plan.systems:
         offer = case.offers[line.offer]
@@ -77,6 +89,9 @@ def _there(case: Case, system: str, site: str, epoch: int, kinds: frozenset[str]
             continue
         if line.acquisition == "buy":
             found += line.count if case.serves(line, epoch) else 0
-        elif line.acquisition == "rent" and line.epoch == epoch and offer.interruption_share == 0:
+        elif offer.interruption_share == 0 and (
+            (line.acquisition == "rent" and line.epoch == epoch)
+            or (line.acquisition == "rent-hourly" and period is not None and line.period == period)
+        ):
             found += line.count
     return found

@@ -84,7 +84,8 @@ def fallback_complaint(case: Case, fallback: Fallback) -> str | None:
     """What is wrong with a route after the loss of a site."""
     if fallback.lost_site not in case.sites:
         return f"no site is called {fallback.lost_site!r}"
-    if fallback.mode not in ("standing", "api"):
+    hourly = ("elastic",) if case.workload.resilience.hourly_pools else ()
+    if fallback.mode not in ("standing", "api", *hourly):
         return f"its mode is {fallback.mode!r}"
     return route_complaint(case, fallback)
 

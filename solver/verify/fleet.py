@@ -45,8 +45,14 @@ def rented(case: Case) -> Iterator[Broken]:
     """Elastic replicas run on systems rented for that period, in ways that their service permits.
 
     Where some work can wait they may also run on systems that stand there: then all replicas of each period
-    fit all systems of the period, standing ones those that are there in all hours.
+    fit all systems of the period, standing ones those that are there in all hours. Where hourly pools count
+    (``resilience.hourly_pools``), each has at least the spares that the workload asks for.
     """
+    least = case.workload.redundancy if case.workload.resilience.hourly_pools else 0
+    for pool in case.plan.pools:
+        if pool.mode == "elastic" and pool.replicas > 0 and pool.spare_replicas < least:
+            words = f"hourly pool {pool.point} at {pool.site} has {pool.spare_replicas} of {least}"
+            yield Broken(f"{words} spare replicas", Fraction(least - pool.spare_replicas))
     if case.shares_systems:
         yield from _filled(case)
         return

@@ -22,8 +22,9 @@ def site_loss(case: Case) -> Iterator[Broken]:
     """After the loss of any one site the others carry the promised share of each bucket in each hour.
 
     For each lost site and period there is a fallback, its own or that of a period of the epoch with rates
-    as large. Its shares of each bucket add up to 1 exactly; it leads to standing pools at other sites and to
-    APIs that may serve the request; sum_b use[r,b] s_k share[b] weight[b] rate <= safe load of each pool;
+    as large (not one that leads to hourly pools, which run in their own period alone, and only where the
+    workload counts them). Its shares of each bucket add up to 1 exactly; it leads to pools at other sites and
+    to APIs that may serve the request; sum_b use[r,b] s_k share[b] weight[b] rate <= safe load of each pool;
     APIs keep their rate limits; late, waits included, are at most (1 - q) of what is carried.
     """
     need = [written(case.workload.share_after_loss(service)) for service in case.services]
@@ -37,7 +38,8 @@ def site_loss(case: Case) -> Iterator[Broken]:
         own = {t: streams for (site, t), streams in listed.items() if site == lost}
         for t, period in enumerate(case.periods):
             served = any(rate > 0 and share > 0 for rate, share in zip(period.rates, need, strict=True))
-            if served and not any(_covers(case, other, t, need) for other in own):
+            standing = [n for n, streams in own.items() if not any(x.mode == "elastic" for x in streams)]
+            if served and t not in own and not any(_covers(case, n, t, need) for n in standing):
                 yield Broken(f"no fallback for the loss of {lost} in {case.label(t)}")
         for t, streams in own.items():
             words = f"{lost} lost, {case.label(t)}"

@@ -17,19 +17,24 @@ from solver.operating_points.point import OperatingPoint
 HOURLY = " by the hour"  # marks ways to get a system for single hours
 
 
-@family("rented", "sum_p n_p Q[p,i,t] <= sum_o rent[o,i,t]")
+@family("rented", "sum_p n_p (Q[p,i,t] + spare w[p,i,t]) <= sum_o rent[o,i,t]")
 def rented(problem: Problem, program: Program) -> None:
     """Elastic replicas run on systems rented in that hour.
 
-    sum_p n_p Q[p,i,t] <= sum_o (1 - s_o) rent[o,i,t], s_o the share of time a spot system is taken away
-    (0 for rent); the same share shortens hold in family ``systems``. Where work can wait, standing systems
-    that are idle in the hour serve too: :func:`_filled`.
+    sum_p n_p (Q[p,i,t] + spare w[p,i,t]) <= sum_o (1 - s_o) rent[o,i,t], s_o the share of time a spot system
+    is taken away (0 for rent); the same share shortens hold in family ``systems``. Spares of hourly pools are
+    kept where the workload asks for them (``resilience.hourly_pools``), else none. Where work can wait,
+    standing systems that are idle in the hour serve too: :func:`_filled`.
     """
     if problem.defers:
         return _filled(problem, program)
     for system in sorted({p.system for p in problem.points}):
         for kinds in permitted_sets(problem, system):
-            needs = _elastic_needs(problem, system, kinds)
+            needs = [
+                p
+                for p, point in enumerate(problem.points)
+                if point.system == system and within(problem, point, kinds)
+            ]
             offers = {
                 o: offer.interruption_share
                 for o, offer in enumerate(problem.offers)
@@ -37,8 +42,9 @@ def rented(problem: Problem, program: Program) -> None:
             }
             for i, site in enumerate(problem.sites):
                 for t, period in enumerate(problem.periods):
-                    columns = ((program.find("Q", p, i, t), size) for p, size in needs.items())
-                    terms = {column: size for column, size in columns if column is not None}
+                    terms: dict[int, float] = {}
+                    for p in needs:
+                        terms |= elastic_terms(problem, program, p, i, t)
                     if not terms:
                         continue
                     for o, away in offers.items():
@@ -59,7 +65,7 @@ def rented(problem: Problem, program: Program) -> None:
 def _filled(problem: Problem, program: Program) -> None:
     """All replicas of an hour run on what stands there or is rented for it, for each s, i, t.
 
-    sum_p n_p (Q[p,i,t] + sum_l R[p,i,e,l])
+    sum_p n_p (Q[p,i,t] + spare w[p,i,t] + sum_l R[p,i,e,l])
         <= sum_{alive} buy[o,i,e'] + sum (1 - s_o) (hold[o,i,e] + rent[o,i,t])
     For each set of ways to get a system that replicas permit, and their unions, the row holds for the
     replicas and the systems of that set alone (Hall's condition): standing replicas cannot use rent by the
@@ -74,9 +80,8 @@ def _filled(problem: Problem, program: Program) -> None:
                     for p, (standing, elastic) in needs.items():
                         if standing <= kinds:
                             terms |= replicas_terms(problem, program, p, i, period.epoch)
-                        column = program.find("Q", p, i, t)
-                        if elastic <= kinds and column is not None:
-                            terms[column] = float(problem.points[p].systems_per_replica)
+                        if elastic <= kinds:
+                            terms |= elastic_terms(problem, program, p, i, t)
                     if not any(program.find("Q", p, i, t) in terms for p in needs):
                         continue  # nothing but standing replicas: family systems
                     terms |= {c: -v for c, v in _there(problem, program, system, i, t, kinds).items()}
@@ -120,10 +125,11 @@ def _there(
     return terms
 
 
-def _elastic_needs(problem: Problem, system: str, kinds: frozenset[str]) -> dict[int, float]:
-    """Systems that a replica takes, for the points on a system that permit no other ways to get it."""
-    return {
-        p: float(point.systems_per_replica)
-        for p, point in enumerate(problem.points)
-        if point.system == system and within(problem, point, kinds)
-    }
+def elastic_terms(problem: Problem, program: Program, p: int, i: int, t: int) -> dict[int, float]:
+    """Systems that the hourly replicas of a point take in a period, spares included."""
+    per, terms = float(problem.points[p].systems_per_replica), {}
+    if (replicas := program.find("Q", p, i, t)) is not None:
+        terms[replicas] = per
+    if (running := program.find("w", p, i, t)) is not None:
+        terms[running] = per * problem.hourly_spares
+    return terms

@@ -82,8 +82,20 @@ def pool_size(problem: Problem, program: Program) -> None:
     """A pool's replicas lie in the range of the one capacity line in force.
 
     low_l z[p,i,e,l] <= R[p,i,e,l] <= high_l z[p,i,e,l];   sum_l z[p,i,e,l] <= 1.
-    high_l is the line's own end, cut to the replicas the whole service could need.
+    high_l is the line's own end, cut to the replicas the whole service could need. Hourly pools with spares
+    are open where they have replicas: Q[p,i,t] <= high w[p,i,t].
     """
+    for (_, p, i, t), w in program.family("w"):
+        point, replicas = problem.points[int(str(p))], program.index[("Q", p, i, t)]
+        program.row(
+            f"pool_open[{point.id},{i},{t}]",
+            "pool_size",
+            {replicas: 1.0, w: -program.columns[replicas].high},
+            "<=",
+            0.0,
+            unit="replicas",
+            sentence=f"{point.id}: an hourly pool with replicas has its spares",
+        )
     pools: dict[tuple[object, ...], dict[int, float]] = {}
     for (_, p, i, e, n), z in program.family("z"):
         point = problem.points[int(str(p))]

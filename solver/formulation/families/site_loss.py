@@ -1,6 +1,7 @@
 """The family about the loss of a site: the others carry a share of the traffic, by routes of their own.
 
 y[l,p,i,b,t]  traffic of class b routed to the standing pool of point p at site i in period t, site l lost
+u[l,p,i,b,t]  the same to its pool of that hour, where hourly pools count
 v[l,j,b,t]    traffic bought from API j then
 """
 
@@ -31,13 +32,15 @@ def site_loss(problem: Problem, program: Program) -> None:
     late traffic by length <= (1 - q) s_k sum_b d[k,b,t];   API rate limits and data residency as always.
     Only pools that stand all hours count (spares and hourly systems do not), and only periods that no
     other of their epoch dominates: the same routes serve the smaller ones. Work that can wait is not carried.
+    With ``resilience.hourly_pools`` the pools that run in the hour carry too, within slope_1 Q[p,i,t], and
+    every period has rows of its own.
     """
     carried = [k for k, s in enumerate(problem.services) if problem.workload.share_after_loss(s) > 0]
     if not carried:
         return
     rates = tuple(replace(p, rate_rps=tuple(p.rate_rps[k] for k in carried)) for p in problem.periods)
     for lost in range(len(problem.sites)):
-        for period in undominated(rates):
+        for period in rates if problem.workload.resilience.hourly_pools else undominated(rates):
             for k in carried:
                 if problem.periods[period.index].rate_rps[k] > 0:
                     share = problem.workload.share_after_loss(problem.services[k])
@@ -69,12 +72,10 @@ def _routes(problem: Problem, program: Program, lost: int, k: int, t: int, share
     for p, point in enumerate(problem.points):
         if point.service != service.name or point.phase != "both":
             continue
-        for i in range(len(problem.sites)):
-            safe = _safe_load(problem, program, p, i, problem.periods[t].epoch)
-            if i == lost or not safe:
-                continue
+        pools = ((n, _pools(problem, program, p, n, t)) for n in range(len(problem.sites)) if n != lost)
+        for i, prefix, safe in ((n, prefix, safe) for n, found in pools for prefix, safe in found.items()):
             able = [g for g in groups if all(point.serves[b] for b in problem.classes[k][g])]
-            columns = {g: add(("y", lost, p, i, g, t), g, i, ("", "")) for g in able}
+            columns = {g: add((prefix, lost, p, i, g, t), g, i, ("", "")) for g in able}
             for name, terms in late.items():
                 flags = point.late.get(name, ())
                 terms.update({c: late_share(problem, k, g, flags) for g, c in columns.items()})
@@ -83,9 +84,8 @@ def _routes(problem: Problem, program: Program, lost: int, k: int, t: int, share
                 loads = {
                     c: max(problem.mean(k, g, point.use[r]) * peak, LEAST_LOAD) for g, c in columns.items()
                 }
-                row(
-                    f"{point.id},{problem.sites[i].name},{resource}", {**loads, **safe}, "<=", 0.0, "replicas"
-                )
+                what = f"{point.id},{problem.sites[i].name},{prefix},{resource}"
+                row(what, {**loads, **safe}, "<=", 0.0, "replicas")
     for j, api in enumerate(problem.apis):
         for g in groups if api.service == service.name else ():
             if all(api.serves[b] for b in problem.classes[k][g]):
@@ -102,6 +102,15 @@ def _routes(problem: Problem, program: Program, lost: int, k: int, t: int, share
             f"residency[{path},{service.name},{site} lost,{t}]", "residency", terms, "<=", 0.0,
             unit="peaks of the service", statement=path, sentence=sentence,
         )  # fmt: skip
+
+
+def _pools(problem: Problem, program: Program, p: int, i: int, t: int) -> dict[str, Terms]:
+    """Pools of a point at a site that carry in a period, by the prefix of their columns: their safe loads."""
+    found = {"y": _safe_load(problem, program, p, i, problem.periods[t].epoch)}
+    running = program.find("Q", p, i, t)
+    if running is not None and problem.workload.resilience.hourly_pools:
+        found["u"] = {running: -problem.points[p].lines[0].slope}
+    return {prefix: safe for prefix, safe in found.items() if safe}
 
 
 def _safe_load(problem: Problem, program: Program, p: int, i: int, epoch: int) -> Terms:
