@@ -40,19 +40,21 @@ def reached_s(
     if not streams or any(s.point.queue is None for s in streams):
         return None
     total = sum(float(s.rates_rps.sum()) for s in streams if s.point.phase != "prefill")
-    handover = handover_s(service)
     outputs = np.array([b.output_max for b in service.lengths])
+    slowest = max(s.point.tpot_s for s in streams if s.point.phase != "prefill")
 
     def late(seconds: float) -> float:
         found = 0.0
         for s in streams:
             assert s.point.queue is not None
-            left = seconds - s.trip_s - s.point.queue.base_s
+            handover = handover_s(service, s.point.first_token_s or (service.levels.ttft_ms or 0.0) / 1e3)
+            limit = seconds - s.trip_s - s.point.queue.base_s
             if s.point.phase == "prefill":
-                left = left - handover
-            elif s.point.phase == "decode":  # a pool apart has its own part of the time
-                left = handover - s.point.queue.base_s + 0.0 * outputs
-            limit = left - (outputs * s.point.tpot_s if promise == "end_to_end" else 0.0 * outputs)
+                limit = limit - handover
+            if promise == "end_to_end":
+                limit = limit - outputs * (slowest if s.point.phase == "prefill" else s.point.tpot_s)
+            if s.point.phase == "decode":  # a pool apart has its own part of the time
+                limit = handover - s.point.queue.base_s + 0.0 * outputs
             found += late_rate(s.point, s.replicas, s.rates_rps, limit, service.demand.waiting_cv2)
         return found / total
 

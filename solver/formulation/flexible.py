@@ -19,7 +19,7 @@ def offered_by_the_hour(
     """
     groups: dict[tuple[object, ...], list[OperatingPoint]] = {}
     for point in points:
-        key = (point.service, point.system, point.sites, point.regions, point.phase)
+        key = (point.service, point.system, point.sites, point.regions, point.phase, point.first_token_s)
         groups.setdefault(key, []).append(point)
     chosen: set[str] = set()
     for group in groups.values():

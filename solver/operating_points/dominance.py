@@ -35,7 +35,7 @@ def undominated(points: list[OperatingPoint]) -> list[OperatingPoint]:
 def _groups(points: list[OperatingPoint]) -> list[list[OperatingPoint]]:
     groups: dict[tuple[object, ...], list[OperatingPoint]] = {}
     for point in points:
-        apart = () if point.phase == "both" else (point.phase, point.kv_precision)
+        apart = () if point.phase == "both" else (point.phase, point.kv_precision, point.first_token_s)
         groups.setdefault((point.service, point.system, point.sites, apart), []).append(point)
     return list(groups.values())
 

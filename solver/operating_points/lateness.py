@@ -14,24 +14,65 @@ from solver.performance.pools import Replicas, late_share
 HANDOVER_S = 0.6
 
 
-def handover_s(service: Service) -> float:
+#: Parts of an end-to-end promise offered for the first token where no time to first token is promised.
+FIRST_PARTS = (0.125, 0.25, 0.5)
+
+
+def first_token_times(service: Service) -> tuple[float, ...]:
+    """Times within which separate pools give the first token, s: what is promised, else a few parts of the
+    promise from end to end (the rest is the decode pool's); 0 where nothing is promised."""
+    levels = service.levels
+    if levels.ttft_ms is not None:
+        return (levels.ttft_ms / 1e3,)
+    if levels.end_to_end_s is not None:
+        return tuple(levels.end_to_end_s * part for part in FIRST_PARTS)
+    return (0.0,)
+
+
+def handover_s(service: Service, first_s: float) -> float:
     """Part of the time to first token that a decode pool may take: transfer, wait for a slot, one step.
 
-    0.6 s and a step at the promised pace, but at most half of the promise; the rest is the prefill pool's.
+    0.6 s and a step at the promised pace, but at most half of ``first_s`` (0: nothing is promised); the rest
+    is the prefill pool's.
     """
     step = (service.levels.tpot_ms or 300.0) / 1e3
-    if service.levels.ttft_ms is None:
-        return HANDOVER_S + step
-    return min(service.levels.ttft_ms / 2e3, HANDOVER_S + step)
+    return min(first_s / 2 if first_s else np.inf, HANDOVER_S + step)
 
 
-def half_missed(service: Service, limit_s: float) -> ServiceLevels:
-    """The levels of one of two pools: its time for the first token, and half of the permitted misses."""
-    levels = service.levels
-    if levels.ttft_ms is None:
+def part_levels(service: Service, first_s: float, limit_s: float, tpot_ms: float | None) -> ServiceLevels:
+    """The levels of one of two pools: its time for the first token, and its part of the permitted misses.
+
+    Of the misses of a time to first token each pool may have half; of those of a promise from end to end a
+    third, the last third being for answers that are too long.
+    """
+    levels, misses = service.levels, []
+    if levels.ttft_ms is not None:
+        misses.append((1 - levels.ttft_percentile) / 2)
+    if levels.end_to_end_s is not None:
+        misses.append((1 - levels.end_to_end_percentile) / 3)
+    if not first_s:
         return levels
-    share = 1 - (1 - levels.ttft_percentile) / 2
-    return levels.model_copy(update={"ttft_ms": max(limit_s, 1e-6) * 1e3, "ttft_percentile": share})
+    return levels.model_copy(
+        update={
+            "ttft_ms": max(limit_s, 1e-6) * 1e3,
+            "ttft_percentile": 1 - min(misses),
+            "end_to_end_s": None,
+            "tpot_ms": tpot_ms,
+        }
+    )
+
+
+def decode_tpot_ms(service: Service, first_s: float) -> float | None:
+    """Slowest pace at which answers end in time after their first token, but for a third of the misses."""
+    levels, mix = service.levels, mix_of(service)
+    if levels.end_to_end_s is None:
+        return levels.tpot_ms
+    longest = np.argsort(-mix.output_max, kind="stable")
+    longer = np.cumsum(mix.share[longest]) - mix.share[longest]  # share of requests with longer answers
+    permitted = (1 - levels.end_to_end_percentile) / 3
+    output = float(mix.output_max[longest][longer <= permitted + 1e-12].min())
+    pace = (levels.end_to_end_s - first_s) / output * 1e3
+    return pace if levels.tpot_ms is None else min(pace, levels.tpot_ms)
 
 
 def limits_of(
@@ -46,15 +87,30 @@ def limits_of(
     found: dict[str, tuple[Floats, float]] = {}
     if levels.ttft_ms is not None:
         time = levels.ttft_ms / 1e3
-        if point.phase == "decode":  # the round trip is the prefill pool's
-            time, base = handover_s(service), point.queue.base_s if point.queue else 0.0
-        elif point.phase == "prefill":
-            time -= handover_s(service)
+        if point.phase != "both":
+            time, base = _part_s(service, point, time), _base_s(point, base)
         found["ttft"] = (time - base + np.zeros(len(mix.share)), 1 - levels.ttft_percentile)
     if levels.end_to_end_s is not None:
-        limit = levels.end_to_end_s - base - mix.output_max * point.tpot_s
-        found["end_to_end"] = (limit, 1 - levels.end_to_end_percentile)
+        miss, promised = 1 - levels.end_to_end_percentile, levels.end_to_end_s
+        limit = promised - base - mix.output_max * point.tpot_s
+        if point.phase != "both":
+            limit = _part_s(service, point, point.first_token_s) - _base_s(point, base) + 0 * mix.share
+            ends = point.first_token_s + mix.output_max * point.tpot_s
+            too_long = (point.phase == "decode") & (ends > promised * (1 + 1e-12))
+            limit = np.where(too_long, -1.0, limit)
+        found["end_to_end"] = (limit, miss)
     return found
+
+
+def _part_s(service: Service, point: OperatingPoint, first_s: float) -> float:
+    """A pool's part of the time to the first token."""
+    handover = handover_s(service, first_s)
+    return handover if point.phase == "decode" else first_s - handover
+
+
+def _base_s(point: OperatingPoint, base_s: float | Floats) -> float | Floats:
+    """What a pool takes of its part besides work and waits; the round trip is the prefill pool's."""
+    return (point.queue.base_s if point.queue else 0.0) if point.phase == "decode" else base_s
 
 
 def late_rate(point: OperatingPoint, replicas: int, rates_rps: Floats, limit_s: Floats, cv2: float) -> float:

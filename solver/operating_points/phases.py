@@ -6,7 +6,9 @@ KV over its own scale-out links: as a capacity (resource "link") and in its part
 The slower side's rate would be the true one, so the sum of both is on the safe side, and a plan may pair any
 prefill pool with any decode pool of the same site and KV precision. The promised time to first token has two
 parts (:func:`solver.operating_points.lateness.handover_s`); each pool may miss its part for half of the
-permitted share of requests, so that together (Boole) they keep the promise.
+permitted share of requests, so that together (Boole) they keep the promise. A promise from end to end is
+kept by the first token within a part of it, in the same way, and the answer at the decode pool's pace within
+the rest: pairs have the same part, of which a few are offered where no time to first token is promised.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from solver.operating_points.lateness import half_missed, handover_s
+from solver.domain.workload import Service
+from solver.operating_points.lateness import decode_tpot_ms, first_token_times, handover_s, part_levels
 from solver.operating_points.physics import Setting, kv_table, points_of
 from solver.operating_points.point import OperatingPoint, Screened
-from solver.operating_points.prefill import bytes_moved, key_of, prefill_points
-from solver.operating_points.requests import mix_of
+from solver.operating_points.prefill import bytes_moved, key_of, phase_words, prefill_points
+from solver.operating_points.requests import Floats, mix_of
 from solver.performance.calibration import Calibration
 from solver.performance.candidates import Refusal
 from solver.performance.separate_pools import (
@@ -33,19 +36,19 @@ Found = tuple[list[OperatingPoint], list[Screened]]
 
 def separate_points(setting: Setting, table: StepTable, calibration: Calibration) -> Found:
     """Prefill and decode points of a service, and what was screened out with the reason."""
-    if setting.service.levels.end_to_end_s is not None:
-        reason = "separate pools keep a time to first token and per token, not one from end to end"
-        return [], [Screened(setting.service.name, "all systems", "separate pools", reason)]
     links, screened = _links(setting, table, calibration)
     known = table.take(np.array([n in links for n in range(len(table))], dtype=np.bool_))
     if not len(known):
         return [], screened
     kept = [links[n] for n in sorted(links)]
-    first = prefill_points(setting, known, kept)
-    second = _decode_points(setting, known, kept)
-    if not first[0] or not second[0]:
-        return [], [*screened, *first[1], *second[1]]
-    return first[0] + second[0], [*screened, *first[1], *second[1]]
+    points: list[OperatingPoint] = []
+    for first_s in first_token_times(setting.service):
+        first = prefill_points(setting, known, kept, first_s)
+        second = _decode_points(setting, known, kept, first_s)
+        if first[0] and second[0]:
+            points += first[0] + second[0]
+        screened += first[1] + second[1]
+    return points, screened
 
 
 def _links(
@@ -64,16 +67,20 @@ def _links(
     return found, list(refused.values())
 
 
-def _decode_points(setting: Setting, table: StepTable, links: list[KvLink]) -> Found:
+def _decode_points(setting: Setting, table: StepTable, links: list[KvLink], first_s: float) -> Found:
     """The points of a service whose prompts cost nothing and whose first token must follow the handover."""
+    tpot_ms = decode_tpot_ms(setting.service, first_s)
+    if tpot_ms is not None and tpot_ms <= 0:
+        reason = "the first token takes all of the time from end to end"
+        return [], [Screened(setting.service.name, "all systems", "decode", reason)]
     nothing = np.zeros(len(table))
     mix = mix_of(setting.service)
     longest = kv_table(setting.model, table, mix.prompt_max)
     per_row = np.array([link.seconds(float(longest[n].max())) for n, link in enumerate(links)])
     bare = replace(table, prefill_s=nothing, prefill_quadratic_s=nothing, ttft_overhead_s=per_row)
-    part = setting.service.model_copy(
-        update={"levels": half_missed(setting.service, handover_s(setting.service))}
-    )
+    handover = handover_s(setting.service, first_s)
+    levels = part_levels(setting.service, first_s, handover, tpot_ms)
+    part = setting.service.model_copy(update={"levels": levels})
     near = replace(setting, service=part, round_trip_s=0.0, trips_s=tuple(0.0 for _ in setting.trips_s))
     by_layout = {key_of(table, n): link for n, link in enumerate(links)}
     points, screened = points_of(near, bare)
@@ -89,11 +96,14 @@ def _decode_points(setting: Setting, table: StepTable, links: list[KvLink]) -> F
         memory += arriving * moved / point.kv_capacity_bytes
         slots += arriving / point.batch
         rows = (time, memory, slots, moved / link.bytes_per_s)
+        words = phase_words(setting.service, "decode", first_s)
         made.append(
             replace(
                 point,
-                id=_named(point.id, point.layout, "decode"),
-                layout=f"{point.layout} decode",
+                id=_named(point.id, point.layout, words),
+                layout=f"{point.layout} {words}",
+                late=_late(setting.service, point, first_s, mix.output_max),
+                first_token_s=first_s if setting.service.levels.end_to_end_s is not None else 0.0,
                 resources=(*point.resources, "link"),
                 use=tuple(tuple(float(v) for v in row) for row in rows),
                 phase="decode",
@@ -101,6 +111,18 @@ def _decode_points(setting: Setting, table: StepTable, links: list[KvLink]) -> F
             )
         )
     return made, screened
+
+
+def _late(
+    service: Service, point: OperatingPoint, first_s: float, outputs: Floats
+) -> dict[str, tuple[bool, ...]]:
+    """Which buckets are late: the first token as the point says, the end by the length of the answer."""
+    late = {name: flags for name, flags in point.late.items() if service.levels.ttft_ms is not None}
+    if service.levels.end_to_end_s is not None:
+        first = point.late.get("ttft", (False,) * len(outputs))
+        ends = first_s + outputs * point.tpot_s > service.levels.end_to_end_s * (1 + 1e-12)
+        late["end_to_end"] = tuple(bool(a or b) for a, b in zip(first, ends, strict=True))
+    return late
 
 
 def _named(identity: str, layout: str, phase: str) -> str:

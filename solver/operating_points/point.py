@@ -67,7 +67,8 @@ class OperatingPoint:
     ``phase`` tells which part of a request the replica does: both, or on separate pools the prefill (ending
     with the first token) or the decode. A request served apart is routed to a prefill point and to a decode
     point of the same site and KV precision, with equal shares per bucket and period; ``transfer_s[b]`` is
-    the time that the longest prompt's KV takes over this replica's own links.
+    the time that the longest prompt's KV takes over this replica's own links. Where an end is promised too,
+    both points of a request have the same ``first_token_s``: the part of that promise up to the first token.
     """
 
     id: str
@@ -101,6 +102,7 @@ class OperatingPoint:
     queue: QueueFacts | None = None
     phase: str = "both"  # both | prefill | decode
     transfer_s: tuple[float, ...] = ()  # per bucket; empty where both phases share a replica
+    first_token_s: float = 0.0  # of separate pools with a promise from end to end
 
     @property
     def tokens_per_s_per_user(self) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from solver.domain.workload import Service
 from solver.operating_points.candidates import promises_of, shares_at
-from solver.operating_points.lateness import half_missed, handover_s
+from solver.operating_points.lateness import handover_s, part_levels
 from solver.operating_points.load import FULL, SIZES_EVALUATED, pool_lines
 from solver.operating_points.physics import Setting, kv_written, layout_words, step_law
 from solver.operating_points.point import OperatingPoint, QueueFacts, Screened
@@ -61,13 +61,14 @@ class _Prefill:
 
 
 def prefill_points(
-    setting: Setting, table: StepTable, links: list[KvLink]
+    setting: Setting, table: StepTable, links: list[KvLink], first_s: float
 ) -> tuple[list[OperatingPoint], list[Screened]]:
-    """One point for each system, layout and precision."""
+    """One point for each system, layout and precision, for a first token within ``first_s``."""
     by_layout = {key_of(table, n): link for n, link in enumerate(links)}
     rows, mix = prefill_rows(table), mix_of(setting.service)
     made = _prefill(setting, rows, [by_layout[key_of(rows, n)] for n in range(len(rows))], mix)
-    shares = _prefill_shares(setting, made, mix)
+    part = _prefill_part(setting.service, first_s)
+    shares = _prefill_shares(setting, made, mix, part)
     points: list[OperatingPoint] = []
     screened: list[Screened] = []
     for n in range(len(rows)):
@@ -82,7 +83,7 @@ def prefill_points(
             words = f"{layout_words(rows, n)} prefill {rows.weight_precision[n]}"
             screened.append(Screened(setting.service.name, str(rows.system[n]), words, reason))
         else:
-            points.append(_prefill_point(setting, made, n, lines, mix))
+            points.append(_prefill_point(setting, made, n, lines, mix, first_s))
     return points, screened
 
 
@@ -114,10 +115,10 @@ def _prefill(setting: Setting, rows: StepTable, links: list[KvLink], mix: Mix) -
     )
 
 
-def _prefill_shares(setting: Setting, made: _Prefill, mix: Mix) -> Floats | None:
+def _prefill_shares(setting: Setting, made: _Prefill, mix: Mix, part: Service) -> Floats | None:
     """Safe shares of pools of 1, 2, ... replicas (rows x sizes); None without a promise."""
     service, rows = setting.service, len(made.table)
-    if service.levels.ttft_ms is None:
+    if part.levels.ttft_ms is None:
         return None
     nothing, mean = np.zeros(rows), made.work @ mix.share
     kinds = Replicas(
@@ -132,27 +133,30 @@ def _prefill_shares(setting: Setting, made: _Prefill, mix: Mix) -> Floats | None
         longest_s=made.worst,
     )
     trips = np.array([setting.trips_s])
-    promises = promises_of(_prefill_part(service), made.base, nothing, mix, trips)
+    promises = promises_of(part, made.base, nothing, mix, trips)
     sizes = np.arange(1.0, SIZES_EVALUATED + 1)
     return shares_at(kinds, promises, sizes, mix, service.demand.cv2, np.arange(rows))
 
 
 def _prefill_point(
-    setting: Setting, made: _Prefill, n: int, lines: tuple[Line, ...], mix: Mix
+    setting: Setting, made: _Prefill, n: int, lines: tuple[Line, ...], mix: Mix, first_s: float
 ) -> OperatingPoint:
     service, table, layout = setting.service, made.table, layout_words(made.table, n)
     precision, system = str(table.weight_precision[n]), str(table.system[n])
     ttft = made.base[n] + made.worst[n]
-    limit = _prefill_part(service).levels.ttft_ms
-    late = {} if limit is None else {"ttft": _flags(ttft + np.array(setting.trips_s) > limit / 1e3)}
+    limit = _prefill_part(service, first_s).levels.ttft_ms
+    flags = () if limit is None else _flags(ttft + np.array(setting.trips_s) > limit / 1e3)
+    promised = {"ttft": service.levels.ttft_ms, "end_to_end": service.levels.end_to_end_s}
+    late = {name: flags for name, value in promised.items() if value is not None}
+    words = phase_words(service, "prefill", first_s)
     work, worst = _numbers(made.work[n]), _numbers(made.worst[n])
     return OperatingPoint(
-        id=f"{service.name}/{system}/{layout} prefill {precision}{setting.suffix}",
+        id=f"{service.name}/{system}/{layout} {words} {precision}{setting.suffix}",
         service=service.name,
         model=setting.model.id,
         system=system,
         systems_per_replica=Fraction(int(table.systems_numerator[n]), int(table.systems_denominator[n])),
-        layout=f"{layout} prefill",
+        layout=f"{layout} {words}",
         weight_precision=precision,
         kv_precision=str(table.kv_precision[n]),
         placement=str(table.placement[n]),
@@ -184,7 +188,14 @@ def _prefill_point(
         ),
         phase="prefill",
         transfer_s=_numbers(made.sent[n]),
+        first_token_s=first_s if service.levels.end_to_end_s is not None else 0.0,
     )
+
+
+def phase_words(service: Service, phase: str, first_s: float) -> str:
+    """The name of a phase; where several times to first token are offered, with the time."""
+    offered = service.levels.ttft_ms is None and service.levels.end_to_end_s is not None
+    return f"{phase} (first token in {first_s:g} s)" if offered else phase
 
 
 def _numbers(values: Floats) -> tuple[float, ...]:
@@ -195,9 +206,8 @@ def _flags(values: Mask) -> tuple[bool, ...]:
     return tuple(values.tolist())
 
 
-def _prefill_part(service: Service) -> Service:
+def _prefill_part(service: Service, first_s: float) -> Service:
     """The service with the part of its promise that a prefill pool keeps."""
-    if service.levels.ttft_ms is None:
-        return service
-    limit = service.levels.ttft_ms / 1e3 - handover_s(service)
-    return service.model_copy(update={"levels": half_missed(service, limit)})
+    limit = first_s - handover_s(service, first_s)
+    levels = part_levels(service, first_s, limit, service.levels.tpot_ms)
+    return service.model_copy(update={"levels": levels})

@@ -71,5 +71,6 @@ class Routing:
         return (
             other.phase == "decode"
             and self.pools[decode].site == self.pools[prefill].site
-            and (other.service, other.kv_precision) == (one.service, one.kv_precision)
+            and (other.service, other.kv_precision, other.first_token_s)
+            == (one.service, one.kv_precision, one.first_token_s)
         )

@@ -24,7 +24,8 @@ def promise(case: Case) -> Iterator[Broken]:
     the service's requests that are served. Late are those whose length alone makes them late and, at
     targets that state what their queues see, the share that waits too long at the pool's own replicas,
     rate and mix of lengths (floats; solver.operating_points.lateness). TPOT: no target streams more slowly
-    than promised.
+    than promised. Of separate pools both are counted: a decode pool is late from end to end where its part
+    for the first token and the output at its pace take longer than promised.
     """
     late: dict[tuple[int, str, int], Fraction] = defaultdict(Fraction)
     for target, stream in case.streams.items():
@@ -88,6 +89,9 @@ def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
     else:
         trips = case.trips(k, target.site)
         first, last = list(server.ttft_s), list(server.end_to_end_s)
+        if server.phase == "decode":  # the round trip is the prefill pool's
+            trips = (Fraction(0),) * len(case.buckets[k])
+            last = [server.first_token_s + b.output_max * server.tpot_s for b in case.buckets[k]]
     found = {}
     for name, seconds, promised in (
         ("ttft", first, None if levels.ttft_ms is None else written(levels.ttft_ms) / 1000),

@@ -121,10 +121,10 @@ def _phase(server: OperatingPoint | ApiPoint) -> str:
 def handoff(case: Case) -> Iterator[Broken]:
     """Separate pools hand over what they were given.
 
-    For each service, length bucket, period, site and KV precision the shares of prefill pools and those of
-    decode pools add up to the same, exactly.
+    For each service, length bucket, period, site, KV precision and (where an end is promised) part of that
+    time for the first token the shares of prefill pools and of decode pools add up to the same, exactly.
     """
-    missing: dict[tuple[str, str, str, int, int], Fraction] = defaultdict(Fraction)
+    missing: dict[tuple[str, str, str, float, int, int], Fraction] = defaultdict(Fraction)
     for target, stream in case.streams.items():
         point = case.points.get(target.id)
         if target.mode == "api" or point is None or point.phase == "both":
@@ -132,8 +132,9 @@ def handoff(case: Case) -> Iterator[Broken]:
         sign = 1 if point.phase == "prefill" else -1
         for t, buckets in stream.items():
             for b, share in buckets.items():
-                missing[point.service, target.site, point.kv_precision, b, t] += sign * share
-    for (service, site, precision, b, t), difference in missing.items():
+                key = (point.service, target.site, point.kv_precision, point.first_token_s, b, t)
+                missing[key] += sign * share
+    for (service, site, precision, _first_s, b, t), difference in missing.items():
         if difference and case.periods[t].rates[case.order[service]] > 0:
             words = f"{service}, bucket {b} at {site} in {case.label(t)}"
             more = "prefilled than decoded" if difference > 0 else "decoded than prefilled"

@@ -59,19 +59,20 @@ def handoff(problem: Problem, program: Program) -> None:
     """What separate pools decode was prefilled at the same site, in the same KV precision, for each k, b, t.
 
     sum_{p prefill, m} x[p,i,m,b,t] - sum_{p decode, m} x[p,i,m,b,t] = 0 over the points of service k with the
-    KV precision; so any prefill pool may feed any decode pool, also on another system. The transfer is a
-    capacity of both (resource link, in family capacity) and part of the time to first token.
+    KV precision and, where an end is promised, the same part of that time for the first token; so any such
+    prefill pool may feed any such decode pool, also on another system. The transfer is a capacity of both
+    (resource link, in family capacity) and part of the time to first token.
     """
     terms: dict[tuple[object, ...], dict[int, float]] = {}
     for (_, p, i, _m, b, t), column in program.family("x"):
         point = problem.points[int(str(p))]
         if point.phase != "both":
-            key = (point.service, point.kv_precision, i, b, t)
+            key = (point.service, point.kv_precision, point.first_token_s, i, b, t)
             terms.setdefault(key, {})[column] = 1.0 if point.phase == "prefill" else -1.0
-    for (service, precision, i, b, t), row in terms.items():
+    for (service, precision, first_s, i, b, t), row in terms.items():
         site, label = problem.sites[int(str(i))].name, problem.periods[int(str(t))].label
         program.row(
-            f"handoff[{service},{precision},{site},{b},{label}]",
+            f"handoff[{service},{precision},{first_s},{site},{b},{label}]",
             "handoff",
             row,
             "==",
