@@ -78,11 +78,12 @@ def _several_nodes(system: System, model: Model, needed: int, domain: int) -> li
     groups = system.chips // tensor
     least = math.ceil(needed / system.chips)
     found = []
-    if least > 1:
-        for nodes in (least, least + 1):
-            stages = nodes * groups
-            name = f"TP{tensor}+PP{stages}"
-            found.append(Layout(name, tensor, 1, stages, tensor, Fraction(nodes), across=nodes > 1))
+    for nodes in (least, least + 1) if least > 1 else (2,):
+        stages = nodes * groups
+        if stages > model.layers:
+            continue
+        name = f"TP{tensor}+PP{stages}"
+        found.append(Layout(name, tensor, 1, stages, tensor, Fraction(nodes), across=True))
     for nodes in _NODES[1:]:
         n = nodes * system.chips
         if model.n_experts >= n >= needed and n > domain and system.chips > 1:

@@ -94,6 +94,7 @@ With `a` tokens per step on average a step verifies `2 a - 1` tokens and its tim
 the acceptance `p` of `n` drafts (`solver/performance/speculation.py`): a step yields
 `(1 - p^(n+1)) / (1 - p)` tokens, verifies `n + 1` and lasts `1 + n c` times as long, c the cost of a draft
 (Leviathan, Kalman, Matias 2023, arXiv 2211.17192); in pipelines drafts pass the layers one behind the other.
+The tokens of a sequence are verified together: neither microbatches nor attention groups share them out.
 The memory of a draft model is not counted.
 
 ## Cached prefixes

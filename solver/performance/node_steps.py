@@ -88,7 +88,7 @@ def _machine(c: Candidate) -> Machine:
 def _decode(case: Case, s: Shape, m: Machine, g: Group, e: Efficiency, batch: Integers) -> Decode:
     """A step that verifies some tokens of each sequence; they share one reading of the KV."""
     verified = case.verified
-    step = roofline.decode(s, m, g, e, np.asarray(batch * verified, dtype=np.float64), case.context)
+    step = roofline.decode(s, m, g, e, np.asarray(batch, dtype=np.float64), case.context, tokens=verified)
     return replace(step, kv_read=step.kv_read / verified, kv_local=step.kv_local / verified)
 
 

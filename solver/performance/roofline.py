@@ -200,16 +200,25 @@ def _traffic_s(s: Shape, m: Machine, group: Group, e: Efficiency) -> Column:
 
 
 def decode(
-    s: Shape, m: Machine, group: Group, e: Efficiency, batch: Column, context: Column, routed: Column = None
+    s: Shape,
+    m: Machine,
+    group: Group,
+    e: Efficiency,
+    batch: Column,
+    context: Column,
+    routed: Column = None,
+    tokens: float = 1.0,
 ) -> Decode:
     """A decode step of ``batch`` sequences with ``context`` tokens each, all pipeline stages in turn.
 
     A replica with P stages keeps P microbatches of batch / P sequences going: a sequence passes P stages,
     each of which reads 1/P of the weights for its microbatch. ``routed``: tokens that choose experts
-    independently, where that is not the batch (identical prompts).
+    independently, where that is not the batch (identical prompts). ``tokens`` of each sequence are worked on
+    together (drafts that are verified): neither microbatches nor attention groups share them out.
     """
     micro = np.maximum(batch / group.stages, np.minimum(batch, 1.0))
-    mine = np.maximum(micro / group.data, np.minimum(micro, 1.0))
+    mine = np.maximum(micro / group.data, np.minimum(micro, 1.0)) * tokens
+    micro = micro * tokens
     read, span = m.bandwidth * e.memory, group.tensor * group.data
     choosing = micro if routed is None else np.minimum(routed, micro)
     hit = distinct_experts_column(s, 1 + (np.maximum(choosing, 1.0) - 1) * e.independent)
