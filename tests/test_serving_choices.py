@@ -18,8 +18,9 @@ from solver.operating_points.point import OperatingPoint
 from solver.paths import find_workload
 from solver.performance.architecture import kv_bytes
 from solver.performance.calibration import load_calibration
+from solver.performance.candidates import Refusal
 from solver.performance.speculation import drafting_factor, tokens_per_step
-from solver.performance.steps import step_table
+from solver.performance.steps import StepTable, step_table
 from solver.plan.plan import Plan
 from solver.verify.from_plan import verify_plan
 
@@ -148,6 +149,33 @@ def test_precisions_of_weights_and_kv_are_those_permitted() -> None:
     assert "demand" in {f.check for f in verify_plan(changed).failures}
 
 
+def test_kv_of_four_bits_is_half_of_eight_on_chips_that_compute_in_four() -> None:
+    catalog = load_catalog()
+    systems = [catalog.systems["dgx-h100"], catalog.systems["dgx-b200"]]
+
+    def table(*permitted: str) -> tuple[StepTable, tuple[Refusal, ...]]:
+        return step_table(
+            catalog.models["llama-3.1-70b"],
+            systems,
+            precisions=["fp4"],
+            batches=[1],
+            mean_context_tokens=4096,
+            calibration=load_calibration(),
+            kv_precisions=permitted,
+        )
+
+    (four, refused), (either, _), (eight, _) = table("fp4"), table("fp8", "fp4"), table("fp16", "fp8")
+    assert set(four.system.tolist()) == {"dgx-b200"}
+    assert [r.reason for r in refused if r.system == "dgx-h100"] == [
+        "DGX H100 (8 GPU): no fp4 arithmetic (fp4_tflops unknown), so no fp4 KV"
+    ]
+    by_system = dict(zip(either.system.tolist(), either.kv_precision.tolist(), strict=True))
+    assert by_system == {"dgx-h100": "fp8", "dgx-b200": "fp4"}
+    assert set(eight.kv_precision.tolist()) == {"fp8"}
+    same = eight.take(eight.system == "dgx-b200")
+    assert four.context_s.tolist() == pytest.approx((same.context_s / 2).tolist())
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -159,7 +187,7 @@ def test_precisions_of_weights_and_kv_are_those_permitted() -> None:
         ("prefix_cache: {retention: 5 min}", "prefix_hit"),
         ("serving: [together]", "aggregated"),
         ("serving: []", "serving is empty"),
-        ("kv_precisions: [fp4]", "did you mean 'fp8'"),
+        ("kv_precisions: [fp6]", "did you mean"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, line: str, words: str) -> None:

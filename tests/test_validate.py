@@ -23,6 +23,7 @@ from solver.performance.fit import columns, fit, logs_of
 from solver.performance.mapping import NameBook, hardware_names
 from solver.performance.measured import COLUMNS, Rows, read_measurements, row_marks
 from solver.performance.serving import predict
+from solver.performance.speculation import acceptance_needed, tokens_per_step
 
 SHARED = Path(__file__).parents[2] / "shared" / "measurements" / "calibration.csv"
 RUNNER = CliRunner()
@@ -158,6 +159,7 @@ def test_models_and_systems_of_known_families_are_found_or_refused_by_name(tmp_p
         ("llama3_1-405b", "llama-3.1-405b", "fp16"),
         ("openai/gpt-oss-120b", "gpt-oss-120b", "mxfp4"),
         ("deepseek-ai/DeepSeek-R1-0528", "deepseek-r1", "fp8"),
+        ("Qwen3-30B-FP8", "qwen3-30b-a3b", "fp8"),
     ],
 )
 def test_published_model_names_say_which_model_and_precision(
@@ -178,6 +180,8 @@ def test_published_model_names_say_which_model_and_precision(
         ("AMD Instinct MI300X 192GB HBM3", "mi300x-8"),
         ("gb200_nvl72", "gb200-nvl72"),
         ("Intel Gaudi 3", "gaudi3-8"),
+        ("Google Cloud Trillium", "tpu-v6e-8"),
+        ("d-Matrix Corsair", "dmatrix-corsair"),
         ("RTX PRO 6000 Blackwell Server Edition", "rtxpro6000-8"),
         ("A100-PCIe-40GB", None),  # the catalog has the card with 80 GB
         ("H100 NVL", None),
@@ -201,6 +205,9 @@ def test_hardware_names_of_any_spelling_are_found_or_refused(name: str, system: 
         ("SGLang v0.4.9", "sglang-2025"),
         ("TensorRT-LLM v0.20", "trtllm-2025"),
         ("TensorRT-LLM 0.14.0", "trtllm-2024"),
+        ("TensorRT-LLM v1.0", "trtllm-2025"),
+        ("TensorRT-LLM 1.2", "trtllm-2026"),
+        ("TRT-LLM 1.3.0rc20", "trtllm-2026"),
         ("a new engine", "vendor"),
     ],
 )
@@ -241,6 +248,14 @@ def test_words_that_mean_nothing_to_the_program_are_named(tmp_path: Path) -> Non
     assert "llama" in unmapped[3].split(";")[-1]
 
 
+def test_capitals_blanks_and_the_word_mean_do_not_matter(tmp_path: Path) -> None:
+    rows, unmapped = read(
+        tmp_path, {"metric": "Mean_TTFT_ms"}, {"mode": "closed loop"}, {"metric": "p99_ttft_ms"}
+    )
+    assert rows.labels.metric.tolist() == ["ttft_ms", "tpot_ms"]
+    assert unmapped == {2: "metric p99_ttft_ms is not known"}
+
+
 def test_columns_may_come_in_any_order_and_some_not_at_all(tmp_path: Path) -> None:
     kept = ("value", "metric", "concurrency_or_batch", "OSL", "isl", " Mode", "engine", "n_devices", "model")
     values = [PLAIN[name.strip().lower()] for name in kept]
@@ -264,6 +279,12 @@ def test_columns_may_come_in_any_order_and_some_not_at_all(tmp_path: Path) -> No
         ("TP2PP4", 8, (2, 1, 4)),
         ("DEP8", 8, (1, 8, 1)),
         ("32xTP2", 64, (2, 1, 1)),
+        ("TP2,PP2", 4, (2, 1, 2)),
+        ("pp4", 4, (1, 1, 4)),
+        ("TEP8", 8, (8, 1, 1)),
+        ("TP1 DP8", 8, (1, 1, 1)),
+        ("DP8", 8, (1, 1, 1)),
+        ("None", 8, (0, 1, 1)),
     ],
 )
 def test_parallelism(text: str, chips: int, expected: tuple[int, int, int]) -> None:
@@ -453,6 +474,14 @@ def test_validate_without_a_file_checks_the_shipped_points() -> None:
     assert all(abs(p["ratio"] - 1) <= 0.25 for p in plain)
     far = [p for p in points if p["predicted"] and abs(p["ratio"] - 1) > 0.25]
     assert all("speculative" in p["reason"] or "bound" in p["reason"] for p in far)
+
+
+@pytest.mark.parametrize(("acceptance", "drafts"), [(0.0, 3), (0.5, 1), (0.8, 7), (0.95, 15)])
+def test_the_acceptance_that_a_speed_needs_yields_it(acceptance: float, drafts: int) -> None:
+    """Half of one draft accepted: 1.5 tokens per step; and n drafts never yield n + 1."""
+    tokens = tokens_per_step(acceptance, drafts)
+    assert acceptance_needed(tokens, drafts) == pytest.approx(acceptance, abs=1e-9)
+    assert acceptance_needed(drafts + 1.0, drafts) is None
 
 
 def test_validate_shows_tables(tmp_path: Path) -> None:

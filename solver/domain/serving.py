@@ -9,7 +9,7 @@ from pydantic import Field
 from solver.domain.quantity import Frozen
 
 Precision = Literal["fp16", "fp8", "fp4"]
-KvPrecision = Literal["fp16", "fp8"]
+KvPrecision = Literal["fp16", "fp8", "fp4"]
 Serving = Literal["aggregated", "disaggregated"]
 PrefixStore = Literal["memory", "host"]
 

@@ -105,7 +105,7 @@ class Service(Frozen):
     name: str
     model: str
     precisions: tuple[Precision, ...] = ("fp16", "fp8")
-    kv_precisions: tuple[KvPrecision, ...] = ("fp16", "fp8")  # fp8: of models with fp8 or fp4 weights
+    kv_precisions: tuple[KvPrecision, ...] = ("fp16", "fp8")  # not narrower than the weights
     demand: Demand
     lengths: tuple[LengthBucket, ...]
     levels: ServiceLevels = ServiceLevels()

@@ -17,7 +17,8 @@ _RESERVE_BYTES = 2.5e9  # per chip: activations, CUDA graphs, communication buff
 _KEPT_IN_FAST = 0.7  # of the fast memory, for weights, where the rest of them lies in a slower tier
 _HOST_LINK_GBS = 64.0  # PCIe 5.0 x16, one direction, where the catalog has no link
 _ONE = Fraction(1)
-_KV_PRECISION = {"fp16": "fp16", "fp8": "fp8", "fp4": "fp8"}
+#: KV precisions beside weights of a precision, the preferred one first.
+_KV_PRECISIONS = {"fp16": ("fp16",), "fp8": ("fp8", "fp16"), "fp4": ("fp4", "fp8", "fp16")}
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,22 @@ def candidates(
         for precision in precisions:
             try:
                 base = _base(model, system, precision, calibration, technologies)
-                if base.kv_precision not in kv_precisions:  # the other one: fp16 beside narrow weights
-                    base = replace(base, kv_precision=kv_precisions[0])
+                base = replace(base, kv_precision=_kv_precision(system, precision, kv_precisions))
                 found += _placed(model, base, mean_context_tokens, kv_in_weight_memory, streamed)
             except _Refused as why:
                 refused.append(Refusal(system.id, precision, str(why)))
     return found, tuple(refused)
+
+
+def _kv_precision(system: System, weights: str, permitted: Sequence[str]) -> str:
+    """The narrowest permitted KV precision that is not narrower than the weights, else the first permitted.
+
+    KV of 4 bits is for chips that compute in 4 bits.
+    """
+    able = [p for p in permitted if p != "fp4" or system.get("fp4_tflops")]
+    if not able:
+        raise _Refused(f"{system.name}: no fp4 arithmetic (fp4_tflops unknown), so no fp4 KV")
+    return next((p for p in _KV_PRECISIONS[weights] if p in able), able[0])
 
 
 def _need(system: System, *names: str) -> float:
@@ -117,8 +128,8 @@ def _base(
     entry = calibration.of(system, model.id)
     if entry is None:
         raise _Refused(f"{system.name}: no calibration family")
-    if precision not in _KV_PRECISION:
-        raise _Refused(f"weight precision {precision} is not one of {', '.join(_KV_PRECISION)}")
+    if precision not in _KV_PRECISIONS:
+        raise _Refused(f"weight precision {precision} is not one of {', '.join(_KV_PRECISIONS)}")
     if system.kind == "rom-weight":
         if system.fixed_model != model.id:
             raise _Refused(f"{system.name} is a mask ROM for {system.fixed_model or 'an unnamed model'} only")
@@ -137,7 +148,7 @@ def _base(
         entry=entry,
         precision=precision,
         bytes_as="mxfp4" if precision == "fp4" and native_mxfp4(model) else precision,
-        kv_precision=_KV_PRECISION[precision],
+        kv_precision=_KV_PRECISIONS[precision][0],
         layout=Layout("", 1, 1, 1, 1, _ONE),
         bandwidth=(sram if system.kind.startswith("sram") else dram) / chips,
         kv_bandwidth=(sram or dram) / chips if system.kind not in _NODE_KINDS else dram / chips,

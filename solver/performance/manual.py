@@ -9,147 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from solver.domain.catalog import Catalog
 from solver.performance.calibration import Calibration, load_calibration
 from solver.performance.constants import CONSTANTS, NAMES
 from solver.performance.crossval import GROUP_NAMES
-
-_FORMULAS = """\
-# Performance model
-
-Made by `python -m solver.performance.manual`; a test compares this page with the program.
-
-## Sizes
-
-Everything follows from the integers of the architecture (`solver catalog show MODEL`): width `h`, heads `q`,
-KV heads `k` of size `d`, inner width `f`, experts `E` of which a token takes `k_E`; latent attention has
-ranks `r_q`, `r_kv` and head parts `n` (no position), `r` (rotary), `v` (value).
-
-- Attention of a layer: `h d (2 q + 2 k)` parameters (Vaswani et al. 2017); latent: `h r_q + r_q q (n + r) +
-  h (r_kv + r) + r_kv q (n + v) + q v h` (DeepSeek-V2 2024, arXiv 2405.04434, section 2.1).
-- Feed-forward: `3 h f` per dense layer or expert (Shazeer 2020, arXiv 2002.05202).
-- KV values per token: `2 k d` per layer, latent `r_kv + r`; layers with a window keep at most the window.
-- Sparse latent attention (DeepSeek-V3.2, GLM-5) also stores the indexer's key of every token (`index_dim`
-  values); a step reads the keys of all tokens and the latents of the `sparse_tokens` selected ones. The
-  indexer has `r_q index_heads index_dim + h (index_dim + index_heads)` parameters a layer (DeepSeek-V3.2
-  report 2025).
-- Distinct experts that T tokens hit: `E (1 - (1 - k_E / E)^T')` with `T' = 1 + (T - 1) independent`: tokens
-  of a step prefer the same experts.
-- Operations: 2 per parameter that a token multiplies with; prefill attention `2 q (d_key + d_value) n^2 / 2`
-  per layer (causal mask), a band in layers with a window.
-
-## A decode step
-
-`b` sequences with `c` context tokens on `t` (tensor) x `a` (attention groups) x `p` (pipeline stages) chips:
-
-    step = max(dense bytes / (t m B),            (b / a) 2 P_dense / (t u F))          dense matrices
-         + max(hit experts' bytes / (t a m_e B), b 2 P_expert / (t a u_e F))           routed experts
-         + max((b / a) (c KV + KV_window) s g^r / (m_kv B),  (b / a) c attention / (t u F16))
-         + (L o + L_moe o_e) w + L_moe hit experts o_x / a + L_latent o_l + L_sparse o_s
-         + 2 L AR + host loop + stages x 10 us                                         overheads
-         + (b / a) s_seq + b x bytes on links / (link share x link rate)               per sequence
-
-- `B`, `F`: bandwidth and FLOP/s of the data sheet; `m`, `u`: achieved shares, times a precision's factor.
-- `s = max(1 / t, 1 / KV heads)`: beyond one chip per KV head the KV is stored twice.
-- `w = 1 + width_share (h / 5,120 - 1)`: small kernels grow with the width of the model, those that route
-  tokens to experts too. `m_e = m x expert_memory`: the matrices of an expert are small and picked one by one.
-- `g^r`: g query heads share a KV head; r (`group_reading`) is 0 where one reading of the KV serves all of
-  them, 1 where each reads its own.
-- `u_e = u x moe_factor x w / (w + w_half)` for experts of inner width `w`.
-- `AR = collective_us (0.5 + 0.5 log2(t a))`; bytes: a ring of 2 (t - 1) / t per all-reduce, or 3 k_E h per
-  token and layer where experts exchange tokens (Thakur et al., IJHPCA 19, 2005).
-- Reading and computing overlap within a component (roofline: Williams et al., CACM 52, 2009).
-
-## Prefill
-
-A token costs `2 P_dense / (u F) + 2 P_expert (1 + padding) / (u_e F)` over the chips, plus bytes on links;
-`padding = tile x hit experts / (k_E x tokens in the step)`. A prompt of n tokens costs n of these plus `n^2
-x attention / (u F16)`, at least one reading of all weights, plus the overheads of a step, those of the
-layers times `eager` (graphs are replayed in decode only). With sparse attention the indexer is the
-quadratic part. Prompt tokens that hit a prefix cache cost nothing; new ones attend to all.
-
-## Layers that own their memory
-
-SRAM wafers and chips, mask ROM and NVM chips: a token takes `L (o + g h) + L_moe o_e`, or the reading of its
-weights and KV where that is longer. Layers work on different sequences at once: one token per layer time and
-lane. Streaming weights from external memory (MemoryX) is the roofline above with the link as bandwidth.
-No measurement shows the aggregate of a full wafer pipeline: that part is an assumption.
-
-## Prefill and decode on separate pools
-
-`solver/performance/separate_pools.py`, from the columns of the step table (p `prefill_s`, q
-`prefill_quadratic_s`, g `prefill_step_s`, f `fixed_s`, s `sequence_s`, x `context_s`):
-
-- Prefill replica, busy: a prompt of I tokens occupies `I (p + g / 8192) + I^2 q` replica-seconds
-  (`prefill_work_s`); idle: first token after `server + g + I p + I^2 q` (`prefill_first_token_s`).
-- Decode replica: `f + b (s + c x)` per step, no prompt work in between (`decode_step_s`); O tokens take
-  `O (s + c x) / (1 - f / tau)` replica-seconds at a ceiling tau (`decode_work_s`).
-- Transfer (`kv_link`, `transfer_bytes`): `transfer_ms + KV(I) / min over both sides of (chips x link rate x
-  link_share)`; scale-up links where both replicas fit in one domain, else scale-out; refused by name where
-  the catalog knows no rate. Nothing overlaps with prefill: an upper bound for engines that send layer by
-  layer. `transfer_ms` is fitted on disaggregated runs and holds routing too.
-
-## Speculative decoding
-
-With `a` tokens per step on average a step verifies `2 a - 1` tokens and its time counts for `a`. Stated by
-the acceptance `p` of `n` drafts (`solver/performance/speculation.py`): a step yields
-`(1 - p^(n+1)) / (1 - p)` tokens, verifies `n + 1` and lasts `1 + n c` times as long, c the cost of a draft
-(Leviathan, Kalman, Matias 2023, arXiv 2211.17192); in pipelines drafts pass the layers one behind the other.
-The tokens of a sequence are verified together: neither microbatches nor attention groups share them out.
-The memory of a draft model is not counted.
-
-## Cached prefixes
-
-`solver/operating_points/variants.py`: a share h of a prompt of I tokens, found again after T seconds, stands
-`KV(h I) x T` byte-seconds in a memory per request (Little's law): of the chips (resource "KV memory"), or of
-the host, over `tier2_gb`. From the host `KV(h I)` passes the link `tier2_gbs`, a capacity, and the longest
-prefix is read back before the first token. Running sequences are not moved to the host.
-
-## What a benchmark reports
-
-- Static batch: `first token + batch prefill + output tokens x step`, in waves where the KV does not fit.
-- Closed loop at concurrency C: `TPOT = step + n p` with n = (B - 1) / output tokens prompts per step of p
-  each (p is a lone prompt's time where attention groups wait for each other); a request that arrives meets
-  a step in progress (`E[s^2] / 2 E[s]`, prompts Poisson), shares its own with n others, and of a
-  benchmark's first wave, where all clients start at once, a share `burst` of the rivals' prompts: `TTFT =
-  server + own prefill + step + E[s^2] / 2 E[s] + n p + burst x rival prefills + waiting`. Waiting where C
-  exceeds what fits; throughput by Little's law `C / (TTFT + output tokens x TPOT)`; the running batch B is
-  the fixed point.
-- Open loop (server): the same without the first wave.
-- Everything queued: B fills the memory; steps and prefills share the time.
-- Beam search with k beams: a request takes k sequences of a step and one prompt.
-- Prefill and decode on separate pools: no interference; TTFT is at least what the prefill pool allows.
-
-## Speed of light
-
-The same formulas with all shares 1, no overheads or hops, experts shared by all tokens, and first tokens that
-wait for their own prompt only: no implementation can beat it, no prediction passes it. A faster measurement
-is reported as a wrong input, a prediction below 5 % of it as a warning (first tokens that queue apart).
-
-## Fitting
-
-The logarithm of a constant is a sum of effects: all accelerators + engine + family + engine generation +
-family in that generation + system in that generation + model + model in that generation. Gaussian priors
-draw effects to zero, so what has no rows falls back on what it belongs to; constants of software may move
-more with the generation, those of hardware more with the family. `solver calibrate MEASUREMENTS.csv`
-minimises the Cauchy loss of log(predicted / measured) with `scipy.optimize.least_squares` and measures the
-errors on rows left out. The form of the model, the priors and the widths of the effects were chosen with an
-eye on left-out models and systems of the same file, so the errors below flatter a little.
-
-How much, for the changes of 2026-11: the models were parted into two halves, alternating in the order of
-their latency rows (A: DeepSeek-R1, gpt-oss-120b, MiniMax-M2.5, Llama-2-70B, ...; B: Llama-3.1-70B, Qwen3-32B,
-Llama-3.1-8B, Qwen3-235B, ...), and a change was kept where the mean Cauchy loss of A, left out, fell. A share
-of bandwidth for experts and growth of routed layers with the width took A from 0.520 to 0.497, and B, which
-had no say, from 0.584 to 0.571; median TPOT errors went from 18.0 % to 15.5 % in A and from 14.3 % to 13.7 %
-in B, TTFT from 33.5 % to 29.8 % and from 32.7 % to 31.6 % (6 parts). Not kept, because A lost: engine
-generations by year of release, launches that hide behind prefill work, routed layers relative to others.
-
-## Speed
-
-`python -m solver.operating_points.benchmark [MODEL ...]` prints the CPU time of all step tables and operating
-points of a model on the whole catalog, of the same table remembered, and of rows computed one by one. Tables
-are vectorised over systems, precisions, layouts and batches, and remembered by content.
-"""
-
+from solver.performance.manual_text import FORMULAS
+from solver.performance.published import published_points
 
 _NOVELTY = {
     "known": "nothing but the load",
@@ -160,11 +25,16 @@ _NOVELTY = {
 }
 
 
-def page(c: Calibration) -> str:
+def page(c: Calibration, catalog: Catalog) -> str:
     """The whole page."""
-    parts = [_FORMULAS, "## Constants and their priors\n", _priors(), "## Fitted constants for plans\n"]
+    parts = [FORMULAS, "## Constants and their priors\n", _priors(), "## Fitted constants for plans\n"]
     parts += [_fitted(c), "## Layers that own their memory: constants\n", _latencies(c)]
-    parts += ["## Errors on rows left out\n", _errors(c)]
+    parts += [
+        "## Published single streams\n",
+        _published(c, catalog),
+        "## Errors on rows left out\n",
+        _errors(c),
+    ]
     return "\n".join(parts)
 
 
@@ -229,6 +99,24 @@ def _latencies(c: Calibration) -> str:
     return _table(heads, lines)
 
 
+def _published(c: Calibration, catalog: Catalog) -> str:
+    """Single streams of the catalog, and why one set of constants cannot hold for all of a system."""
+    heads = ("profile", "published, tok/s", "predicted", "us per layer and token", "reason")
+    points = [p for p in published_points(catalog, c) if "single-stream" in p["profile"]]
+    lines = [
+        (p["profile"], f"{p['published']:g}", f"{p['predicted']:g}", f"{p['layer_us']:g}", p["reason"])
+        for p in points
+    ]
+    layer = {p["profile"]: p["layer_us"] for p in points}
+    narrow, wide = (f"cerebras-cs3/llama-3.1-{m}" for m in ("70b/single-stream-plain", "405b/single-stream"))
+    text = (
+        "One set of constants per system. That of CS-3 follows figures of 2024-08, before it speculated.\n"
+        "No set without speculation holds for all: a layer of Llama 405B, twice as wide as one of 70B,\n"
+        f"would have to take {layer[wide]:g} us instead of {layer[narrow]:g} us.\n"
+    )
+    return text + "\n" + _table(heads, lines)
+
+
 def _errors(c: Calibration) -> str:
     heads = ("left out", "metric", "rows", "median", "mean", "p90", "within 50 %")
     lines = []
@@ -247,4 +135,6 @@ def _errors(c: Calibration) -> str:
 
 
 if __name__ == "__main__":
-    print(page(load_calibration()), end="")
+    from solver.inputs.catalogs import load_catalog
+
+    print(page(load_calibration(), load_catalog()), end="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from solver.domain.catalog import Catalog, Model, System
@@ -17,6 +17,7 @@ _ENDINGS = re.compile(
     r"|v\d(\.\d+)?|\d{4}|\d+k|99(\.9)?|\dbit|q\d|w\d+a\d+|int\d|m?xfp\d|n?v?fp\d+|mxfp\d|bf16|bnb|kv|block"
     r"|dynamic|quantized|awq|gptq|gguf|modelopt)$"
 )
+_ACTIVE = re.compile(r"-a\d+(\.\d+)?b$")
 _POINT_RELEASE = re.compile(r"^(.*\d)\.\d+$")
 #: Words of hardware names that say nothing about which product it is.
 _VENDORS = frozenset(
@@ -58,6 +59,8 @@ class NameBook:
         for model in catalog.models.values():
             for name in (model.id, model.name, *model.aliases):
                 self._models[_plain(name)] = model
+        for short, named in _without_active(catalog.models.values()).items():
+            self._models.setdefault(short, named)
 
     def system(self, name: str) -> System | None:
         """The system listed under ``name``, or under its words without vendor, count and matching memory."""
@@ -96,6 +99,15 @@ class NameBook:
         """A name in the catalog that is spelt like ``name``, or nothing."""
         found = difflib.get_close_matches(_plain(_hyphens(name)), self._models, n=1, cutoff=0.75)
         return self._models[found[0]].id if found else ""
+
+
+def _without_active(models: Iterable[Model]) -> dict[str, Model]:
+    """Names without the active size (qwen3-30b of qwen3-30b-a3b), where only one model is called so."""
+    found: dict[str, list[Model]] = {}
+    for model in models:
+        if (short := _ACTIVE.sub("", model.id)) != model.id:
+            found.setdefault(_plain(short), []).append(model)
+    return {short: named[0] for short, named in found.items() if len(named) == 1}
 
 
 def _hyphens(name: str) -> str:

@@ -48,7 +48,8 @@ class Workers:
 
 
 _POOL = re.compile(r"TP(\d+) DP(\d+) EP(\d+) x(\w+)")
-_GROUP = re.compile(r"(?:(\d+)x)?TP(\d+)(?:[+_]?PP(\d+))?(?:\+DPattn(\d+))?")
+_GROUP = re.compile(r"(?:(\d+)x)?TE?P(\d+)(?:[+_]?PP(\d+))?(?:\+DPattn(\d+))?")
+_REPLICAS = re.compile(r"(?:TP1)?(?:(DP)|PP)(\d+)$")  # whole copies of the model, or stages of one chip
 
 
 def workers(text: str, chips: int) -> tuple[Workers, Workers] | str:
@@ -65,7 +66,8 @@ def workers(text: str, chips: int) -> tuple[Workers, Workers] | str:
         return Workers(t, count=p), Workers(t, count=d)
     if text.startswith(("disagg", "PD-disagg")):
         return "disaggregated pools without worker counts"
-    one = _one_group(text, chips) or _one_group(re.sub(r"[\s=:,/_-]+", "", text.upper()), chips)
+    plain = re.sub(r"[\s=:,/_-]+", "", text.upper())
+    one = (None if re.search(r"PP\d", plain) else _one_group(text, chips)) or _one_group(plain, chips)
     return (one, one) if one else "parallelism unknown"
 
 
@@ -80,7 +82,16 @@ def _one_group(text: str, chips: int) -> Workers | None:
     found = _GROUP.match(text)
     if found:
         return Workers(int(found[2]), int(found[4] or 1), int(found[3] or 1))
-    if not text or "chips" in text or "pipeline" in text or "submission" in text:
+    copies = _REPLICAS.fullmatch(text)
+    if copies:
+        return Workers(1) if copies[1] else Workers(1, stages=int(copies[2]))
+    if (
+        not text
+        or text in ("NONE", "SINGLE", "1")
+        or "chips" in text
+        or "pipeline" in text
+        or "submission" in text
+    ):
         return Workers(0)
     return None
 
@@ -93,7 +104,7 @@ _GENERATIONS = (
     (r"vllm 0\.([789]|10)\b", "vllm-2025"),
     (r"tensorrt-llm 0\.[5-9]", "trtllm-2024-static"),
     (r"tensorrt-llm 0\.1[0-9]", "trtllm-2024"),
-    (r"tensorrt-llm v0|tensorrt-llm v1\.0|trtllm 1\.0\.", "trtllm-2025"),
+    (r"tensorrt-llm v0|trtllm 1\.0\b", "trtllm-2025"),
     (r"tensorrt-llm v1|tensorrt-llm pytorch|trtllm", "trtllm-2026"),
     (r"tensorrt-llm", "trtllm-2024"),
     (r"sglang 0\.([0-4]|5\.[0-4]\b)", "sglang-2025"),
@@ -112,7 +123,8 @@ _GENERATIONS = (
 
 def generation(engine: str, source: str) -> str:
     """Engine generation of a run; a run of unknown software counts as the benchmark suite it is from."""
-    text = re.sub(r"\b(vllm|sglang)[\s=@_-]*v?(?=\d)", r"\1 ", engine.lower())  # vLLM v0.6.3, vllm==0.6.3
+    text = re.sub(r"\b(trt|tensorrt)-llm\s*(?=v?[1-9])", "trtllm ", engine.lower())  # TRT-LLM 1.3
+    text = re.sub(r"\b(vllm|sglang|trtllm)[\s=@_-]*v?(?=\d)", r"\1 ", text)  # vLLM v0.6.3, vllm==0.6.3
     if source.startswith("MLPerf"):
         version = re.search(r"v(\d)\.", source)
         return f"mlperf-{version[1]}" if version else "mlperf-6"

@@ -10,9 +10,12 @@ from solver.domain.catalog import Catalog, MeasuredProfile, Model, System
 from solver.performance import roofline
 from solver.performance.calibration import Calibration
 from solver.performance.constants import CONSTANTS
+from solver.performance.speculation import acceptance_needed
 from solver.performance.steps import step_table
 
 _SPECULATION = ("eagle", "speculative", "draft", "mtp")
+_DRAFTS = (3, 5, 7, 10, 15)  # tokens drafted at once
+_LIKELY = 0.9  # acceptances above are not what drafts reach on ordinary text
 
 
 def published_points(catalog: Catalog, calibration: Calibration) -> list[dict[str, Any]]:
@@ -42,8 +45,18 @@ def _point(catalog: Catalog, calibration: Calibration, p: MeasuredProfile) -> di
     near = table.take(off == off.min())
     record["predicted"] = round(float(1.0 / near.step_s(context).min()), 1)
     record["bound"] = round(_reading_bound(model, system, p), 1)
+    record["layer_us"] = round(1e6 / (record["published"] * model.layers), 2)
     ratio = record["published"] / record["predicted"]
     return {**record, "ratio": round(ratio, 3), "reason": _reason(p, ratio, record["bound"])}
+
+
+def _speculation(ratio: float) -> str:
+    """Tokens per step, and the drafts with the acceptance that yield them."""
+    for drafts in _DRAFTS:
+        needed = acceptance_needed(ratio, drafts)
+        if needed is not None and needed <= _LIKELY:
+            return f"{ratio:.1f} tokens per step, {drafts} drafts of which {needed:.0%} are accepted"
+    return f"{ratio:.1f} tokens per step"
 
 
 def _reading_bound(model: Model, system: System, p: MeasuredProfile) -> float:
@@ -61,13 +74,13 @@ def _reason(p: MeasuredProfile, ratio: float, bound: float) -> str:
     if abs(ratio - 1) <= 0.25:
         return "within 25 %"
     if any(word in text for word in _SPECULATION) and "plain" not in p.id:
-        return f"speculative decoding: {ratio:.1f} tokens per step explain it"
+        return f"speculative decoding, as the source says: {_speculation(ratio)}"
     share = p.output_tok_s_per_user.value / bound
     if share > CONSTANTS["memory_share"].high:
         read = f"reading {p.weight_precision} weights alone would take {share:.0%} of the bandwidth"
-        return f"{read}: undeclared speculative decoding or narrower weights"
+        return f"{read}: narrower weights, or speculative decoding, which the source does not mention"
     if ratio > 1 and "plain" in p.id:
         return "without speculative decoding; faster than the software that plans assume"
     if ratio > 1:
-        return f"undeclared speculative decoding of {ratio:.1f} tokens per step would explain it"
+        return f"the source does not mention speculative decoding; it would take {_speculation(ratio)}"
     return "slower than the model; the operating point is not fully published"

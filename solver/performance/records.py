@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -120,12 +121,12 @@ class Mapper:
 
     def _load(self, r: Mapping[str, str], model: str) -> dict[str, Any] | str:
         """Lengths, concurrency, metric of a row."""
-        value = _number(r["value"])
-        if r["metric"] not in METRICS:
+        value, metric = _number(r["value"]), r["metric"].lower().removeprefix("mean_")
+        if metric not in METRICS:
             return f"metric {r['metric']} is not known"
         if not _LEAST_VALUE < value < 1 / _LEAST_VALUE:
             return "value is not a positive number"
-        mode, flags = names.MODES.get(r["mode"].strip().lower().replace("_", "-"), ""), r["flags"]
+        mode, flags = names.MODES.get(re.sub(r"[\s_]+", "-", r["mode"].strip().lower()), ""), r["flags"]
         if not mode:
             return f"mode {r['mode'][:30] or 'left empty'} is not known"
         sequences = _number(r["concurrency_or_batch"])
@@ -144,11 +145,11 @@ class Mapper:
         if np.isnan(prompt):
             return "prompt length unknown"
         if np.isnan(output):
-            per_token = r["metric"] in ("ttft_ms", "tpot_ms", "output_tok_s_per_user", "prefill_tok_s")
+            per_token = metric in ("ttft_ms", "tpot_ms", "output_tok_s_per_user", "prefill_tok_s")
             if not per_token and (mode != "offline" or np.isnan(sequences)):
                 return "output length unknown"
             output = 128.0
-        if mode in ("online", "server") and np.isnan(sequences) and r["metric"] != "prefill_tok_s":
+        if mode in ("online", "server") and np.isnan(sequences) and metric != "prefill_tok_s":
             return "concurrency unknown"
         spec = r["spec_decode"].lower()
         speculation = "" if spec in ("", "none") or spec.startswith("probably none") else "yes"
@@ -157,7 +158,7 @@ class Mapper:
         return {
             "value": value,
             "mode": mode,
-            "metric": r["metric"],
+            "metric": metric,
             "prompt": prompt,
             "output": max(output, 1.0),
             "sequences": sequences,

@@ -12,6 +12,20 @@ def tokens_per_step(acceptance: float, draft_tokens: int) -> float:
     return (1 - acceptance ** (draft_tokens + 1)) / (1 - acceptance)
 
 
+def acceptance_needed(tokens: float, draft_tokens: int) -> float | None:
+    """Acceptance at which a step yields ``tokens``, inverse of :func:`tokens_per_step`; None beyond n + 1.
+
+    The sum 1 + a + ... + a^n rises with a from 1 to n + 1, so bisection finds it.
+    """
+    if not 1 <= tokens < draft_tokens + 1:
+        return None
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if tokens_per_step(middle, draft_tokens) < tokens else (low, middle)
+    return low
+
+
 def drafting_factor(draft_cost: float, draft_tokens: int) -> float:
     """Time of a step with its drafts over that of the step alone: 1 + n c (same source, theorem 3.8)."""
     return 1 + draft_tokens * draft_cost
