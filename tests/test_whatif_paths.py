@@ -58,6 +58,7 @@ VALUES = {
     "services.0.lengths": "{prompt: 500, output: 100}",
     "services.0.prefix_cache.stores": "memory",
     "services.0.speculation.draft_tokens": "[4]",
+    "services.0.speculation.draft_model": "llama-3.2-1b",
     "services.0.residency.sites": "main",
     "services.0.residency.jurisdictions": "EU",
     "services.0.residency.apis": "DeepInfra",

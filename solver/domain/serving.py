@@ -19,12 +19,15 @@ class Speculation(Frozen):
 
     ``acceptance`` is the chance that a drafted token is accepted, given that those before it were.
     ``draft_tokens`` lists the draft lengths among which the program chooses (none is always offered).
-    ``draft_cost`` is the time of drafting one token as a share of a decode step of the large model.
+    ``draft_cost`` is the time of drafting one token as a share of a decode step of the large model. The
+    weights and the KV of ``draft_model`` (id of the catalog) take memory of each replica; None: they take
+    none that counts (heads of the model itself, n-grams).
     """
 
     acceptance: float = Field(gt=0, lt=1)
     draft_tokens: tuple[int, ...] = (2, 4)
     draft_cost: float = Field(default=0.05, ge=0, lt=1)
+    draft_model: str | None = None
 
 
 class PrefixCache(Frozen):

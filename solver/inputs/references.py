@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from solver.domain.catalog import Catalog
+from solver.domain.serving import Speculation
 from solver.domain.workload import LoadedWorkload, Service, Workload
 from solver.errors import Complaint, InputError
 from solver.inputs.validation import nearest, shorten
@@ -21,7 +22,12 @@ def resolve_references(loaded: LoadedWorkload, catalog: Catalog) -> LoadedWorklo
             remedy = f"did you mean '{ids[near]}'?" if near else "see 'solver catalog list models'"
             place = loaded.place(f"services.{index}.model")
             complaints.append(Complaint(place, f"unknown model '{shorten(service.model)}'", remedy))
-        services.append(Service.model_copy(service, update={"model": name or service.model}))
+        update: dict[str, object] = {"model": name or service.model}
+        if service.speculation is not None and service.speculation.draft_model is not None:
+            draft, found = _draft(loaded, catalog, ids, index, service.speculation)
+            update["speculation"] = draft
+            complaints += found
+        services.append(Service.model_copy(service, update=update))
     stated = {p.system for p in loaded.workload.profiles if p.usd_per_hour is not None}
     for path, system in _systems(loaded.workload):
         if system not in catalog.systems and system not in stated:
@@ -33,6 +39,22 @@ def resolve_references(loaded: LoadedWorkload, catalog: Catalog) -> LoadedWorklo
         raise InputError(*complaints)
     workload = loaded.workload.model_copy(update={"services": tuple(services)})
     return loaded.model_copy(update={"workload": workload})
+
+
+def _draft(
+    loaded: LoadedWorkload, catalog: Catalog, ids: dict[str, str], index: int, stated: Speculation
+) -> tuple[Speculation, list[Complaint]]:
+    """Speculation with its draft model by the catalog's id, or what is wrong with that."""
+    place, asked = loaded.place(f"services.{index}.speculation.draft_model"), str(stated.draft_model)
+    name = ids.get(asked.lower())
+    if name is None:
+        near = nearest(asked.lower(), ids)
+        remedy = f"did you mean '{ids[near]}'?" if near else "see 'solver catalog list models'"
+        return stated, [Complaint(place, f"unknown model '{shorten(asked)}'", remedy)]
+    if catalog.models[name].layers == 0:
+        missing = f"the architecture of {name} is not known, so neither is its memory"
+        return stated, [Complaint(place, missing, "name another model, or leave draft_model out")]
+    return stated.model_copy(update={"draft_model": name}), []
 
 
 def _unknown_facts(loaded: LoadedWorkload, catalog: Catalog) -> list[Complaint]:

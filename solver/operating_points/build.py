@@ -7,7 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -31,7 +31,14 @@ from solver.operating_points.regions import (
     widened,
 )
 from solver.operating_points.requests import mix_of
-from solver.operating_points.variants import Found, drafts_of, hits_of, with_drafts, with_prefixes
+from solver.operating_points.variants import (
+    Found,
+    drafts_of,
+    hits_of,
+    with_draft_weights,
+    with_drafts,
+    with_prefixes,
+)
 from solver.performance.calibration import Calibration
 from solver.performance.steps import StepTable, step_table
 
@@ -183,14 +190,18 @@ def _service_points(
             draft_tokens=drafts.tokens or None,
             drafting=drafts.drafting,
         )
+        spec = service.speculation
+        draft = catalog.models[spec.draft_model] if drafts.tokens and spec and spec.draft_model else None
+        table = with_draft_weights(table, draft)
         told, start = not drafts.tokens and hit == service.prefix_hit, len(points)
         screened += [Screened(service.name, r.system, r.configuration, r.reason) for r in refusals if told]
         if not policy.resident_weights:
             wafer = [systems[s].kind == "sram-wafer" for s in table.system]
             table = table.take(~np.array(wafer, dtype=np.bool_) | (table.placement == "streamed"))
         for setting in settings if len(table.system) else ():
-            made = partial(_served, setting, calibration)
-            found, left_out = with_prefixes(setting, table, hit, made)
+            drafted = replace(setting, draft=draft)
+            made = partial(_served, drafted, calibration)
+            found, left_out = with_prefixes(drafted, table, hit, made)
             add(setting, (with_drafts(found, drafts.tokens), left_out if told else []))
         if told:  # a replica that drafts or caches otherwise is another one than was measured
             kept, replaced = without_predictions(points[start:], points[:measured])

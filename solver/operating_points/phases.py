@@ -75,7 +75,7 @@ def _decode_points(setting: Setting, table: StepTable, links: list[KvLink], firs
         return [], [Screened(setting.service.name, "all systems", "decode", reason)]
     nothing = np.zeros(len(table))
     mix = mix_of(setting.service)
-    longest = kv_table(setting.model, table, mix.prompt_max)
+    longest = kv_table((setting.model,), table, mix.prompt_max)
     per_row = np.array([link.seconds(float(longest[n].max())) for n, link in enumerate(links)])
     bare = replace(table, prefill_s=nothing, prefill_quadratic_s=nothing, ttft_overhead_s=per_row)
     handover = handover_s(setting.service, first_s)

@@ -48,6 +48,12 @@ class Setting:
     cells: tuple[int, ...]  # positions of the service's buckets among all of its regions
     sites: tuple[str, ...] = ()  # sites at that round trip; empty: all
     suffix: str = ""  # tells points of different round trips apart
+    draft: Model | None = None  # whose KV stands beside that of the model
+
+    @property
+    def holding(self) -> tuple[Model, ...]:
+        """Models whose KV of a sequence a replica holds."""
+        return (self.model,) if self.draft is None else (self.model, self.draft)
 
     @property
     def peak_rps(self) -> float:
@@ -59,10 +65,10 @@ class Setting:
         )
 
 
-def kv_table(model: Model, table: StepTable, contexts: Floats) -> Floats:
-    """KV bytes of one sequence (rows x contexts) in each row's KV precision."""
+def kv_table(models: tuple[Model, ...], table: StepTable, contexts: Floats) -> Floats:
+    """KV bytes of one sequence (rows x contexts) of the models, in each row's KV precision."""
     by_precision = {
-        precision: np.array([kv_bytes(model, float(c), precision) for c in contexts])
+        precision: np.array([sum(kv_bytes(m, float(c), precision) for m in models) for c in contexts])
         for precision in sorted(set(table.kv_precision.tolist()))
     }
     return np.stack([by_precision[p] for p in table.kv_precision])
@@ -71,7 +77,7 @@ def kv_table(model: Model, table: StepTable, contexts: Floats) -> Floats:
 def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint], list[Screened]]:
     """Operating points of a service from its step table, and what was screened out with the reason."""
     service, mix = setting.service, mix_of(setting.service)
-    at_mean = kv_table(setting.model, table, mix.context)
+    at_mean = kv_table(setting.holding, table, mix.context)
     found = all_candidates(service, table, mix, at_mean)
     screened = _too_slow(setting, table, mix)
     if not len(found.row):
@@ -88,7 +94,7 @@ def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint],
     sizes = np.arange(1.0, SIZES_EVALUATED + 1)
     shares = shares_at(kinds, promises, sizes, mix, service.demand.waiting_cv2, best)
     context = Context(
-        setting, table, mix, found, kinds, promises, base, kv_table(setting.model, table, mix.longest)
+        setting, table, mix, found, kinds, promises, base, kv_table(setting.holding, table, mix.longest)
     )
     points: list[OperatingPoint] = []
     for n, share in zip(best, shares, strict=True):
@@ -127,8 +133,8 @@ def _kv_deviation(setting: Setting, table: StepTable, mix: Mix) -> Floats:
     adds a uniform spread of O / sqrt(12) tokens.
     """
     weight = mix.share * mix.output / max(mix.mean_output, 1e-9)
-    at_mean = kv_table(setting.model, table, mix.context)
-    per_token = kv_table(setting.model, table, np.array([1.0]))[:, 0]
+    at_mean = kv_table(setting.holding, table, mix.context)
+    per_token = kv_table(setting.holding, table, np.array([1.0]))[:, 0]
     mean = at_mean @ weight
     between = np.maximum((at_mean**2) @ weight - mean**2, 0.0)
     within = per_token**2 * float(weight @ mix.output**2) / 12
@@ -172,7 +178,7 @@ def _point(context: Context, chosen: int, lines: tuple[Line, ...], size: float) 
         late=late_flags(service, ttft + np.array(setting.trips_s), ends + np.array(setting.trips_s)),
         serves=tuple(bool(v) for v in serves),
         lines=lines,
-        kv_bytes=tuple(float(v) for v in kv_written(setting.model, str(table.kv_precision[n]), mix)),
+        kv_bytes=tuple(float(v) for v in kv_written(setting.holding, str(table.kv_precision[n]), mix)),
         kv_capacity_bytes=float(table.kv_capacity_bytes[n]),
         step=step_law(table, n),
         wear=wear,
@@ -231,9 +237,9 @@ def step_law(table: StepTable, n: int) -> StepLaw:
     )
 
 
-def kv_written(model: Model, precision: str, mix: Mix) -> Floats:
+def kv_written(models: tuple[Model, ...], precision: str, mix: Mix) -> Floats:
     """KV bytes written by one request of each bucket: every prompt and output token writes once."""
-    per_token = kv_bytes(model, 1.0, precision)
+    per_token = sum(kv_bytes(model, 1.0, precision) for model in models)
     return np.asarray((mix.prompt + mix.output) * per_token, dtype=np.float64)
 
 

@@ -170,7 +170,7 @@ def _prefill_point(
         late=late,
         serves=_flags(made.fits[n] & (mix.longest <= (setting.model.max_context or np.inf))),
         lines=lines,
-        kv_bytes=_numbers(kv_written(setting.model, str(table.kv_precision[n]), mix)),
+        kv_bytes=_numbers(kv_written((setting.model,), str(table.kv_precision[n]), mix)),
         kv_capacity_bytes=float(table.kv_capacity_bytes[n]),
         step=step_law(table, n),
         wear=None,

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from solver.domain.catalog import System
+from solver.domain.catalog import Model, System
 from solver.domain.workload import Service
 from solver.operating_points.physics import Setting
 from solver.operating_points.point import OperatingPoint, Screened
 from solver.operating_points.requests import Floats, mix_of
-from solver.performance.architecture import kv_bytes
+from solver.performance.architecture import kv_bytes, weight_bytes
 from solver.performance.speculation import drafting_factor, tokens_per_step
 from solver.performance.steps import StepTable
 
@@ -42,6 +42,18 @@ def drafts_of(service: Service) -> Iterator[Drafts]:
     if (spec := service.speculation) is not None:
         for n in sorted(spec.draft_tokens):
             yield Drafts(n, tokens_per_step(spec.acceptance, n), drafting_factor(spec.draft_cost, n))
+
+
+def with_draft_weights(table: StepTable, draft: Model | None) -> StepTable:
+    """Rows with the weights of a draft model beside the model's, in their precision: a copy for each
+    attention-parallel group, in place of KV. Rows without room for them are left out."""
+    if draft is None:
+        return table
+    by_precision = {name: weight_bytes(draft, name) for name in set(table.weight_precision.tolist())}
+    groups = table.chips // (table.tensor_parallel * table.pipeline_parallel)
+    copies = np.where(table.pipelined.astype(bool), 1, groups)
+    room = table.kv_capacity_bytes - copies * np.array([by_precision[p] for p in table.weight_precision])
+    return replace(table, kv_capacity_bytes=room).take(room > 0)
 
 
 def with_drafts(points: list[OperatingPoint], draft_tokens: int) -> list[OperatingPoint]:
@@ -113,7 +125,9 @@ def _with_host(setting: Setting, table: StepTable) -> StepTable:
 def _prefix_bytes(setting: Setting, prompt_tokens: Floats, precision: str) -> Floats:
     """KV bytes of the part of prompts that is found in the cache."""
     found = prompt_tokens * setting.service.prefix_hit
-    return np.array([kv_bytes(setting.model, float(t), precision) for t in found], dtype=np.float64)
+    return np.array(
+        [sum(kv_bytes(m, float(t), precision) for m in setting.holding) for t in found], dtype=np.float64
+    )
 
 
 def _holding(setting: Setting, point: OperatingPoint, retention_s: float, hosted: bool) -> OperatingPoint:

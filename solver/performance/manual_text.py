@@ -84,7 +84,8 @@ the acceptance `p` of `n` drafts (`solver/performance/speculation.py`): a step y
 `(1 - p^(n+1)) / (1 - p)` tokens, verifies `n + 1` and lasts `1 + n c` times as long, c the cost of a draft
 (Leviathan, Kalman, Matias 2023, arXiv 2211.17192); in pipelines drafts pass the layers one behind the other.
 The tokens of a sequence are verified together: neither microbatches nor attention groups share them out.
-The memory of a draft model is not counted.
+A draft model's weights (a copy for each attention group) and its KV of each sequence are taken from the
+memory for KV, in the precisions of the model (`solver/operating_points/variants.py`).
 
 ## Cached prefixes
 
