@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solver.domain.bursts import Bursts
 from solver.domain.workload import (
     Demand,
     HardwarePolicy,
@@ -123,6 +124,48 @@ offers:
   - {id: used, system: dgx-h100, kind: buy, price: $150k, supply: 20, residual: 5 %, life: 4 years}
   - {id: spot, system: dgx-h100, kind: spot, price_usd: 12.5, interruption: 10 %, available_from: 2027-03}
 """
+
+
+BY_TIME = """
+services:
+  - name: chat
+    model: m
+    demand: {requests_per_s: 1, planned_burstiness_by_time: TABLE}
+    lengths: {prompt: 9, output: 9}
+"""
+
+
+def test_planned_burstiness_by_time() -> None:
+    """Times in any unit and order; an override and a file written from it state the same."""
+    loaded = load(BY_TIME.replace("TABLE", "{10 s: 180, 500 ms: 20}"))
+    demand = loaded.workload.services[0].demand
+    assert list(demand.planned_cv2_by_s.items()) == [(0.5, 20.0), (10.0, 180.0)]
+    assert demand.bursts == Bursts((0.5, 10.0), (20.0, 180.0))
+    assert load(workload_to_yaml(loaded.workload)).workload == loaded.workload
+    changed = apply_overrides(loaded, ["services.0.demand.planned_burstiness_by_time={1 min: 7}"])
+    assert changed.workload.services[0].demand.bursts == Bursts((60.0,), (7.0,))
+    faster = apply_overrides(loaded, ["services.0.demand.requests_per_s=2"])
+    assert faster.workload.services[0].demand.bursts == demand.bursts
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("{500: 20, 10 s: 180}", "500: '500' has no unit; write 500 s"),
+        ("{500 ms: 20, 10 s: 18}", "planned_cv2_by_s falls; a longer time feels no smaller bursts"),
+        ("{500 ms: -1, 10 s: 18}", "planned_cv2_by_s has a time or a value below 0"),
+        ("{0 s: 3}", "planned_cv2_by_s has a time or a value below 0"),
+        ("{0.5 s: 3, 500 ms: 4}", "the time 500 ms is stated twice; keep one of the two"),
+        ("{x: 3}", "'x' is not a number; write for example 30 s"),
+        ("{1 s: y}", "'y' is not a number; write for example 3"),
+        ("7", "write keys with values such as {key: value}"),
+        ("{1 s: 3}, planned_burstiness: 4", "planned_cv2 and planned_cv2_by_s state the same thing"),
+    ],
+)
+def test_planned_burstiness_by_time_is_refused_in_words(table: str, words: str) -> None:
+    with pytest.raises(InputError) as told:
+        load(BY_TIME.replace("TABLE", table))
+    assert words in str(told.value)
 
 
 def test_a_full_file() -> None:

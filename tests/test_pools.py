@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solver.domain.bursts import Bursts
 from solver.performance.pools import Replicas, late_share, memory_slots, safe_shares
 from solver.simulate.pool_grid import replay_at, safe_load
 
@@ -25,6 +26,39 @@ def test_prefill_alone_is_m_m_1_by_hand() -> None:
                 decode_s=0.0, time_factor=1.0)  # fmt: skip
     late = late_share(kinds, np.ones(1), np.array([[0.5]]), np.array([[1.1]]), np.ones(1), 1.0)
     assert late[0, 0] == pytest.approx(0.5 * math.exp(-4.25), rel=1e-6)
+
+
+def test_each_queue_has_the_bursts_of_its_own_time() -> None:
+    """The example above, turns of 0.1 s in 0.15 to 0.85 of 1.1 s: random traffic within 2 s, whatever comes
+    within 10 s. Slots, held for 10 s, have room for the bursts; turns that feel them would be late."""
+    kinds = one(slots=1e4, hold_s=10.0, cv2_hold=1.0, full_rps=10.0, prefill_s=0.1, cv2_prefill=1.0,
+                decode_s=0.0, time_factor=1.0)  # fmt: skip
+    example = (kinds, np.ones(1), np.array([[0.5]]), np.array([[1.1]]), np.ones(1))
+    apart = late_share(*example, Bursts((2.0, 10.0), (1.0, 200.0)))
+    assert apart[0, 0] == pytest.approx(0.5 * math.exp(-4.25), rel=1e-6)
+    assert late_share(*example, Bursts((0.1, 10.0), (1.0, 200.0)))[0, 0] > 0.05
+    assert late_share(*example, 200.0)[0, 0] > 0.8
+
+
+@pytest.mark.parametrize("cv2", [1.0, 3.0, 8.0, 100.0])
+def test_equal_bursts_at_all_times_are_one_number(cv2: float) -> None:
+    kinds = one(slots=64, hold_s=5.0, cv2_hold=1.0, full_rps=10.0, prefill_s=0.02, cv2_prefill=1.0,
+                decode_s=0.01, time_factor=0.8)  # fmt: skip
+    loads = np.array([[0.1, 0.4, 0.6, 0.9]])
+    example = (kinds, np.full(4, 3.0), loads, np.array([[1.0]]), np.ones(1))
+    apart, same = late_share(*example, Bursts((1.0, 2.0), (cv2, cv2))), late_share(*example, cv2)
+    assert apart == pytest.approx(same, rel=5e-3)
+    assert (apart >= same * (1 - 1e-9)).all()  # a table between two others errs to the safe side
+
+
+def test_bursts_between_their_times() -> None:
+    """A power law: at the geometric mean of two times the geometric mean of the values; beyond, constant."""
+    bursts = Bursts((1.0, 100.0), (4.0, 9.0))
+    assert bursts.at(np.array([0.0, 1.0, 10.0, 100.0, 1e6])).tolist() == pytest.approx([4, 4, 6, 9, 9])
+    assert bursts.largest == 9.0
+    assert bursts.raised(17.0) == Bursts((1.0, 100.0), (7.0, 17.0))  # excesses 3 and 8, twice
+    assert bursts.raised(1.0) == Bursts((1.0, 100.0), (1.0, 1.0))
+    assert Bursts((1.0,), (1.0,)).raised(5.0) == Bursts((1.0,), (5.0,))
 
 
 def test_a_limit_shorter_than_the_prompt_itself_carries_nothing() -> None:
@@ -58,6 +92,10 @@ def test_safe_shares_are_monotone_and_keep_the_miss(
     assert (late_share(kinds, sizes, loads, limits, share, cv2)[loads > 0] <= miss + 1e-9).all()
     more = safe_shares(kinds, sizes, limits * 1.5, share, miss, cv2)
     burst = safe_shares(kinds, sizes, limits, share, miss, cv2 * 1.5)
+    rising = Bursts((0.01, 10.0), (cv2, cv2 * 1.5))  # between the two
+    between = safe_shares(kinds, sizes, limits, share, miss, rising)
+    assert (np.diff(between) >= 0).all()
+    assert (burst * (1 - 5e-3) - 1e-6 <= between).all() and (between <= loads + 1e-6).all()
     assert (more >= loads - 1e-6).all()
     assert (burst <= loads + 1e-6).all()
 

@@ -26,13 +26,14 @@ from solver.simulate.from_plan import (
     PlanReplay,
     bucket_of,
     replay_plan,
+    requests_for_each,
     traffic_of,
     workload_of,
 )
 from solver.simulate.plan_pools import pool_spec, pools_in
 from solver.simulate.smallest import passes, smallest_fleet
 from solver.simulate.summary import behind_plan
-from solver.simulate.tighten import REPLAYS, Told, close_loop
+from solver.simulate.tighten import REPLAYS, Told, close_loop, planned
 from solver.simulate.trace_lengths import TraceLengths
 from solver.simulate.types import Promise, ReplayResult, ServiceResult
 
@@ -238,6 +239,22 @@ def fleet(told: Mapping[str, Told], stated: float) -> Plan:
     replicas = 1 + int(np.log2(now)) + round(10 * (1 - factor))
     inputs = {"workload": workload, "systems": {"x": {"power_typ_kw": 6.0}}}
     return plan(replicas, inputs=inputs, objective_usd=float(replicas))
+
+
+def test_bursts_by_time_are_tightened_together() -> None:
+    """At 4 and 9, told 17 in place of 9: the excess of each, 3 and 8, twice."""
+    demand = Demand(rate_rps=(RATE,), planned_cv2_by_s={1.0: 4.0, 10.0: 9.0})
+    service = WORKLOAD.services[0].model_copy(update={"demand": demand})
+    told = planned(WORKLOAD.model_copy(update={"services": (service,)}), {"chat": Told(17.0)})
+    assert told.services[0].demand.planned_cv2_by_s == {1.0: 7.0, 10.0: 17.0}
+    assert told.services[0].demand.planned_cv2 is None
+
+
+def test_every_service_has_its_requests_in_a_replay() -> None:
+    """A quarter of the requests/s is 3,000 requests where 12,000 of both are replayed."""
+    both = plan(1).model_copy(update={"periods": ({**plan(1).periods[0], "rate_rps": (6.0, 2.0)},)})
+    assert requests_for_each(both, 3000) == 12_000
+    assert requests_for_each(both, 3000, most=5000) == 5000
 
 
 def outcome(holds: bool, name: str = "ttft") -> PlanReplay:

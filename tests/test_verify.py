@@ -635,14 +635,14 @@ def test_the_check_takes_less_than_half_a_second_for_a_day_of_hours() -> None:
     assert process_time() - start < 0.5
 
 
-def queued(a: Asked, cv2: float = 1.0) -> Asked:
+def queued(a: Asked, cv2: float = 1.0, by_s: dict[float, float] | None = None) -> Asked:
     """The paper case with queue facts for gpu: 8 slots a replica, a slot held 0.5 s or 0.7 s."""
     facts = QueueFacts(
         slots=8.0, time_factor=1.0, base_s=0.1, hold_s=(0.5, 0.7), prefill_s=(0.05, 0.1),
         longest_s=(0.1, 0.2), decode_s=(0.01, 0.02),
     )  # fmt: skip
     chat = next(s for s in a.workload.services if s.name == "chat")
-    demand = chat.demand.model_copy(update={"cv2": cv2})
+    demand = chat.demand.model_copy(update={"cv2": cv2, "planned_cv2_by_s": by_s or {}})
     return a.with_service("chat", demand=demand).with_point(GPU, queue=facts)
 
 
@@ -651,6 +651,10 @@ def test_waits_count_against_the_promise() -> None:
     roomy = queued(only_bought().with_levels(ttft_percentile=0.9, end_to_end_percentile=0.9))
     assert roomy.failing() == set()
     assert queued(roomy, cv2=1000.0).failing() == {"promise"}
+    assert queued(roomy, by_s={0.01: 1000.0}).failing() == {"promise"}
+    assert (
+        queued(roomy, cv2=1000.0, by_s={10.0: 1.0, 1e3: 1000.0}).failing() == set()
+    )  # no queue lasts so long
     slow = replace(roomy.points[GPU].queue, base_s=0.95)  # type: ignore[type-var]
     assert roomy.with_point(GPU, queue=slow).failing() == {"promise"}
 

@@ -16,15 +16,16 @@ from pathlib import Path
 import numpy as np
 
 from solver.cli.closed_loop import held_by_replay
-from solver.domain.workload import LoadedWorkload, Service
+from solver.domain.bursts import Burstiness, Bursts
+from solver.domain.workload import Demand, LoadedWorkload, Service
 from solver.engine.solve import Request, solve
 from solver.inputs.traces import Trace, read_trace
 from solver.inputs.workload import apply_overrides, load_workload
 from solver.paths import find_workload
 from solver.plan.plan import Plan
 from solver.simulate.arrivals import Stream, with_lengths
-from solver.simulate.burstiness import Pace, needed_burstiness
-from solver.simulate.from_plan import PlanReplay, replay_plan
+from solver.simulate.burstiness import Pace, needed_bursts
+from solver.simulate.from_plan import PlanReplay, replay_plan, requests_for_each
 from solver.simulate.smallest import smallest_fleet
 from solver.simulate.trace_lengths import TraceLengths
 
@@ -44,15 +45,16 @@ CASES = [
 ]
 
 
-def burstiness(service: Service, trace: Trace) -> float:
+def bursts(service: Service, trace: Trace) -> str:
     """As `solver workload from-trace` measures it, with the service's own promises and lengths."""
     rate = max(service.demand.rate_rps)
     drawn = with_lengths(np.random.default_rng(0), trace.arrival_s, service.lengths)
     levels = service.levels
     pace = Pace((levels.ttft_ms or 1e4) / 1e3, (levels.tpot_ms or 100.0) / 1e3, 1 - levels.ttft_percentile)
     requests = Stream(trace.arrival_s, drawn.prompt, drawn.output, np.arange(len(trace)))
-    own = len(trace) / trace.duration_s
-    return max(needed_burstiness(requests, r, r, pace) for r in {own, rate})
+    found = needed_bursts(requests, rate, rate, pace)
+    by_time = zip(found.times_s, found.values, strict=True)
+    return "{" + ", ".join(f"{time:.4g} s: {value:.3g}" for time, value in by_time) + "}"
 
 
 def stated(name: str, statements: tuple[str, ...], trace: Trace | None) -> LoadedWorkload:
@@ -61,7 +63,7 @@ def stated(name: str, statements: tuple[str, ...], trace: Trace | None) -> Loade
     if trace is None:
         return loaded
     measured = [
-        f"services.{n}.demand.burstiness={burstiness(service, trace):.3g}"
+        f"services.{n}.demand.planned_burstiness_by_time={bursts(service, trace)}"
         for n, service in enumerate(loaded.workload.services)
     ]
     return apply_overrides(loaded, measured)
@@ -78,14 +80,16 @@ def row(
     request = Request(compare=False)
     lengths = {service: TraceLengths.of(t, kind, not service) for service, t in traces.items()}
 
-    def replay(of: Plan, n: int) -> PlanReplay:
-        return replay_plan(of, seed=n, requests=requests, traces=lengths)
-
     first = solve(loaded, request=request)
+    count = requests_for_each(first, requests)
+
+    def replay(of: Plan, n: int) -> PlanReplay:
+        return replay_plan(of, seed=n, requests=count, traces=lengths)
+
     closed = held_by_replay(loaded, first, request, lengths)
     for way, plan in (("solve", first), ("--simulate", closed.plan)):
         told = [s["demand"] for s in plan.inputs["workload"]["services"]]
-        planned = ", ".join(f"{d['cv2'] if d['planned_cv2'] is None else d['planned_cv2']:.3g}" for d in told)
+        planned = ", ".join(_words(Demand.model_validate(d).bursts) for d in told)
         holds = sum(replay(plan, n).holds for n in range(REPLAYS))
         least = smallest_fleet(plan, replay, REPLAYS)
         extra = " | " if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
@@ -94,6 +98,13 @@ def row(
             f"| {' '.join((name, *statements))} | {kind} | {way} | {planned} | {plan.objective_usd:,.0f} "
             f"| {holds} of {REPLAYS} | {extra} | {counts} |"
         )
+
+
+def _words(planned: Burstiness) -> str:
+    """One number, or the least and the largest."""
+    if isinstance(planned, Bursts):
+        return f"{planned.values[0]:.3g} to {planned.largest:.3g}"
+    return f"{planned:.3g}"
 
 
 def rows(folder: Path, chosen: str, requests: int) -> Iterator[str]:
@@ -117,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the two traces")
     parser.add_argument("--workload", default="", help="only workloads whose name holds this")
-    parser.add_argument("--requests", type=int, default=3000, help="of each replay")
+    parser.add_argument("--requests", type=int, default=3000, help="of each service in each replay")
     told = parser.parse_args()
     print("| workload | traffic | command | planned for | USD | holds | costs more | by replicas | fewest |")
     print("|---|---|---|---:|---:|---:|---:|---:|---|")

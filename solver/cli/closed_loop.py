@@ -12,11 +12,11 @@ from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
-from solver.simulate.from_plan import PlanReplay, replay_plan
+from solver.simulate.from_plan import PlanReplay, replay_plan, requests_for_each
 from solver.simulate.tighten import Closed, Told, close_loop, planned
 from solver.simulate.trace_lengths import TraceLengths
 
-REQUESTS = 3_000  # that count in each replay
+REQUESTS = 3_000  # of each service that count in a replay
 
 
 def held_by_replay(
@@ -35,8 +35,10 @@ def held_by_replay(
         wanted = replace(request, compare=compare)
         return solve_prepared(resolved, catalog, derated(prepared, factors), wanted)
 
+    requests = requests_for_each(first, REQUESTS)
+
     def replay(plan: Plan, seed: int) -> PlanReplay:
-        return replay_plan(plan, seed=seed, requests=REQUESTS, traces=traces)
+        return replay_plan(plan, seed=seed, requests=requests, traces=traces)
 
     closed = close_loop(solve, replay)
     if not (request.compare and closed.told):

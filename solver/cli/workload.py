@@ -12,6 +12,7 @@ import typer
 from solver.errors import SolverError, UsageError
 
 if TYPE_CHECKING:
+    from solver.domain.bursts import Bursts
     from solver.inputs.from_trace import TraceOptions
     from solver.inputs.traces import Trace
 
@@ -69,8 +70,7 @@ def from_trace(
     options = TraceOptions(
         name or output.stem, model, ttft, tpot, percentile, scale, cells, busiest, histogram
     )
-    burstiness = _burstiness(requests, options, output)
-    text = workload_text(requests, options, burstiness)
+    text = workload_text(requests, options, _bursts(requests, options, output))
     if histogram:
         path = inside(output.parent, histogram, Place("--histogram"))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def from_trace(
     typer.echo(f"wrote {output}: {len(requests)} requests{dropped}, model {model}, TTFT {ttft}, TPOT {tpot}")
 
 
-def _burstiness(trace: Trace, options: TraceOptions, output: Path) -> float:
+def _bursts(trace: Trace, options: TraceOptions, output: Path) -> Bursts:
     """How bursty the trace is for a service that promises what the options say."""
     from dataclasses import replace
 
@@ -90,13 +90,13 @@ def _burstiness(trace: Trace, options: TraceOptions, output: Path) -> float:
     from solver.inputs.trace_statistics import rate_curve
     from solver.inputs.workload import workload_from
     from solver.inputs.yaml_text import load_yaml
-    from solver.simulate.burstiness import Pace, burstiness_of
+    from solver.simulate.burstiness import Pace, bursts_of
 
     text = workload_text(trace, replace(options, histogram="", cells=1))
     levels = workload_from(load_yaml(output, text=text), output.parent).workload.services[0].levels
     assert levels.ttft_ms is not None and levels.tpot_ms is not None  # the text states both
     pace = Pace(levels.ttft_ms / 1e3, levels.tpot_ms / 1e3, 1 - levels.ttft_percentile)
-    return burstiness_of(trace, rate_curve(trace, options.busiest_s), options.scale, pace)
+    return bursts_of(trace, rate_curve(trace, options.busiest_s), options.scale, pace)
 
 
 @app.command("from-melange")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from solver.domain.bursts import Burstiness, Bursts
 from solver.domain.calendar import INSTANT, Month, factor_in_force, years_until
 from solver.domain.money import Money as Money
 from solver.domain.money import Staff as Staff
@@ -49,7 +51,8 @@ class Demand(Frozen):
     second in that hour, in the first year. ``growth_per_year`` multiplies it yearly (0.3 = +30 %).
     ``cv2`` is the squared coefficient of variation of the times between arrivals within an hour
     (1 = Poisson). ``planned_cv2`` is what the waiting model is told instead, where replays have shown that
-    another number sizes the pools for this traffic. ``regions`` are the shares of every hour's requests that
+    another number sizes the pools for this traffic; ``planned_cv2_by_s`` one for each time scale in seconds
+    (:class:`~solver.domain.bursts.Bursts`). ``regions`` are the shares of every hour's requests that
     come from each region. ``steps`` multiplies the rate too: from a month on by its factor, until the next.
     """
 
@@ -58,6 +61,7 @@ class Demand(Frozen):
     steps: dict[Month, float] = {}
     cv2: float = Field(default=1.0, ge=0)
     planned_cv2: float | None = Field(default=None, ge=0)
+    planned_cv2_by_s: dict[float, float] = {}
     regions: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
 
     @model_validator(mode="after")
@@ -73,9 +77,23 @@ class Demand(Frozen):
             raise ValueError("a factor of steps is negative; write 0 or more")
         return self
 
+    @model_validator(mode="after")
+    def _planned(self) -> Demand:
+        by_time = sorted(self.planned_cv2_by_s.items())
+        if by_time and self.planned_cv2 is not None:
+            raise ValueError("planned_cv2 and planned_cv2_by_s state the same thing; keep one of the two")
+        if any(not 0 < time < math.inf or not 0 <= value < math.inf for time, value in by_time):
+            raise ValueError("planned_cv2_by_s has a time or a value below 0; write {500 ms: 20, 10 s: 180}")
+        if any(later < value for (_, value), (_, later) in pairwise(by_time)):
+            raise ValueError("planned_cv2_by_s falls; a longer time feels no smaller bursts, so let it rise")
+        object.__setattr__(self, "planned_cv2_by_s", dict(by_time))
+        return self
+
     @property
-    def waiting_cv2(self) -> float:
+    def bursts(self) -> Burstiness:
         """Burstiness that the waiting model is told."""
+        if self.planned_cv2_by_s:
+            return Bursts(tuple(self.planned_cv2_by_s), tuple(self.planned_cv2_by_s.values()))
         return self.cv2 if self.planned_cv2 is None else self.planned_cv2
 
 

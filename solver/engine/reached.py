@@ -55,7 +55,7 @@ def reached_s(
                 limit = limit - outputs * (slowest if s.point.phase == "prefill" else s.point.tpot_s)
             if s.point.phase == "decode":  # a pool apart has its own part of the time
                 limit = handover - s.point.queue.base_s + 0.0 * outputs
-            found += late_rate(s.point, s.replicas, s.rates_rps, limit, service.demand.waiting_cv2)
+            found += late_rate(s.point, s.replicas, s.rates_rps, limit, service.demand.bursts)
         return found / total
 
     low, high = 0.0, 1.0

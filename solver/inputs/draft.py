@@ -99,7 +99,23 @@ def _convert(draft: Draft, key: Key, path: str, value: Any) -> Any:
         return _numbers(draft, value, key, path)
     if key.kind in ("table", "tables"):
         return _table(draft, value, key, path, nested=key.kind == "tables")
+    if key.kind == "times":
+        return _times(draft, value, key, path)
     return draft.quantity(path, value, key.unit, key.bare)
+
+
+def _times(draft: Draft, value: Any, key: Key, path: str) -> Any:
+    if not isinstance(value, dict):
+        return value
+    table: dict[float, float] = {}
+    for name, item in value.items():
+        place = f"{path}.{name}"
+        time_s, number = draft.quantity(place, name, "s", key.bare), draft.quantity(place, item, key.unit)
+        if time_s is not None and number is not None:
+            if time_s in table:
+                draft.complain(place, f"the time {name} is stated twice", "keep one of the two")
+            table[time_s] = number
+    return table
 
 
 def _numbers(draft: Draft, value: Any, key: Key, path: str) -> Any:

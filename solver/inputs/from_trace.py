@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.domain.bursts import Bursts
 from solver.domain.workload import LengthBucket
 from solver.inputs.trace_statistics import (
     busiest_ratio,
@@ -36,22 +37,22 @@ class TraceOptions:
     histogram: str = ""  # file that holds the histogram, relative to the workload; empty: inline
 
 
-def workload_text(trace: Trace, options: TraceOptions, burstiness: float = 1.0) -> str:
+def workload_text(trace: Trace, options: TraceOptions, bursts: Bursts | None = None) -> str:
     """The workload file; lengths are inline unless ``options.histogram`` names their file.
 
-    ``burstiness`` as measured on the trace (:mod:`solver.simulate.burstiness`).
+    ``bursts`` as measured on the trace (:mod:`solver.simulate.burstiness`).
     """
     stored = f" {{histogram: {_quoted(options.histogram)}}}"
     lengths = stored if options.histogram else _inline(trace, options)
     levels = f"{{ttft: {options.ttft}, tpot: {options.tpot}, percentile: {options.percentile:g}}}"
     lines = [
         *(f"# {line}" for line in describe(trace)),
-        *_basis(trace, options, burstiness),
+        *_basis(trace, options),
         f"name: {_quoted(options.name)}",
         "services:",
         f"  - name: {_quoted(options.name)}",
         f"    model: {_quoted(options.model)}",
-        f"    demand: {_demand(trace, options, burstiness)}",
+        f"    demand: {_demand(trace, options, bursts)}",
         f"    lengths:{lengths}",
         f"    levels: {levels}",
     ]
@@ -84,11 +85,11 @@ def describe(trace: Trace) -> list[str]:
     ]
 
 
-def _basis(trace: Trace, options: TraceOptions, burstiness: float) -> list[str]:
+def _basis(trace: Trace, options: TraceOptions) -> list[str]:
     minute = busiest_ratio(trace, 60.0)
     lines = [
-        f"# The busiest minute has {minute:.1f} times the mean rate. Burstiness: what queues need, and more,",
-        "# so that this trace keeps the promise below (docs/explanation/queueing.md).",
+        f"# The busiest minute has {minute:.1f} times the mean rate. Planned burstiness: what queues of",
+        "# each time scale need, so that this trace keeps the promise below (docs/explanation/queueing.md).",
     ]
     if (lasts_s := trace.duration_s) < SHORT_S:
         lines.append(f"# The trace lasts {lasts_s:.0f} s; it tells nothing of bursts longer than that.")
@@ -99,12 +100,15 @@ def _basis(trace: Trace, options: TraceOptions, burstiness: float) -> list[str]:
     return lines
 
 
-def _demand(trace: Trace, options: TraceOptions, burstiness: float) -> str:
+def _demand(trace: Trace, options: TraceOptions, bursts: Bursts | None) -> str:
     rates = [_short(rate * options.scale) for rate in rate_curve(trace, options.busiest_s)]
     amount = f"requests_per_s: {rates[0]}"
     if len(rates) > 1:
         amount = f"{'day' if len(rates) == 24 else 'week'}: [{', '.join(rates)}]"
-    return f"{{{amount}, burstiness: {burstiness:.3g}}}"
+    if bursts is None:
+        return f"{{{amount}}}"
+    table = ", ".join(f"{t:.4g} s: {z:.3g}" for t, z in zip(bursts.times_s, bursts.values, strict=True))
+    return f"{{{amount}, burstiness: {bursts.values[0]:.3g}, planned_burstiness_by_time: {{{table}}}}}"
 
 
 def _inline(trace: Trace, options: TraceOptions) -> str:

@@ -14,13 +14,14 @@ class Key:
 
     ``unit`` is the canonical unit of the field; ``bare`` tells whether a number without unit is accepted
     (yes where the key or the kind of number names it). Kinds: "list" turns a single text into a list,
-    "numbers" is a list of numbers, "table" maps names to numbers, "tables" maps names to such tables.
+    "numbers" is a list of numbers, "table" maps names to numbers, "tables" maps names to such tables, "times"
+    maps times to numbers (``bare``: a time without unit is in seconds).
     """
 
     target: str
     unit: str = ""
     bare: bool = True
-    kind: Literal["number", "percentile", "list", "numbers", "table", "tables"] = "number"
+    kind: Literal["number", "percentile", "list", "numbers", "table", "tables", "times"] = "number"
     gaps: bool = False  # numbers: an entry may be none
 
 
@@ -61,6 +62,8 @@ KEYS: dict[str, dict[str, Key]] = {
         "burstiness": Key("cv2", "count"),
         "planned_cv2": Key("planned_cv2", "count"),
         "planned_burstiness": Key("planned_cv2", "count"),
+        "planned_cv2_by_s": Key("planned_cv2_by_s", "count", kind="times"),
+        "planned_burstiness_by_time": Key("planned_cv2_by_s", "count", bare=False, kind="times"),
         "regions": Key("regions", "share", kind="table"),
     },
     "levels": {

@@ -81,6 +81,8 @@ def _demand(demand: Demand) -> str:
     growth += f", growing {demand.growth_per_year:.3g} per year" if demand.growth_per_year else ""
     regions = ", ".join(f"{share:.4g} from {name}" for name, share in demand.regions.items())
     planned = "" if demand.planned_cv2 is None else f", planned with {demand.planned_cv2:.3g}"
+    if by_time := [f"{value:.3g} within {time:.3g} s" for time, value in demand.planned_cv2_by_s.items()]:
+        planned = f", planned with {', '.join(by_time)}"
     return f"{words} (cv2 {demand.cv2:.3g}{planned}){growth}" + (f", {regions}" if regions else "")
 
 

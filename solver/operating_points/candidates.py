@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.domain.bursts import Burstiness
 from solver.domain.workload import Service
 from solver.operating_points.requests import Floats, Mix
 from solver.performance.pools import Replicas, memory_slots, safe_shares
@@ -177,13 +178,13 @@ def rows_of(kinds: Replicas, chosen: np.ndarray) -> Replicas:
 
 
 def shares_at(
-    kinds: Replicas, promises: list[Promise], sizes: Floats, mix: Mix, cv2_arrival: float, rows: np.ndarray
+    kinds: Replicas, promises: list[Promise], sizes: Floats, mix: Mix, bursts: Burstiness, rows: np.ndarray
 ) -> Floats:
     """Safe share of full capacity (rows x sizes): the least over all promises; 1 without any."""
     shares = np.ones(np.broadcast_shapes((len(rows), 1), np.shape(sizes)))
     for promise in promises:
         safe = safe_shares(
-            rows_of(kinds, rows), sizes, promise.limit_s[rows], mix.share, promise.miss, cv2_arrival
+            rows_of(kinds, rows), sizes, promise.limit_s[rows], mix.share, promise.miss, bursts
         )
         shares = np.minimum(shares, safe)
     return shares

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from solver.domain.bursts import Burstiness
 from solver.domain.workload import Service, ServiceLevels
 from solver.operating_points.point import OperatingPoint
 from solver.operating_points.requests import Floats, mix_of
@@ -113,7 +114,9 @@ def _base_s(point: OperatingPoint, base_s: float | Floats) -> float | Floats:
     return (point.queue.base_s if point.queue else 0.0) if point.phase == "decode" else base_s
 
 
-def late_rate(point: OperatingPoint, replicas: int, rates_rps: Floats, limit_s: Floats, cv2: float) -> float:
+def late_rate(
+    point: OperatingPoint, replicas: int, rates_rps: Floats, limit_s: Floats, bursts: Burstiness
+) -> float:
     """Requests/s of a pool that exceed ``limit_s``, for ``rates_rps`` per bucket (0 without queue facts)."""
     total, queue = float(rates_rps.sum()), point.queue
     if queue is None or total <= 0:
@@ -131,7 +134,7 @@ def late_rate(point: OperatingPoint, replicas: int, rates_rps: Floats, limit_s: 
         time_factor=np.array([queue.time_factor]),
         longest_s=np.array([queue.longest_s]),
     )
-    late = late_share(kind, np.array([float(replicas)]), np.ones((1, 1)), limit_s[None, :], share, cv2)
+    late = late_share(kind, np.array([float(replicas)]), np.ones((1, 1)), limit_s[None, :], share, bursts)
     return total * float(late[0, 0])
 
 

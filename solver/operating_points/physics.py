@@ -87,12 +87,12 @@ def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint],
     promises = promises_of(service, base, found.tau_s, mix, np.array(setting.trips_s))
     size = np.clip(np.ceil(setting.peak_rps / found.full_rps), 1, MOST_SIZE)
     everything = np.arange(len(size))
-    safe = shares_at(kinds, promises, size[:, None], mix, service.demand.waiting_cv2, everything)
+    safe = shares_at(kinds, promises, size[:, None], mix, service.demand.bursts, everything)
     carried = safe[:, 0] * found.full_rps
     best = best_of_layout(table, found, carried)
     screened += _too_late(setting, table, found, kinds, promises, best)
     sizes = np.arange(1.0, SIZES_EVALUATED + 1)
-    shares = shares_at(kinds, promises, sizes, mix, service.demand.waiting_cv2, best)
+    shares = shares_at(kinds, promises, sizes, mix, service.demand.bursts, best)
     context = Context(
         setting, table, mix, found, kinds, promises, base, kv_table(setting.holding, table, mix.longest)
     )

@@ -135,7 +135,7 @@ def _prefill_shares(setting: Setting, made: _Prefill, mix: Mix, part: Service) -
     trips = np.array([setting.trips_s])
     promises = promises_of(part, made.base, nothing, mix, trips)
     sizes = np.arange(1.0, SIZES_EVALUATED + 1)
-    return shares_at(kinds, promises, sizes, mix, service.demand.cv2, np.arange(rows))
+    return shares_at(kinds, promises, sizes, mix, service.demand.bursts, np.arange(rows))
 
 
 def _prefill_point(

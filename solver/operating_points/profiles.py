@@ -17,6 +17,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from solver.domain.bursts import burstiness_at
 from solver.domain.catalog import MeasuredProfile
 from solver.domain.workload import Service, WorkloadProfile
 from solver.operating_points.load import FULL
@@ -60,15 +61,9 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
     wait = 0.0
     if service.levels.ttft_ms is not None:
         wait = service.levels.ttft_ms / 1e3 - first_token - setting.round_trip_s
-        lines = capacity_lines(
-            4096,
-            slots,
-            mix.mean_output * tau,
-            wait,
-            1 - service.levels.ttft_percentile,
-            service.demand.waiting_cv2,
-            1.0,
-        )
+        hold, miss = mix.mean_output * tau, 1 - service.levels.ttft_percentile
+        burst = float(burstiness_at(service.demand.bursts, np.array(hold + max(wait, 0.0))))
+        lines = capacity_lines(4096, slots, hold, wait, miss, burst, 1.0)
     ends = first_token + mix.output_max * tau
     use, serves = lengths_rule(mix, profile)
     if not serves.any():

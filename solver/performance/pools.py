@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.domain.bursts import Burstiness, Bursts, burstiness_at
 from solver.performance.queueing import erlang_c, tail_exponent
 
 Floats = NDArray[np.float64]
@@ -48,33 +49,56 @@ class Replicas:
 
 
 def late_share(
-    kinds: Replicas, sizes: Floats, load: Floats, limit_s: Floats, bucket_share: Floats, cv2_arrival: float
+    kinds: Replicas, sizes: Floats, load: Floats, limit_s: Floats, bucket_share: Floats, bursts: Burstiness
 ) -> Floats:
     """Share of requests whose first token comes later than ``limit_s`` (kinds x buckets), at most 1.
 
-    ``sizes``: replicas in the pool; ``load``: share of full capacity (kinds x sizes).
+    ``sizes``: replicas in the pool; ``load``: share of full capacity (kinds x sizes). ``bursts`` that depend
+    on the time are those of each queue's own time: hold and longest permitted wait together.
     """
     rate = load * kinds.full_rps[:, None]
     left = np.maximum(kinds.time_factor[:, None] - rate * kinds.decode_s[:, None], 1e-12)
-    hold = kinds.prefill_s[:, None] / left
-    slot = _Queue.of(
-        sizes * kinds.slots[:, None],
-        rate * (kinds.hold_s / kinds.slots)[:, None],
-        np.broadcast_to(kinds.hold_s[:, None], load.shape),
-        kinds.cv2_hold[:, None],
-        cv2_arrival,
-    )
-    turn = _Queue.of(
-        np.broadcast_to(sizes, load.shape), rate * hold, hold, kinds.cv2_prefill[:, None], cv2_arrival
-    )
+    queues = _Queues(kinds, sizes, rate, kinds.prefill_s[:, None] / left, limit_s.max(axis=1)[:, None])
+    same = None if isinstance(bursts, Bursts) else (queues.slot(bursts), queues.turn(bursts))
     best = np.ones_like(load)
     for part in _SPLITS:
+        slot, turn = same or queues.apart(bursts, part)
         late = np.zeros_like(load)
         for b, share in enumerate(bucket_share):
             wait = limit_s[:, b, None] - kinds.longest_s[:, b, None] / left
             late += share * np.minimum(slot.exceeds(wait * part) + turn.exceeds(wait * (1 - part)), 1.0)
         best = np.minimum(best, late)
     return best
+
+
+@dataclass(frozen=True)
+class _Queues:
+    """The queues for slots and for prompt turns of each kind and size at their rates."""
+
+    kinds: Replicas
+    sizes: Floats
+    rate: Floats
+    turn_s: Floats
+    limit_s: Floats  # the longest of all buckets
+
+    def slot(self, cv2_arrival: Floats | float) -> _Queue:
+        """For a place in the batch: R x slots servers."""
+        kinds, shape = self.kinds, self.rate.shape
+        hold = np.broadcast_to(kinds.hold_s[:, None], shape)
+        servers, used = self.sizes * kinds.slots[:, None], self.rate * (kinds.hold_s / kinds.slots)[:, None]
+        return _Queue.of(servers, used, hold, kinds.cv2_hold[:, None], cv2_arrival)
+
+    def turn(self, cv2_arrival: Floats | float) -> _Queue:
+        """For a turn of the prompt: R servers."""
+        servers, used = np.broadcast_to(self.sizes, self.rate.shape), self.rate * self.turn_s
+        return _Queue.of(servers, used, self.turn_s, self.kinds.cv2_prefill[:, None], cv2_arrival)
+
+    def apart(self, bursts: Burstiness, part: float) -> tuple[_Queue, _Queue]:
+        """Both, each with the bursts of its own hold and its part of the permitted wait."""
+        limit = np.maximum(self.limit_s, 0.0)
+        slot_s = self.kinds.hold_s[:, None] + part * limit
+        turn_s = self.turn_s + (1 - part) * limit
+        return self.slot(burstiness_at(bursts, slot_s)), self.turn(burstiness_at(bursts, turn_s))
 
 
 @dataclass(frozen=True)
@@ -86,9 +110,9 @@ class _Queue:
 
     @classmethod
     def of(
-        cls, servers: Floats, used: Floats, hold_s: Floats, cv2_hold: Floats, cv2_arrival: float
+        cls, servers: Floats, used: Floats, hold_s: Floats, cv2_hold: Floats, cv2_arrival: Floats | float
     ) -> _Queue:
-        burst = max(cv2_arrival, 1.0)
+        burst = max(cv2_arrival, 1.0) if isinstance(cv2_arrival, float | int) else cv2_arrival
         inside = np.clip(used, 1e-12, _FULL)
         delayed = np.where(used < _FULL, erlang_c(servers / burst, servers / burst * inside), 1.0)
         fall = servers / np.maximum(hold_s, 1e-12) * tail_exponent(inside, burst, cv2_hold)
@@ -105,7 +129,7 @@ def safe_shares(
     limit_s: Floats,
     bucket_share: Floats,
     miss: float,
-    cv2_arrival: float,
+    bursts: Burstiness,
     ceiling: Floats | float = 1.0,
 ) -> Floats:
     """Largest share of full capacity at which :func:`late_share` is at most ``miss`` (kinds x sizes).
@@ -121,7 +145,7 @@ def safe_shares(
     def late(some: Integers, load: Floats) -> Floats:
         mine = Replicas(*(getattr(kinds, f)[kind[some]] for f in Replicas.__dataclass_fields__))
         chosen = (mine, pool[some], load[:, None], limit_s[kind[some]])
-        return late_share(*chosen, bucket_share, cv2_arrival)[:, 0]
+        return late_share(*chosen, bucket_share, bursts)[:, 0]
 
     found = _largest(late, top, miss).reshape(shape)
     return np.asarray(np.maximum.accumulate(found, axis=1), dtype=np.float64)

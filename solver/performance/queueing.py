@@ -38,6 +38,7 @@ Floats = NDArray[np.float64]
 
 _GRID = (129, 33)  # points of the table of exponents along utilisation and holds
 _HOLDS = (1.0, 64.0)  # squared coefficients of variation of the hold in it; below 1 counts as 1
+_RUNGS = 8  # tables for each doubling of the burstiness, where it is an array
 _BISECTIONS = 44  # 2^-44: below 1e-13 in utilisation
 _EXHAUSTIVE = 4096  # replicas up to which every integer is evaluated
 _EXACT = 4  # pools up to this many replicas get their exact value
@@ -81,20 +82,37 @@ def wait_probability(
     return np.asarray(erlang_c(servers, servers * utilisation) * np.exp(-decay), dtype=np.float64)
 
 
-def tail_exponent(utilisation: Floats, cv2_arrival: float, cv2_hold: Floats | float) -> Floats:
+def tail_exponent(utilisation: Floats, cv2_arrival: Floats | float, cv2_hold: Floats | float) -> Floats:
     """``x``: the share of waits above t falls as exp(-servers x t / hold); 1 - rho for M/M/c.
 
-    Interpolated in a table of x / (1 - rho), which is smooth, over arcsin(sqrt(rho)) and ln(cv2_hold).
+    Interpolated in a table of x / (1 - rho), which is smooth, over arcsin(sqrt(rho)) and ln(cv2_hold). For
+    arrays of ``cv2_arrival`` (at least 1) between two such tables, logarithm over logarithm: on the line or
+    below it, so waits count as slightly longer.
     """
-    table, (rows, columns) = _exponents(cv2_arrival), _GRID
+    if isinstance(cv2_arrival, float | int):
+        return (1 - utilisation) * _from_table(_exponents(float(cv2_arrival))[None], 0, utilisation, cv2_hold)
+    rung = np.log2(np.maximum(cv2_arrival, 1.0)) * _RUNGS
+    below = np.floor(rung).astype(np.int64)
+    first, last = int(below.min()), int(below.max()) + 1
+    ladder = np.stack([_exponents(2.0 ** (k / _RUNGS)) for k in range(first, last + 1)])
+    lower, upper = (_from_table(ladder, below - first + k, utilisation, cv2_hold) for k in (0, 1))
+    found = np.exp(np.log(lower) + (rung - below) * np.log(upper / lower))
+    return np.asarray((1 - utilisation) * found, dtype=np.float64)
+
+
+def _from_table(
+    tables: Floats, which: NDArray[np.int64] | int, utilisation: Floats, cv2_hold: Floats | float
+) -> Floats:
+    """x / (1 - rho), bilinear in table ``which`` of ``tables``."""
+    rows, columns = _GRID
     across = np.arcsin(np.sqrt(utilisation)) * (2 / np.pi * (rows - 1))
     along = np.log(np.clip(cv2_hold, *_HOLDS)) * ((columns - 1) / np.log(_HOLDS[1]))
     i = np.minimum(across.astype(np.int64), rows - 2)
     j = np.minimum(np.floor(along).astype(np.int64), columns - 2)
     u, v = across - i, along - j
-    lower = table[i, j] * (1 - v) + table[i, j + 1] * v
-    upper = table[i + 1, j] * (1 - v) + table[i + 1, j + 1] * v
-    return np.asarray((1 - utilisation) * (lower * (1 - u) + upper * u), dtype=np.float64)
+    lower = tables[which, i, j] * (1 - v) + tables[which, i, j + 1] * v
+    upper = tables[which, i + 1, j] * (1 - v) + tables[which, i + 1, j + 1] * v
+    return np.asarray(lower * (1 - u) + upper * u, dtype=np.float64)
 
 
 @lru_cache(maxsize=256)

@@ -1,18 +1,18 @@
 """The burstiness that the waiting formula needs for a trace, found by queueing the trace itself.
 
-Which bursts matter depends on how long a request stays, how full the pool is and how long it may wait: bursts
-of seconds fill a large pool of short requests, bursts of minutes one that is used to 95 %. The variance over
-the mean of the counts in one window answers for that window only. So the trace is sent through plain
-queues: slots that a request holds while its tokens are written at the promised pace, and turns of its
-prompt that take a tenth or three tenths of the promised time to the first token. For each queue
+Which bursts matter depends on how long a request stays and how long it may wait: bursts of seconds delay
+the turns of prompts, bursts of minutes the slots. So the trace is sent through plain queues of several time
+scales: slots that a request holds while its tokens are written at the promised pace or faster, and turns
+of its prompt that take a tenth or three tenths of the promised time to the first token. For each queue
 
-- the fewest servers with which at least 95 % of the replayed pieces keep the percentile of waits are
-  found by trial;
+- the fewest servers are found with which the promise is kept by so many of the replayed pieces of the trace
+  that at least 95 % of all pieces keep it, with 95 % confidence: all but 2 of 124 (binomial distribution);
 - the burstiness with which :func:`~solver.performance.queueing.wait_probability` asks for as many is found
-  by bisection, and raised to the safe side.
+  by bisection.
 
-The largest of them is what the workload states. Pieces begin at random places of the trace (a ring) and lay
-copies over each other where the demand is above the trace's rate, as a replay does.
+Each is stated with the queue's time scale, hold and permitted wait together, raised to the largest of the
+shorter times where it is less. Pieces begin at random places of the trace (a ring) and lay copies over each
+other where the demand is above the trace's rate, as a replay does.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.domain.bursts import Bursts
 from solver.inputs.trace_statistics import busiest_arrivals, spread_within_seconds
 from solver.inputs.traces import Trace
 from solver.performance.queueing import wait_probability
 from solver.simulate.arrivals import Stream, scale_trace
 from solver.simulate.types import Floats
 
-#: A plan's pools have two queues each, and replays differ: factor on the excess over random traffic, as long
-#: as it does not ask for more than so many times the servers beyond the mean load.
-SAFETY, MOST_SPARE = 2.0, 1.5
-_PIECES = 20  # replays of each queue, of which one may fail
-_REQUESTS, _MOST = 4000, 40_000  # in a piece
-_STAYS = 10.0  # mean stays that a piece lasts at least; a fifth of it only fills the servers
-_GROWTHS = (1.0, 8.0)  # multiples of the demand at which the slots are tried
-_MANY = 500  # slots beyond which no multiple is tried: large pools need less
-_TURNS = (0.1, 0.3)  # mean times of a prompt's turn, in permitted times to the first token
-_TURN_LOADS = (1.0, 8.0)  # prompts in turn at once, on average
-_WAIT = 0.5  # part of the permitted time to the first token that is left to each wait
+#: Replays of each queue and how many may fail: if 5 % of all pieces failed, 2 or fewer of 124 would by 5 %.
+PIECES, MAY_FAIL = 124, 2
+#: Requests in a piece, a fifth of which only fill the servers: a surge fills short pieces, long ones meet it
+#: more often, so both lengths count.
+_REQUESTS, _MOST = (1250, 4000), 40_000
+_STAYS = 10.0  # mean stays that a piece lasts at least
+_PACES = (1.0, 0.25)  # paces of the tokens tried, in times permitted per token
+#: Mean times of a prompt's turn and times it may wait for it, in permitted times to the first token.
+_TURNS = ((0.1, 0.15), (0.1, 0.5), (0.3, 1.0))
+_SLOT_WAIT = 1.0  # the same for a slot
+_LEAST = 4.0  # servers held on average: below, a demand so many times higher is queued
+_STEP = 1.25  # by which servers are added
 _LARGEST = 1e5
 HOUR_S = 3600.0
 _FEW = 10  # requests below which a trace says nothing of bursts
@@ -55,12 +57,11 @@ class Pace:
     miss: float
 
 
-def burstiness_of(trace: Trace, rates_rps: Sequence[float], scale: float, pace: Pace) -> float:
-    """Burstiness to state with the demand ``rates_rps`` (by hour, or one for the whole trace) x ``scale``.
+def bursts_of(trace: Trace, rates_rps: Sequence[float], scale: float, pace: Pace) -> Bursts:
+    """Burstiness to plan with for the demand ``rates_rps`` (by hour, or one for the whole trace) x ``scale``.
 
     Where the demand has a curve, the busiest hour of the trace counts, which also tells how far single days
-    leave the mean of all days. The trace at its own rate counts too, whatever the scale. Fewer than 10
-    requests tell nothing and count as Poisson traffic, 1.
+    leave the mean of all days. Fewer than 10 requests tell nothing and count as Poisson traffic, 1.
     """
     arrival_s = spread_within_seconds(trace.arrival_s)
     first, count = 0, len(arrival_s)
@@ -70,7 +71,7 @@ def burstiness_of(trace: Trace, rates_rps: Sequence[float], scale: float, pace: 
     span_s = HOUR_S if len(rates_rps) > 1 else float(arrival_s[-1] - arrival_s[0])
     stated, own = max(rates_rps), count / max(span_s, 1e-9)
     if count < _FEW or span_s <= 0:
-        return 1.0
+        return Bursts((pace.ttft_s,), (1.0,))
     mine = slice(first, first + count)
     requests = Stream(
         arrival_s[mine] - arrival_s[first],
@@ -78,87 +79,107 @@ def burstiness_of(trace: Trace, rates_rps: Sequence[float], scale: float, pace: 
         trace.output_tokens[mine],
         np.arange(count),
     )
-    factors = {1.0, scale} if scale > 0 else {1.0}
-    return max(needed_burstiness(requests, max(stated, own) * f, stated * f, pace) for f in factors)
+    factor = scale or 1.0
+    return needed_bursts(requests, max(stated, own) * factor, stated * factor, pace)
 
 
-def needed_burstiness(requests: Stream, rate_rps: float, stated_rps: float, pace: Pace) -> float:
+def needed_bursts(requests: Stream, rate_rps: float, stated_rps: float, pace: Pace) -> Bursts:
     """Burstiness with which the demand ``stated_rps`` asks for what ``requests`` need at ``rate_rps``."""
-    largest = 1.0
-    for growth, hold_s in _queues(requests, rate_rps, pace):
-        queue = _Queue.of(requests, rate_rps * growth, stated_rps * growth, hold_s, pace)
-        largest = max(largest, queue.burstiness())
-    return largest
+    found: list[tuple[float, float]] = []
+    for hold_s, wait_s in _queues(requests, pace):
+        growth = max(1.0, _LEAST / (rate_rps * max(float(hold_s.mean()), 1e-9)))
+        stays = _STAYS * float(hold_s.mean()) * rate_rps * growth
+        needs = [
+            _Queue(
+                _pieces(requests, hold_s, rate_rps * growth, count),
+                hold_s,
+                stated_rps * growth,
+                wait_s,
+                pace.miss,
+            ).needs()
+            for count in sorted({min(max(count, stays), _MOST) for count in _REQUESTS})
+        ]
+        found.append((min(time_s for time_s, _ in needs), max(burstiness for _, burstiness in needs)))
+    found.sort()
+    rising = np.maximum.accumulate([burstiness for _, burstiness in found]).tolist()
+    kept = [n for n in range(len(found)) if n == 0 or rising[n] > rising[n - 1]]
+    return Bursts(tuple(found[n][0] for n in kept), tuple(rising[n] for n in kept))
 
 
-def _queues(requests: Stream, rate_rps: float, pace: Pace) -> Iterator[tuple[float, Floats]]:
-    """Factor on the demand and the seconds for which each request holds a server."""
+def _queues(requests: Stream, pace: Pace) -> Iterator[tuple[Floats, float]]:
+    """Seconds for which each request holds a server, and for which it may wait for it."""
     output, prompt = requests.output.astype(np.float64), requests.prompt.astype(np.float64)
-    slots = float(output.mean()) * pace.tpot_s * rate_rps
-    for growth in (g for g in _GROWTHS if g == 1 or slots * g <= _MANY):
-        yield growth, output * pace.tpot_s
-    for turn in _TURNS:
-        hold_s = prompt * (turn * pace.ttft_s / max(float(prompt.mean()), 1e-9))
-        for growth in sorted({max(1.0, load / (rate_rps * turn * pace.ttft_s)) for load in _TURN_LOADS}):
-            yield growth, hold_s
+    for times in _PACES:
+        yield output * (times * pace.tpot_s), _SLOT_WAIT * pace.ttft_s
+    for turn, wait in _TURNS:
+        yield prompt * (turn * pace.ttft_s / max(float(prompt.mean()), 1e-9)), wait * pace.ttft_s
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Part of the trace: arrivals, holds, end of the filling."""
+
+    arrival_s: list[float]
+    hold_s: Floats
+    filled_s: float
+
+
+def _pieces(requests: Stream, hold_s: Floats, rate_rps: float, count: float) -> list[_Piece]:
+    """Pieces of about ``count`` requests; ``bucket`` of a stream is the request's place in ``hold_s``."""
+    pieces, lasts_s = [], count / rate_rps
+    for seed in range(PIECES):
+        piece = scale_trace(np.random.default_rng([seed, 5]), requests, rate_rps, lasts_s)
+        pieces.append(_Piece(piece.arrival_s.tolist(), hold_s[piece.bucket], 0.2 * lasts_s))
+    return pieces
 
 
 @dataclass(frozen=True)
 class _Queue:
-    """Pieces of the trace before one kind of servers; ``bucket`` of a stream is the request's place."""
+    """Pieces of the trace before one kind of servers, and what the formula is told of it."""
 
-    pieces: tuple[tuple[list[float], list[float], float], ...]  # arrivals, holds, end of the filling
-    load: float  # servers held at the stated rate, on average
-    hold_s: float
-    cv2_hold: float
+    pieces: list[_Piece]
+    hold_s: Floats
+    stated_rps: float
     wait_s: float
     miss: float
 
-    @classmethod
-    def of(cls, requests: Stream, rate_rps: float, stated_rps: float, hold_s: Floats, pace: Pace) -> _Queue:
-        mean = max(float(hold_s.mean()), 1e-9)
-        least = min(max(_REQUESTS, _STAYS * mean * rate_rps), _MOST)
-        pieces = []
-        for seed in range(_PIECES):
-            piece = scale_trace(np.random.default_rng([seed, 5]), requests, rate_rps, least / rate_rps)
-            held = hold_s[piece.bucket].tolist()
-            pieces.append((piece.arrival_s.tolist(), held, 0.2 * least / rate_rps))
-        cv2 = float(hold_s.var()) / mean**2
-        return cls(tuple(pieces), stated_rps * mean, mean, cv2, _WAIT * pace.ttft_s, pace.miss)
+    def needs(self) -> tuple[float, float]:
+        """Time scale, and the largest burstiness with which the formula permits what the pieces bear.
 
-    def burstiness(self) -> float:
-        """What the formula must be told to ask for what the pieces need, and somewhat more."""
-        spare = self._servers() - self.load
-        return min(1 + SAFETY * (self._asks(spare) - 1), self._asks(MOST_SPARE * spare))
+        Servers are added until the pieces pass, then holds grow as long as they do: servers are whole
+        numbers, holds are not.
+        """
+        mean = max(float(self.hold_s.mean()), 1e-9)
+        servers, open_ = max(1, math.ceil(self.stated_rps * mean)), self.pieces
+        while len(failing := self._failing(open_, servers, 1.0)) > MAY_FAIL:
+            servers, open_ = math.ceil(servers * _STEP), failing  # what passed passes with more servers
+        low, high = 1.0, 2.0 * _STEP
+        open_ = self.pieces
+        while high > 1.01 * low:
+            middle = math.sqrt(low * high)
+            failing = self._failing(open_, servers, middle)
+            if len(failing) > MAY_FAIL:
+                high, open_ = middle, failing  # what passed passes with shorter holds
+            else:
+                low = middle
+        hold = low * mean
+        used = self.stated_rps * hold / servers
+        cv2 = float(self.hold_s.var()) / mean**2
 
-    def _asks(self, spare: float) -> float:
-        """The burstiness at which the formula asks for ``spare`` servers beyond the mean load."""
-        if spare <= 0:
-            return 1.0
-        return _largest(lambda z: self._late(self.load + spare, z) <= self.miss, 1.0, _LARGEST)
+        def holds(burstiness: float) -> bool:
+            at, share = np.array([float(servers)]), np.array([used])
+            return float(wait_probability(at, share, hold, self.wait_s, burstiness, cv2)[0]) <= self.miss
 
-    def _late(self, servers: float, burstiness: float) -> float:
-        at, used = np.array([servers]), np.array([self.load / servers])
-        late = wait_probability(at, used, self.hold_s, self.wait_s, burstiness, self.cv2_hold)
-        return float(late[0])
+        return hold + self.wait_s, 1.0 if used >= 1 else _largest(holds, 1.0, _LARGEST)
 
-    def _servers(self) -> float:
-        """Between the most servers that fail and the fewest that pass."""
-        low, high = 0, max(1, math.ceil(self.load))
-        while not self._pass(high):
-            low, high = high, math.ceil(1.3 * high) + 1
-        while high - low > max(1, high // 100):
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._pass(middle) else (middle, high)
-        return (low + high) / 2
-
-    def _pass(self, servers: int) -> bool:
-        failed = 0
-        for arrival_s, hold_s, filled_s in self.pieces:
-            failed += late_share(arrival_s, hold_s, servers, self.wait_s, filled_s) > self.miss
-            if failed > 0.05 * len(self.pieces):
-                return False
-        return True
+    def _failing(self, pieces: list[_Piece], servers: int, longer: float) -> list[_Piece]:
+        """Pieces that miss the promise with holds that are ``longer`` times theirs."""
+        return [
+            p
+            for p in pieces
+            if late_share(p.arrival_s, (p.hold_s * longer).tolist(), servers, self.wait_s, p.filled_s)
+            > self.miss
+        ]
 
 
 def late_share(

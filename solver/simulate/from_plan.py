@@ -7,6 +7,7 @@ API are left out.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -101,6 +102,15 @@ def busiest_periods(plan: Plan) -> tuple[int, ...]:
     """For each service the period of its highest rate, each once."""
     rates = np.array([p["rate_rps"] for p in plan.periods], dtype=np.float64)
     return tuple(sorted({int(n) for n in rates.argmax(axis=0)}))
+
+
+def requests_for_each(plan: Plan, each: int, most: int = 60_000) -> int:
+    """Requests of a replay in which every service of a busiest period has ``each``, at most ``most``."""
+    counts = [0.0]
+    for period in busiest_periods(plan):
+        rates = [float(rate) for rate in plan.periods[period]["rate_rps"] if float(rate) > 0]
+        counts.append(each * sum(rates) / min(rates, default=1.0))
+    return int(min(math.ceil(max(counts)), most))
 
 
 def bucket_of(prompt: Ints, output: Ints, lengths: Sequence[LengthBucket]) -> Ints:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from solver.domain.workload import Workload
+from solver.domain.bursts import Bursts, largest_of
+from solver.domain.workload import Demand, Workload
 from solver.errors import InfeasibleError, LimitReached
 from solver.plan.plan import Plan
 from solver.simulate.from_plan import PlanReplay, services_of, workload_of
@@ -30,7 +31,8 @@ _WAITING = {"ttft", "end_to_end"}  # promises that more room for bursts can keep
 
 @dataclass(frozen=True)
 class Told:
-    """What the waiting model is told of a service: burstiness (None: as stated), factor on safe loads."""
+    """What the waiting model is told of a service: burstiness (None: as stated; where each time scale has
+    its own, the largest), factor on safe loads."""
 
     burstiness: float | None = None
     factor: float = 1.0
@@ -38,13 +40,22 @@ class Told:
 
 def planned(workload: Workload, told: Mapping[str, Told]) -> Workload:
     """The workload with what the waiting model is told; traffic and promises stay."""
-    services = tuple(
-        s.model_copy(update={"demand": s.demand.model_copy(update={"planned_cv2": told[s.name].burstiness})})
-        if s.name in told and told[s.name].burstiness is not None
-        else s
+    services = (
+        s.model_copy(update={"demand": _planned(s.demand, told[s.name].burstiness)}) if s.name in told else s
         for s in workload.services
     )
-    return workload.model_copy(update={"services": services})
+    return workload.model_copy(update={"services": tuple(services)})
+
+
+def _planned(demand: Demand, burstiness: float | None) -> Demand:
+    """Another number; where each time scale has its own, all excesses over 1 by one factor."""
+    if burstiness is None:
+        return demand
+    if not isinstance(demand.bursts, Bursts):
+        return demand.model_copy(update={"planned_cv2": burstiness})
+    raised = demand.bursts.raised(burstiness)
+    by_time = dict(zip(raised.times_s, raised.values, strict=True))
+    return demand.model_copy(update={"planned_cv2_by_s": by_time})
 
 
 @dataclass(frozen=True)
@@ -219,7 +230,9 @@ def _dials(plan: Plan) -> dict[str, _Dial]:
     workload = workload_of(plan)
     loosens = workload.objective == "cost"
     return {
-        spec.name: _Dial(service.demand.waiting_cv2, service.demand.waiting_cv2, loosens and waits)
+        spec.name: _Dial(
+            largest_of(service.demand.bursts), largest_of(service.demand.bursts), loosens and waits
+        )
         for spec, service in zip(services_of(workload), workload.services, strict=True)
         for waits in [spec.ttft_s is not None or spec.end_to_end_s is not None]
     }

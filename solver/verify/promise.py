@@ -70,7 +70,7 @@ def waiting(
         rates[b] = float(case.weights[k][b] * share) * rate
     trip = np.array([float(trip) for trip in case.trips(k, target.site)])
     limit, _miss = limits_of(case.services[k], server, trip)[name]
-    burstiness = case.services[k].demand.waiting_cv2
+    burstiness = case.services[k].demand.bursts
     try:
         with np.errstate(all="ignore"):
             late = late_rate(server, max(replicas, 1), rates, limit, burstiness) / rate
