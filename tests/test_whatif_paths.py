@@ -39,6 +39,7 @@ VALUES = {
     "services.0.precisions": "fp8",
     "services.0.kv_precisions": "fp8",
     "services.0.serving": "aggregated",
+    "services.0.kv_offload": "[50 %]",
     "services.0.acquisitions": "buy",
     "regions.0.name": "eu",
     "money.depreciation": "declining",

@@ -132,6 +132,7 @@ class Service(Frozen):
     prefix_cache: PrefixCache | None = None  # None: what is found is shared by all and takes no memory
     speculative_tokens: float = Field(default=1.0, ge=1)  # accepted tokens per step (1: no speculation)
     speculation: Speculation | None = None  # draft lengths that the program may choose
+    kv_offload: tuple[float, ...] = ()  # shares of running KV that may lie behind a link; none always may
     model_updates_per_day: float = Field(default=0.0, ge=0)  # weight images written per day
     acquisitions: tuple[Acquisition, ...] = ("buy", "rent", "api")
     residency: Residency | None = None  # where its data may be served (None: anywhere)

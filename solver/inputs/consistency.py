@@ -132,6 +132,10 @@ def _check_serving(draft: Draft, path: str, service: Service) -> None:
         if not lengths or len(set(lengths)) < len(lengths) or not all(1 <= n <= 16 for n in lengths):
             words = f"draft_tokens is {shorten(list(lengths))}"
             draft.complain(f"{path}.speculation.draft_tokens", words, "write different lengths from 1 to 16")
+    shares = service.kv_offload
+    if len(set(shares)) < len(shares) or not all(0 < share < 1 for share in shares):
+        words = f"kv_offload is {shorten(list(shares))}"
+        draft.complain(f"{path}.kv_offload", words, "write different shares such as [50 %, 75 %]")
     if (cache := service.prefix_cache) is not None:
         if service.prefix_hit == 0:
             words = "a prefix cache is kept, but prefix_hit is 0"

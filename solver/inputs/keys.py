@@ -51,6 +51,7 @@ KEYS: dict[str, dict[str, Key]] = {
         **_list("kv_precisions"),
         **_list("acquisitions"),
         **_share("prefix_hit"),
+        "kv_offload": Key("kv_offload", "share", kind="numbers"),
         **_share("site_loss_share", "site_loss"),
         "speculative_tokens": Key("speculative_tokens", "tokens"),
         **_number("model_updates_per_day", "per day", "model_updates"),

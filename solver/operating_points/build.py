@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -32,11 +32,14 @@ from solver.operating_points.regions import (
 )
 from solver.operating_points.requests import mix_of
 from solver.operating_points.variants import (
+    Drafts,
     Found,
     drafts_of,
     hits_of,
+    offloads_of,
     with_draft_weights,
     with_drafts,
+    with_offload,
     with_prefixes,
 )
 from solver.performance.calibration import Calibration
@@ -173,7 +176,7 @@ def _service_points(
         )
         return points, [*screened, Screened(service.name, "all systems", "physics", reason)]
     measured = len(points)
-    for drafts, hit in itertools.product(drafts_of(service), hits_of(service)):
+    for drafts, hit, share in ways_of(service):
         table, refusals = step_table(
             model,
             sorted((s for s in systems.values() if s.values), key=lambda s: s.id),  # others: profiles alone
@@ -189,11 +192,13 @@ def _service_points(
             speculative_tokens=drafts.per_step,
             draft_tokens=drafts.tokens or None,
             drafting=drafts.drafting,
+            kv_host_share=share,
         )
         spec = service.speculation
         draft = catalog.models[spec.draft_model] if drafts.tokens and spec and spec.draft_model else None
         table = with_draft_weights(table, draft)
-        told, start = not drafts.tokens and hit == service.prefix_hit, len(points)
+        told = not drafts.tokens and not share and hit == service.prefix_hit
+        start = len(points)
         screened += [Screened(service.name, r.system, r.configuration, r.reason) for r in refusals if told]
         if not policy.resident_weights:
             wafer = [systems[s].kind == "sram-wafer" for s in table.system]
@@ -201,12 +206,20 @@ def _service_points(
         for setting in settings if len(table.system) else ():
             drafted = replace(setting, draft=draft)
             made = partial(_served, drafted, calibration)
-            found, left_out = with_prefixes(drafted, table, hit, made)
-            add(setting, (with_drafts(found, drafts.tokens), left_out if told else []))
+            found, left_out = with_prefixes(drafted, table, hit, made, host_is_free=not share)
+            found = with_offload(with_drafts(found, drafts.tokens), share)
+            add(setting, (found, left_out if told else []))
         if told:  # a replica that drafts or caches otherwise is another one than was measured
             kept, replaced = without_predictions(points[start:], points[:measured])
             points, screened = points[:start] + kept, screened + replaced
     return points, screened
+
+
+def ways_of(service: Service) -> Iterator[tuple[Drafts, float, float]]:
+    """Ways to run each layout: drafts, share of the prompt found in a cache, share of KV behind a link."""
+    for drafts, hit in itertools.product(drafts_of(service), hits_of(service)):
+        for share in offloads_of(service, drafts):
+            yield drafts, hit, share
 
 
 def _served(setting: Setting, calibration: Calibration, table: StepTable) -> Found:

@@ -13,19 +13,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from solver.domain.catalog import Model, System
+from solver.domain.catalog import Model
 from solver.domain.workload import Service
 from solver.operating_points.physics import Setting
 from solver.operating_points.point import OperatingPoint, Screened
 from solver.operating_points.requests import Floats, mix_of
 from solver.performance.architecture import kv_bytes, weight_bytes
+from solver.performance.offload import tier2
 from solver.performance.speculation import drafting_factor, tokens_per_step
 from solver.performance.steps import StepTable
 
 Found = tuple[list[OperatingPoint], list[Screened]]
 Maker = Callable[[StepTable], Found]
-#: Kinds of systems whose tier-2 memory can hold KV of running services.
-HOSTED = ("hbm-gpu", "hbm-other", "dram-cpu")
 
 
 class Drafts(NamedTuple):
@@ -74,8 +73,29 @@ def hits_of(service: Service) -> tuple[float, ...]:
     return (service.prefix_hit,) if service.prefix_cache is None else (service.prefix_hit, 0.0)
 
 
-def with_prefixes(setting: Setting, table: StepTable, hit: float, make: Maker) -> Found:
-    """Points of ``table`` with cached prefixes in each memory that the service permits and systems have."""
+def offloads_of(service: Service, drafts: Drafts) -> tuple[float, ...]:
+    """Shares of running sequences' KV behind a link: none first, then those that the service permits.
+
+    Not beside a draft model: its KV would have to pass the link too.
+    """
+    drafting = drafts.tokens and service.speculation and service.speculation.draft_model
+    return (0.0,) if drafting else (0.0, *sorted(service.kv_offload))
+
+
+def with_offload(points: list[OperatingPoint], share: float) -> list[OperatingPoint]:
+    """Points of a table with KV behind a link, named so; prefill replicas are those of the other table."""
+    if not share:
+        return points
+    return [named(p, f"{100 * share:g} % of KV on host") for p in points if p.phase != "prefill"]
+
+
+def with_prefixes(
+    setting: Setting, table: StepTable, hit: float, make: Maker, host_is_free: bool = True
+) -> Found:
+    """Points of ``table`` with cached prefixes in each memory that the service permits and systems have.
+
+    Not on the host where running sequences use its link (``host_is_free``).
+    """
     cache = setting.service.prefix_cache
     if cache is None:
         return make(table)
@@ -86,6 +106,8 @@ def with_prefixes(setting: Setting, table: StepTable, hit: float, make: Maker) -
     screened: list[Screened] = []
     for store in cache.stores:
         hosted = store == "host"
+        if hosted and not host_is_free:
+            continue
         rows = _with_host(setting, table) if hosted else table
         if not len(rows):
             continue
@@ -100,18 +122,12 @@ def with_prefixes(setting: Setting, table: StepTable, hit: float, make: Maker) -
     return points, screened
 
 
-def _tier2(system: System) -> tuple[float, float] | None:
-    """(bytes, bytes/s) of the memory behind a link of one system."""
-    size, rate = system.get("tier2_gb"), system.get("tier2_gbs")
-    return (size * 1e9, rate * 1e9) if size and rate and system.kind in HOSTED else None
-
-
 def _with_host(setting: Setting, table: StepTable) -> StepTable:
     """Rows on systems with such a memory; the longest prefix is read back before its first token."""
     keep, wait = [], []
     longest = mix_of(setting.service).prompt_max
     for n in range(len(table)):
-        host = _tier2(setting.systems[str(table.system[n])])
+        host = tier2(setting.systems[str(table.system[n])])
         if host is not None:
             systems = table.systems_numerator[n] / table.systems_denominator[n]
             keep.append(n)
@@ -135,7 +151,7 @@ def _holding(setting: Setting, point: OperatingPoint, retention_s: float, hosted
     moved = _prefix_bytes(setting, mix_of(setting.service).prompt, point.kv_precision)
     held = moved * retention_s
     if hosted:
-        host = _tier2(setting.systems[point.system])
+        host = tier2(setting.systems[point.system])
         assert host is not None
         size, rate = (value * float(point.systems_per_replica) for value in host)
         more = {"host memory": held / size, "host link": moved / rate}

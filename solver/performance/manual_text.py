@@ -87,6 +87,14 @@ The tokens of a sequence are verified together: neither microbatches nor attenti
 A draft model's weights (a copy for each attention group) and its KV of each sequence are taken from the
 memory for KV, in the precisions of the model (`solver/operating_points/variants.py`).
 
+## KV behind a link
+
+With a share p of running sequences' KV in tier-2 memory (`solver/performance/offload.py`) the chips hold
+1 / (1 - p) times as many sequences, as far as the tier holds their part; a step is longer by
+`p KV(c) / link rate` for each sequence, a prompt by `p KV(I) / link rate`. Nothing overlaps: an upper
+bound. The split by shares is that of FlexGen (Sheng et al., ICML 2023, arXiv 2303.06865). No measurement
+shows it here: the link counts with the rate of its data sheet.
+
 ## Cached prefixes
 
 `solver/operating_points/variants.py`: a share h of a prompt of I tokens, found again after T seconds, stands

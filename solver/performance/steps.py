@@ -22,6 +22,7 @@ from solver.performance import architecture, node_steps, pipeline_steps
 from solver.performance.calibration import Calibration
 from solver.performance.candidates import Candidate, Refusal, candidates
 from solver.performance.kept import Kept
+from solver.performance.offload import offloaded
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -89,18 +90,26 @@ def step_table(
     kv_precisions: Sequence[str] = ("fp16", "fp8"),
     kv_in_weight_memory: bool = False,
     streamed: bool = True,
+    kv_host_share: float = 0.0,
 ) -> tuple[StepTable, tuple[Refusal, ...]]:
     """All step laws of ``model``, and by name what cannot be represented.
 
     ``prefix_hit``: share of the prompt tokens whose KV is cached. ``speculative_tokens``: tokens that a step
     yields per sequence on average (1: no speculation); a step then verifies ``draft_tokens`` + 1 tokens, or
     ``2 a - 1`` where that is None, and lasts ``drafting`` times as long. ``kv_precisions``: those permitted.
-    ``kv_in_weight_memory``: non-volatile weight memory also holds the KV. The last few tables are remembered
-    by their content (all that physics depends on, so not prices).
+    ``kv_in_weight_memory``: non-volatile weight memory also holds the KV. ``kv_host_share``: that share of
+    running sequences' KV lies in the memory behind a link (solver.performance.offload). The last few tables
+    are remembered by their content (all that physics depends on, so not prices).
     """
     case = node_steps.Case(model, mean_context_tokens, prefix_hit, speculative_tokens, draft_tokens, drafting)
     asked = Asked(
-        case, tuple(precisions), tuple(batches), tuple(kv_precisions), kv_in_weight_memory, streamed
+        case,
+        tuple(precisions),
+        tuple(batches),
+        tuple(kv_precisions),
+        kv_in_weight_memory,
+        streamed,
+        kv_host_share,
     )
     known = technologies or {}
     key = asked, tuple(_physics(s, known) for s in systems)
@@ -117,6 +126,7 @@ class Asked:
     kv_precisions: tuple[str, ...]
     kv_in_weight_memory: bool
     streamed: bool
+    kv_host_share: float
 
 
 def _computed(
@@ -147,6 +157,9 @@ def _computed(
     if not parts:
         return _empty(), refused
     table = StepTable(**{f.name: np.concatenate([p[f.name] for p in parts]) for f in fields(StepTable)})
+    if asked.kv_host_share:
+        by_id = {s.id: s for s in systems}
+        table = offloaded(table, by_id, case.model, asked.kv_host_share, 1.0 - case.prefix_hit, case.pace)
     useful = table.take(_useful(table, case.model, case.context))
     for field in fields(StepTable):
         getattr(useful, field.name).setflags(write=False)
