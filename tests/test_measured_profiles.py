@@ -15,7 +15,13 @@ from solver.domain.catalog import MeasuredProfile
 from solver.domain.quantity import Quantity
 from solver.operating_points.load import FULL
 from solver.operating_points.point import OperatingPoint
-from solver.operating_points.profiles import STATED, evidence_of, lengths_rule, without_predictions
+from solver.operating_points.profiles import (
+    RECIPROCAL,
+    STATED,
+    evidence_of,
+    lengths_rule,
+    without_predictions,
+)
 from solver.operating_points.requests import Mix
 
 
@@ -56,6 +62,12 @@ def test_no_request_is_cheaper_than_its_output_tokens_say(i: int, o: int, pi: in
     use, serves = lengths_rule(mix((i, o)), profile(prompt=pi, output=po))
     assert use[0] >= o / 1000 * (1 - 1e-12)
     assert serves[0] == (i + o <= pi + po)
+
+
+@given(st.floats(0.1, 1e5))
+def test_a_measured_speed_equal_to_the_promised_one_is_not_too_slow(speed: float) -> None:
+    """1 / speed and 1000 / speed / 1000 may differ in their last digits, by less than what is allowed."""
+    assert 1.0 / speed <= (1000 / speed) / 1e3 * RECIPROCAL < 1.0 / speed * (1 + 1e-14)
 
 
 def point(**changes: Any) -> OperatingPoint:

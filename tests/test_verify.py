@@ -158,6 +158,7 @@ MUTATIONS: dict[str, dict[str, Mutation]] = {
         ),
         "first token of the API late": lambda a: a.with_api(ttft_s=1.01).with_levels(ttft_percentile=0.951),
         "tokens late": lambda a: a.with_levels(tpot_ms=19.9),
+        "tokens late by the last digit of a float": lambda a: a.with_levels(tpot_ms=math.nextafter(20, 0)),
         "never ends": lambda a: a.with_point(GPU, end_to_end_s=(1.0, float("inf"))),
     },
     "regions": {

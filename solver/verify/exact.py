@@ -5,8 +5,9 @@ Nothing is rounded after that, with four stated exceptions:
 
 - discount factors are the floats of :mod:`solver.time_value` (powers with real exponents have no exact
   rational value), taken as rationals: the same figures that a spreadsheet shows;
-- computed times are compared with promises up to ``ROUNDING``, the last digits of a float (a speed and a
-  step are reciprocals), and so are floats that only name an hour or repeat a figure that is computed exactly;
+- times per output token are compared with the float next to the promise; times to an end, sums of several
+  floats, up to ``ROUNDING``, and so are floats that only name an hour or repeat a figure that is computed
+  exactly;
 - reported dollars are compared with recomputed ones to the cent;
 - moments are compared up to ``INSTANT`` (years): multiples of months and of an epoch's length are floats.
 """
@@ -47,8 +48,8 @@ def annuity(rate: Fraction, start: Fraction, end: Fraction) -> Fraction:
 
 
 def exceeds(computed: float, promised: Fraction) -> bool:
-    """Whether a computed time is longer than the promised one (both in the same unit)."""
-    return computed == INFINITE or Fraction(computed) > promised * (1 + ROUNDING)
+    """Whether a computed time is longer than the float next to the promised one (both in the same unit)."""
+    return computed > float(promised)
 
 
 def show(value: Fraction) -> str:

@@ -116,8 +116,7 @@ def budget(case: Case) -> Iterator[Broken]:
             if limit is None:
                 continue
             spent = ledger.running(start, end)
-            rounding = Fraction(limit) * ROUNDING
-            if spent > written(limit) + rounding:
+            if spent > written(limit):
                 message = f"opex of year {year + 1}: {show(spent)} of {limit:.2f} USD"
                 yield Broken(message, spent - written(limit))
     for name, spent, most in (*limits, ("total", ledger.total, money.budget_total_usd)):
