@@ -174,6 +174,7 @@ class HardwarePolicy(Frozen):
 
     include: tuple[str, ...] = ()  # empty: all priced systems
     idle_power_share: float | None = Field(default=None, ge=0, le=1)  # of typical power; None: always typical
+    idle_power_share_by_system: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # others: the share above
     exclude: tuple[str, ...] = ()
     hypothetical: bool = False  # allow systems that cannot be bought yet
     profiles: Literal["none", "measured", "all", "only"] = "measured"  # published operating points beside
@@ -191,6 +192,11 @@ class HardwarePolicy(Frozen):
     owned: dict[str, int] = {}  # system id -> systems already there: no purchase price
     available_from: dict[str, Month] = {}  # system id -> "2027-07": none serves before that month
     vendor_share: dict[str, float] = {}  # vendor -> largest share of the purchase money
+
+    def idle_share(self, system: str) -> float:
+        """Share of its typical power that a system draws when idle (1: always typical)."""
+        everyone = 1.0 if self.idle_power_share is None else self.idle_power_share
+        return self.idle_power_share_by_system.get(system, everyone)
 
 
 class WorkloadProfile(Frozen):
@@ -260,9 +266,10 @@ class Workload(Frozen):
 
     @property
     def power_follows_load(self) -> bool:
-        """Whether systems draw less than their typical power while they are idle."""
-        share = self.hardware.idle_power_share
-        return share is not None and share < 1
+        """Whether any system draws less than its typical power while it is idle."""
+        stated = self.hardware
+        shares = (stated.idle_power_share, *stated.idle_power_share_by_system.values())
+        return any(share is not None and share < 1 for share in shares)
 
     def residencies(self, service: Service, region: str) -> dict[str, Residency]:
         """Statements about where a service's requests from a region may be served, by path in the file."""

@@ -120,7 +120,7 @@ def _standing(plan: Plan, line: SystemPurchase, workload: Workload) -> Iterator[
         "energy": facts["power_typ_kw"]
         * site.pue
         * site.mean_energy_usd_kwh
-        * idle_share(workload)
+        * workload.hardware.idle_share(line.system)
         * HOURS_PER_YEAR,
         "space": facts["rack_units"] * site.space_usd_per_rack_unit_month * 12,
     }
@@ -130,18 +130,13 @@ def _standing(plan: Plan, line: SystemPurchase, workload: Workload) -> Iterator[
             yield Payment(term, line.system, start, end, line.count * usd * (end - start))
 
 
-def idle_share(workload: Workload) -> float:
-    """Share of its typical power that an idle system draws."""
-    share = workload.hardware.idle_power_share
-    return 1.0 if share is None else share
-
-
 def _used(plan: Plan, workload: Workload) -> Iterator[Payment]:
     """Energy of the use of systems, at the tariff of each period (sites in order of their names)."""
     sites = {site.name: (n, site) for n, site in enumerate(sorted(workload.sites, key=lambda s: s.name))}
     for load in plan.loads:
         period, (n, site) = plan.periods[load.period], sites[load.site]
-        kw = plan.inputs["systems"][load.system]["power_typ_kw"] * site.pue * (1 - idle_share(workload))
+        beyond = 1 - workload.hardware.idle_share(load.system)
+        kw = plan.inputs["systems"][load.system]["power_typ_kw"] * site.pue * beyond
         usd = load.systems * kw * period["energy_usd_kwh"][n] * period["hours"]
         start, end = plan.epochs[period["epoch"]]
         yield Payment("energy", load.system, start, end, usd)

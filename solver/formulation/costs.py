@@ -99,26 +99,26 @@ def rental(problem: Problem, program: Program) -> None:
 
 @cost_term(
     "energy",
-    "sum P_s PUE_i (idle mean tariff_i 8766 installed[s,i,e] + (1 - idle) tariff[i,t] hours_t load[s,i,t])",
+    "sum P_s PUE_i (idle_s mean tariff_i 8766 installed[s,i,e] + (1 - idle_s) tariff[i,t] h_t load[s,i,t])",
 )
 def energy(problem: Problem, program: Program) -> None:
     """Energy of systems at the user's sites, discounted, while they live:
-    P_s PUE_i (idle x mean tariff x 8766 h a year + (1 - idle) x tariff[i,t] hours_t load[s,i,t]).
+    P_s PUE_i (idle_s x mean tariff x 8766 h a year + (1 - idle_s) x tariff[i,t] hours_t load[s,i,t]).
 
-    P_s: typical power; idle: the share of it that an idle system draws, 1 unless the workload states less
+    P_s: typical power; idle_s: the share of it that an idle system draws, 1 unless the workload states less
     (the safe side: no credit for idle hours); load: systems' worth of use (family ``load``).
     """
-    idle = problem.idle_share
+    idle = problem.workload.hardware.idle_share
 
     def usd_per_year(system: str, i: int) -> float:
         site = problem.sites[i]
         kw = problem.systems[system].power_typ_kw * site.pue
-        return kw * idle * site.mean_energy_usd_kwh * HOURS_PER_YEAR
+        return kw * idle(system) * site.mean_energy_usd_kwh * HOURS_PER_YEAR
 
     on_site(problem, program, "energy", usd_per_year)
     for (_, system, i, t), column in program.family("load"):
         site, period = problem.sites[int(str(i))], problem.periods[int(str(t))]
-        kw = problem.systems[str(system)].power_typ_kw * site.pue * (1 - idle)
+        kw = problem.systems[str(system)].power_typ_kw * site.pue * (1 - idle(str(system)))
         epoch = problem.epochs[period.epoch]
         usd = kw * problem.tariff(int(str(i)), period) * period.hours
         pay(problem, program, "energy", column, [Payment(epoch.start_years, epoch.end_years, usd)])

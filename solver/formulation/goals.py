@@ -37,17 +37,19 @@ def goal_terms(problem: Problem, program: Program) -> dict[int, float]:
         for key, column in program.family(prefix):
             o, i, n = (int(str(part)) for part in key[1:])
             weight = _weight(problem, i if problem.offers[o].on_site else None)
-            kw = problem.systems[problem.offers[o].system].power_typ_kw
-            idle = problem.idle_share if problem.offers[o].on_site else 1.0
+            system = problem.offers[o].system
+            kw = problem.systems[system].power_typ_kw
+            idle = problem.workload.hardware.idle_share(system) if problem.offers[o].on_site else 1.0
             terms[column] = kw * idle * weight * _hours(problem, prefix, o, n) * per_kwh
     for key, column in program.family("sell"):
         o, i, bought, sold = (int(str(part)) for part in key[1:])
         rest = sum(problem.epochs[e].years for e in living(problem, problem.offers[o], bought, sold))
-        kw = problem.systems[problem.offers[o].system].power_typ_kw * problem.idle_share
+        system = problem.offers[o].system
+        kw = problem.systems[system].power_typ_kw * problem.workload.hardware.idle_share(system)
         terms[column] = -kw * _weight(problem, i) * HOURS_PER_YEAR * rest * per_kwh
-    for (_, system, site, t), column in program.family("load"):
+    for (_, used, site, t), column in program.family("load"):
         i, period = int(str(site)), problem.periods[int(str(t))]
-        kw = problem.systems[str(system)].power_typ_kw * (1 - problem.idle_share)
+        kw = problem.systems[str(used)].power_typ_kw * (1 - problem.workload.hardware.idle_share(str(used)))
         terms[column] = kw * _weight(problem, i) * period.hours * per_kwh
     for _key, column in program.family("a"):
         program.columns[column] = program.columns[column].shut()

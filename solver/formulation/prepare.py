@@ -150,11 +150,14 @@ def renumbered(periods: tuple[Period, ...]) -> tuple[Period, ...]:
 
 def conventions(workload: Workload) -> list[str]:
     """What is assumed where a workload states taxes or that power follows the load."""
-    found, share = [], workload.hardware.idle_power_share
-    if workload.power_follows_load and share is not None:
-        found.append(
-            f"idle systems are taken to draw {share:.0%} of their typical power, as the workload states"
-        )
+    found, hardware = [], workload.hardware
+    if workload.power_follows_load:
+        own = hardware.idle_power_share_by_system
+        words = [f"{share:.0%} ({name})" for name, share in sorted(own.items())]
+        if hardware.idle_power_share is not None or not own:
+            words.append(f"{hardware.idle_share(''):.0%}" + (" (others)" if own else ""))
+        what = f"{', '.join(words)} of their typical power"
+        found.append(f"idle systems are taken to draw {what}, as the workload states")
     if workload.money.tax_rate:
         found.append("taxes are taken to be saved when a cost arises, from profits made elsewhere")
     return found

@@ -162,12 +162,6 @@ class Problem:
             found.append(max(loads, default=1.0))
         return tuple(found)
 
-    @property
-    def idle_share(self) -> float:
-        """Share of its typical power that an idle system draws."""
-        share = self.workload.hardware.idle_power_share
-        return 1.0 if share is None else share
-
     def tariff(self, i: int, period: Period) -> float:
         """Price of energy at site i in a period, USD/kWh: the largest of its hours (bounds: the least)."""
         site = self.sites[i]

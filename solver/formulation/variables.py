@@ -107,7 +107,7 @@ def _over_time(problem: Problem, program: Program) -> None:
                     program.add(("unserved", k, t), 0, 1)
     if problem.workload.power_follows_load:
         here = sorted({o.system for o in problem.offers if o.on_site} & {p.system for p in problem.points})
-        for system in here:
+        for system in (s for s in here if problem.workload.hardware.idle_share(s) < 1):
             for i in sites:
                 for t in range(len(problem.periods)):
                     program.add(("load", system, i, t))

@@ -139,6 +139,10 @@ KEYS: dict[str, dict[str, Key]] = {
     },
     "hardware": {
         **_share("idle_power_share"),
+        **{
+            name: Key("idle_power_share_by_system", "share", kind="table")
+            for name in ("idle_power_share_by_system", "idle_power_by_system")
+        },
         **_list("include"),
         **_list("exclude"),
         **_list("exclude_profiles"),

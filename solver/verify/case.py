@@ -204,10 +204,10 @@ class Case:
         """Hours of the representative curve; tariffs count where power depends on the load."""
         return cycle_of(self.workload)
 
-    @cached_property
-    def idle(self) -> Fraction:
-        """Share of its typical power that an idle system draws."""
-        share = self.workload.hardware.idle_power_share
+    def idle(self, system: str) -> Fraction:
+        """Share of its typical power that a system draws when idle: its own, else that of all."""
+        stated = self.workload.hardware
+        share = stated.idle_power_share_by_system.get(system, stated.idle_power_share)
         return Fraction(1) if share is None else written(share)
 
     def tariff(self, site: Site, period: int) -> Fraction:

@@ -55,8 +55,9 @@ def cycle_of(workload: Workload) -> int:
     """Hours of the representative curve: the longest of the services and, where systems draw less while they
     are idle, of the tariffs of the sites."""
     lengths = [len(s.demand.rate_rps) for s in workload.services]
-    idle = workload.hardware.idle_power_share
-    if idle is not None and idle < 1:
+    stated = workload.hardware
+    shares = [stated.idle_power_share, *stated.idle_power_share_by_system.values()]
+    if any(share is not None and share < 1 for share in shares):
         lengths += [len(site.tariff_usd_kwh) for site in workload.sites]
     return max(lengths)
 

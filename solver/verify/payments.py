@@ -141,7 +141,7 @@ def _standing(case: Case, line: SystemPurchase, n: int) -> Iterator[Payment]:
     kw = written(facts.power_typ_kw) * written(site.pue)
     units = written(facts.rack_units)
     yearly = {
-        "energy": kw * case.idle * _mean_price(site) * YEAR_HOURS,
+        "energy": kw * case.idle(line.system) * _mean_price(site) * YEAR_HOURS,
         "space": units * written(site.space_usd_per_rack_unit_month) * 12,
     }
     if staff is not None:
@@ -163,7 +163,8 @@ def _used(case: Case) -> Iterator[Payment]:
     """Energy of the listed use of systems, beyond what they draw when idle."""
     for load in case.plan.loads:
         site, period = case.sites[load.site], case.periods[load.period]
-        kw = written(case.systems[load.system].power_typ_kw) * written(site.pue) * (1 - case.idle)
+        kw = written(case.systems[load.system].power_typ_kw) * written(site.pue)
+        kw *= 1 - case.idle(load.system)
         usd = Fraction(load.systems) * kw * case.tariff(site, load.period) * period.hours
         span = case.epochs[period.epoch]
         yield Payment("energy", span.start, span.end, usd)

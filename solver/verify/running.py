@@ -84,16 +84,17 @@ def tax(case: Case) -> Iterator[Broken]:
 
 @check("load", "load[s,i,t] >= sum_p n_p use rate - systems rented elsewhere, where idle systems draw less")
 def load(case: Case) -> Iterator[Broken]:
-    """The plan lists the use of the user's own systems, in systems fully used (to the last digits)."""
-    if case.idle >= 1:
-        return
+    """The plan lists the use of the user's own systems, in systems fully used (to the last digits).
+
+    For systems that draw less when idle.
+    """
     listed: dict[tuple[str, str, int], Fraction] = {}
     for entry in case.plan.loads:
         key = (entry.system, entry.site, entry.period)
         listed[key] = listed.get(key, Fraction(0)) + Fraction(entry.systems)
     for key, need in needed_loads(case).items():
         missing = need - listed.get(key, Fraction(0))
-        if missing > need * ROUNDING and missing > ROUNDING:
+        if case.idle(key[0]) < 1 and missing > need * ROUNDING and missing > ROUNDING:
             system, site, t = key
             yield Broken(f"{show(need)} {system} at {site} are used in {case.label(t)}", missing)
 

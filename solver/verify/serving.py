@@ -51,7 +51,9 @@ def hours(case: Case) -> Iterator[Broken]:
 def _depends_on_hours(case: Case) -> bool:
     wears = any(p.wear is not None and p.wear.follows_traffic for p in _used_points(case))
     hourly = any(line.acquisition == "rent-hourly" and line.count > 0 for line in case.plan.systems)
-    follows = case.idle < 1 and any(case.offers[line.offer].on_site for line in case.plan.systems)
+    follows = any(
+        case.idle(line.system) < 1 and case.offers[line.offer].on_site for line in case.plan.systems
+    )
     traffic = case.workload.objective == "traffic"
     return wears or hourly or follows or traffic or any(target.mode != "standing" for target in case.streams)
 

@@ -26,6 +26,7 @@ def keys_of(workload: Workload, catalog: Catalog) -> dict[str, list[str]]:
     apis = [api.id for api in apis_of(workload, catalog)]
     return {
         **dict.fromkeys(("supply", "minimum", "owned", "available_from"), systems),
+        "idle_power_share_by_system": systems,
         "overrides": [f"{system}.{quantity}" for system in systems for quantity in SYSTEM_QUANTITIES],
         "technology_overrides": [
             f"{name}.{quantity}" for name, entry in catalog.technologies.items() for quantity in entry.values

@@ -15,7 +15,7 @@ def load(problem: Problem, program: Program) -> None:
     load[s,i,t] >= sum_{p on s} n_p sum_{m,b} u[p,b] lambda_k x[p,i,m,b,t]
                    - sum_{o of s elsewhere} (1 - s_o) (hold[o,i,e] + rent[o,i,t] + reserved[o,i,e]).
     u: share of a replica's first resource (time, or slots of a profile) per request/s. Rented and reserved
-    systems, whose price holds their energy, take the load first. Only where idle systems draw less.
+    systems, whose price holds their energy, take the load first. Only for systems that draw less when idle.
     """
     columns: dict[tuple[str, int, int], int] = {
         (str(s), int(str(i)), int(str(t))): column for (_, s, i, t), column in program.family("load")
