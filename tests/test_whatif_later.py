@@ -156,15 +156,3 @@ def test_what_cannot_begin_later_says_what_to_write(name: str) -> None:
         session().change(
             remedy.removeprefix("write ").split(",")[-1].split(" for ")[0].split(" or ")[0].strip()
         )
-
-
-def test_the_mean_price_of_energy_costs_as_much() -> None:
-    """Energy at 0.08 for one year and 0.2 for two, with discounting, against the mean that is proposed."""
-    one = session()
-    one.change("discount=8 %")
-    with pytest.raises(InputError) as refused:
-        one.change("energy=0.2 from 2028")
-    mean = float(refused.value.complaints[0].remedy.rpartition("=")[2])
-    weights = [1.08 ** -((m + 1) / 12) for m in range(36)]
-    exact = (0.08 * sum(weights[:12]) + 0.2 * sum(weights[12:])) / sum(weights)
-    assert mean == pytest.approx(exact, rel=1e-3)

@@ -68,6 +68,7 @@ VALUES = {
     "lengths: {prompt: 9, output: 9}}]",
     "sites.0.tariff_usd_kwh": str([0.1] * 24),
     "sites.0.round_trip_by_region_ms": "{eu: 5}",
+    "sites.0.energy_steps": "{2028-01: 2}",
     "sites": "[{name: main, jurisdiction: EU}]",
     "regions.0.residency.sites": "main",
     "regions.0.residency.jurisdictions": "EU",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
-from solver.domain.calendar import Month
+from solver.domain.calendar import INSTANT, Month, factor_in_force, years_until
 from solver.domain.quantity import Frozen
 
 
@@ -19,6 +22,8 @@ class Site(Frozen):
     pue: float = Field(default=1.3, ge=1)
     energy_usd_kwh: float = Field(default=0.08, ge=0)
     tariff_usd_kwh: tuple[float, ...] = ()  # by hour: 24, 168 or 8760 prices, in place of energy_usd_kwh
+    energy_growth_per_year: float = Field(default=0.0, gt=-1)  # of either, at each full year
+    energy_steps: dict[Month, Annotated[float, Field(ge=0)]] = {}  # from a month on: factor on either
     space_usd_per_rack_unit_month: float = Field(default=0.0, ge=0)
     round_trip_ms: float = Field(default=0.0, ge=0)
     round_trip_by_region_ms: dict[str, float] = {}  # region -> round trip; others: round_trip_ms
@@ -45,6 +50,19 @@ class Site(Frozen):
         """Price of energy in an hour of the representative curve, USD/kWh."""
         prices = self.tariff_usd_kwh or (self.energy_usd_kwh,)
         return prices[hour % len(prices)]
+
+    def energy_parts(self, begin: float, end: float, first: str) -> list[tuple[float, float, float]]:
+        """(from, to, factor on the first prices of energy) of the time from ``begin`` to ``end``, years from
+        the month ``first``; prices change at full years and in the months of steps."""
+        dates = {years_until(month, first) for month in self.energy_steps}
+        if self.energy_growth_per_year:
+            dates |= {float(year) for year in range(math.ceil(begin), math.floor(end) + 1)}
+        ends = [*sorted(t for t in dates if begin + INSTANT < t < end - INSTANT), end]
+        found = []
+        for start, stop in zip([begin, *ends], ends, strict=False):
+            growth = (1 + self.energy_growth_per_year) ** math.floor(start + INSTANT)
+            found.append((start, stop, growth * factor_in_force(self.energy_steps, start, first)))
+        return found
 
     def trip_ms(self, region: str) -> float:
         """Network round trip to the users of a region ("": of a service without regions), ms."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.domain.workload import HOURS_PER_YEAR, Site, Workload
 from solver.time_value import depreciation_shares
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def _standing(plan: Plan, line: SystemPurchase, workload: Workload) -> Iterator[
     for e in served_epochs(plan, line):
         start, end = plan.epochs[e]
         for term, usd in yearly.items():
-            yield Payment(term, line.system, start, end, line.count * usd * (end - start))
+            paid = Payment(term, line.system, start, end, line.count * usd * (end - start))
+            yield from _in_parts(paid, site, workload) if term == "energy" else (paid,)
 
 
 def _used(plan: Plan, workload: Workload) -> Iterator[Payment]:
@@ -139,7 +140,15 @@ def _used(plan: Plan, workload: Workload) -> Iterator[Payment]:
         kw = plan.inputs["systems"][load.system]["power_typ_kw"] * site.pue * beyond
         usd = load.systems * kw * period["energy_usd_kwh"][n] * period["hours"]
         start, end = plan.epochs[period["epoch"]]
-        yield Payment("energy", load.system, start, end, usd)
+        yield from _in_parts(Payment("energy", load.system, start, end, usd), site, workload)
+
+
+def _in_parts(payment: Payment, site: Site, workload: Workload) -> Iterator[Payment]:
+    """A payment at the first prices of energy, at the prices in force."""
+    years = payment.end - payment.start
+    for start, end, factor in site.energy_parts(payment.start, payment.end, workload.horizon.start):
+        usd = payment.usd * (end - start) / years * factor
+        yield replace(payment, start=start, end=end, usd=usd)
 
 
 def _people_and_moves(plan: Plan, workload: Workload) -> Iterator[Payment]:

@@ -12,6 +12,7 @@ from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
 from solver.formulation.payments import (
     Payment,
+    at_energy_prices,
     living,
     over_epochs,
     pay,
@@ -48,12 +49,13 @@ def on_site(problem: Problem, program: Program, term: str, usd_per_year: Callabl
         amount = usd_per_year(offer.system, i) if offer.on_site else 0.0
         if amount:
             sign = 1.0 if f is None else -1.0
+            paid = over_epochs(problem, living(problem, offer, e, f), sign * amount)
             pay(
                 problem,
                 program,
                 term,
                 column,
-                over_epochs(problem, living(problem, offer, e, f), sign * amount),
+                at_energy_prices(problem, i, paid) if term == "energy" else paid,
             )
 
 
@@ -106,7 +108,8 @@ def energy(problem: Problem, program: Program) -> None:
     P_s PUE_i (idle_s x mean tariff x 8766 h a year + (1 - idle_s) x tariff[i,t] hours_t load[s,i,t]).
 
     P_s: typical power; idle_s: the share of it that an idle system draws, 1 unless the workload states less
-    (the safe side: no credit for idle hours); load: systems' worth of use (family ``load``).
+    (the safe side: no credit for idle hours); load: systems' worth of use (family ``load``). Tariffs are the
+    first ones x (1 + growth)^(full years) x the factor of the latest step, where the site states these.
     """
     idle = problem.workload.hardware.idle_share
 
@@ -121,7 +124,8 @@ def energy(problem: Problem, program: Program) -> None:
         kw = problem.systems[str(system)].power_typ_kw * site.pue * (1 - idle(str(system)))
         epoch = problem.epochs[period.epoch]
         usd = kw * problem.tariff(int(str(i)), period) * period.hours
-        pay(problem, program, "energy", column, [Payment(epoch.start_years, epoch.end_years, usd)])
+        paid = [Payment(epoch.start_years, epoch.end_years, usd)]
+        pay(problem, program, "energy", column, at_energy_prices(problem, int(str(i)), paid))
 
 
 @cost_term("space", "sum U_s rent_i months installed[s,i,e]")

@@ -46,8 +46,8 @@ def make_epochs(
 
     Where services start, end or step, an epoch ends there too; a stated epoch must end there anyway. Where
     none is stated, one ends in each month from which systems can be had (says the workload, or an offer:
-    ``available_years``, its date or lead time), and with each fiscal year that has a budget for purchases of
-    its own.
+    ``available_years``, its date or lead time) or the price of energy takes a step, and with each fiscal year
+    that has a budget for purchases of its own.
     """
     years, step, first = workload.horizon.years, workload.horizon.epoch_years, workload.horizon.start
     grows = any(s.demand.growth_per_year for s in workload.services)
@@ -56,6 +56,7 @@ def make_epochs(
         step = 1.0 if grows or shortest_life_years < years else years
         had = (*workload.hardware.available_from.values(), *(o.available_from for o in workload.offers))
         had += tuple(site.open_from for site in workload.sites)
+        had += tuple(month for site in workload.sites for month in site.energy_steps)
         begins = (*(years_until(m, first) for m in had), *fiscal_starts(workload), *available_years)
         dates = sorted({*dates, *(t for t in begins if 0 < t < years - 1e-9)})
     elif grows and abs(round(1 / step) * step - 1) > 1e-9:

@@ -80,6 +80,16 @@ def over_epochs(problem: Problem, epochs: list[int], usd_per_year: float) -> lis
     return [Payment(s.start_years, s.end_years, usd_per_year * s.years) for s in spans]
 
 
+def at_energy_prices(problem: Problem, i: int, payments: list[Payment]) -> list[Payment]:
+    """Payments for energy at the first prices of site i, in parts at the prices in force."""
+    first = problem.workload.horizon.start
+    return [
+        Payment(start, end, p.usd * (end - start) / (p.end - p.start) * factor, p.kind)
+        for p in payments
+        for start, end, factor in problem.sites[i].energy_parts(p.start, p.end, first)
+    ]
+
+
 def living(problem: Problem, offer: SystemOffer, e: int, f: int | None = None) -> list[int]:
     """Epochs that a system got in epoch e serves through; with ``f`` those from f on, which a sale ends."""
     first = e if f is None else f

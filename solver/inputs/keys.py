@@ -85,6 +85,8 @@ KEYS: dict[str, dict[str, Key]] = {
         "rack_units": Key("rack_units", "U"),
         "pue": Key("pue", "count"),
         **_number("energy_usd_kwh", "USD/kWh", "energy"),
+        **_share("energy_growth_per_year", "energy_growth"),
+        "energy_steps": Key("energy_steps", "count", kind="table"),
         **{name: Key("tariff_usd_kwh", "USD/kWh", kind="numbers") for name in ("tariff_usd_kwh", "tariff")},
         **_number("space_usd_per_rack_unit_month", "USD/U/month", "space"),
         **_number("round_trip_ms", "ms", "round_trip"),

@@ -107,4 +107,8 @@ def _site(site: Site) -> str:
     law = f" under {site.jurisdiction}" if site.jurisdiction else ""
     trips = "".join(f", {trip:g} ms to {region}" for region, trip in site.round_trip_by_region_ms.items())
     energy = f"{site.mean_energy_usd_kwh:g}" + (" on average" if site.tariff_usd_kwh else "")
-    return f"site {site.name}{law}: {power}, {racks}, PUE {site.pue:g}, {energy} USD/kWh{trips}"
+    later = f", growing {site.energy_growth_per_year:.3g} a year" if site.energy_growth_per_year else ""
+    later += "".join(
+        f", {factor:g} times from {month}" for month, factor in sorted(site.energy_steps.items())
+    )
+    return f"site {site.name}{law}: {power}, {racks}, PUE {site.pue:g}, {energy} USD/kWh{later}{trips}"

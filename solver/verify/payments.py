@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from solver.domain.workload import HOURS_PER_YEAR, Site
@@ -15,6 +16,7 @@ from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
 from solver.verify.exact import INSTANT, annuity, worth, written
 from solver.verify.facts import OfferFacts
+from solver.verify.hours import years_between
 from solver.verify.standing import left_systems, open_sites
 
 RACK_UNITS = 42
@@ -150,7 +152,8 @@ def _standing(case: Case, line: SystemPurchase, n: int) -> Iterator[Payment]:
     for e, span in enumerate(case.epochs):
         if case.serves(line, e):
             for term, usd in yearly.items():
-                yield Payment(term, span.start, span.end, line.count * usd * span.years, "running", n)
+                paid = Payment(term, span.start, span.end, line.count * usd * span.years, "running", n)
+                yield from _in_force(case, site, paid) if term == "energy" else (paid,)
 
 
 def _mean_price(site: Site) -> Fraction:
@@ -167,7 +170,25 @@ def _used(case: Case) -> Iterator[Payment]:
         kw *= 1 - case.idle(load.system)
         usd = Fraction(load.systems) * kw * case.tariff(site, load.period) * period.hours
         span = case.epochs[period.epoch]
-        yield Payment("energy", span.start, span.end, usd)
+        yield from _in_force(case, site, Payment("energy", span.start, span.end, usd))
+
+
+def _in_force(case: Case, site: Site, payment: Payment) -> Iterator[Payment]:
+    """A payment for energy at the first prices, cut where they change: (1 + growth) at each full year, and
+    the factor of the latest step."""
+    first = case.workload.horizon.start
+    steps = {years_between(first, month): written(value) for month, value in site.energy_steps.items()}
+    cuts = {when for when in steps if payment.start + INSTANT < when < payment.end - INSTANT}
+    if site.energy_growth_per_year:
+        years = range(int(payment.start), int(payment.end) + 2)
+        cuts |= {Fraction(y) for y in years if payment.start + INSTANT < y < payment.end - INSTANT}
+    ends = [payment.start, *sorted(cuts), payment.end]
+    for begin, end in pairwise(ends):
+        factor = (1 + written(site.energy_growth_per_year)) ** int(begin + INSTANT)
+        passed = [when for when in steps if when <= begin + INSTANT]
+        factor *= steps[max(passed)] if passed else 1
+        usd = payment.usd * (end - begin) / (payment.end - payment.start) * factor
+        yield payment._replace(start=begin, end=end, usd=usd)
 
 
 def _people(case: Case) -> Iterator[Payment]:

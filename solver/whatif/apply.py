@@ -11,7 +11,7 @@ from solver.errors import InputError
 from solver.inputs.references import resolve_references
 from solver.inputs.workload import apply_overrides
 from solver.whatif.fields import Field, split
-from solver.whatif.later import begin_demand, begin_price, begin_tokens, token_lines
+from solver.whatif.later import begin_demand, begin_energy, begin_price, begin_tokens, token_lines
 from solver.whatif.names import apis_of, fiscal_years, members, model_id
 from solver.whatif.parts import part_from, parts_of, rebuilt
 from solver.whatif.values import factor_of, multiplied
@@ -97,6 +97,8 @@ def _begin(
         return begin_tokens(loaded, field, subject, value, month, catalog)
     if field.subject == "system":
         return begin_price(loaded, field, subject, value, month, catalog)
+    if field.name == "energy":
+        return begin_energy(loaded, field, subject, value, month, catalog)
     if field.name == "demand":
         return begin_demand(loaded, field, subject, value, month, catalog)
     changed, part = part_from(loaded, subject, month)

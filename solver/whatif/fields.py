@@ -141,7 +141,11 @@ _ROWS = (
     # places
     Field("power", "site", "sites.{}.power", "power of the site", "power.main=200 kW", "sites.{}.power_kw"),
     Field("energy", "site", "sites.{}.energy_usd_kwh", "price of energy, USD/kWh", "energy.main=0.12",
-          relative=True),
+          relative=True, timed=True),
+    Field("energy_growth", "site", "sites.{}.energy_growth", "growth a year of the price of energy",
+          "energy_growth.main=3 %"),
+    Field("energy_steps", "site", "sites.{}.energy_steps", "factors on the price of energy by month",
+          "energy_steps.main={2028-01: 1.5}", "sites.{}.energy_steps"),
     Field("pue", "site", "sites.{}.pue", "power usage effectiveness", "pue.main=1.2"),
     Field("racks", "site", "sites.{}.rack_units", "rack units of the site", "racks.main=400",
           "sites.{}.rack_units"),

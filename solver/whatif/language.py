@@ -87,7 +87,7 @@ def _value(field: Field, subject: str, value: str, loaded: LoadedWorkload, catal
     if later:
         month = month_of(later[2], start)
         if not field.timed:
-            remedy = instead(field, subject, later[1], month, loaded.workload, catalog)
+            remedy = instead(field, subject, later[1], month)
             said = f"{field.name}{'.' if subject else ''}{subject}={value}"[:60]
             raise InputError.at(said, 0, "holds for the whole horizon", remedy)
         return f"{later[1]} from {month}"

@@ -70,6 +70,33 @@ def begin_price(
     return apply_overrides(loaded, [f"offers={json.dumps([*others, offer])}"])
 
 
+def begin_energy(
+    loaded: LoadedWorkload, field: Field, subject: str, value: str, month: str, catalog: Catalog
+) -> LoadedWorkload:
+    """The price of energy at a site from a month on: a factor multiplies what is stated for that time and
+    later, a price is the (mean) price in that month (growth goes on from there)."""
+    index = [s.name for s in loaded.workload.sites].index(subject)
+    site, start = loaded.workload.sites[index], loaded.workload.horizon.start
+    years, steps, factor = within(loaded, month), dict(site.energy_steps), factor_of(value)
+    if factor is not None:
+        before = factor_in_force(steps, years, start)
+        steps = {m: f * factor if m >= month else f for m, f in steps.items()}
+        steps[month] = before * factor
+    else:
+        try:
+            price = parse_quantity(value, "USD/kWh", bare=True)
+        except ValueError as error:
+            problem, _, remedy = str(error).partition("; ")
+            raise InputError.at(value[:60], 0, problem, remedy or f"write {field.example}") from None
+        now_usd = site.mean_energy_usd_kwh * (1 + site.energy_growth_per_year) ** int(years + 1e-9)
+        if not now_usd:
+            raise InputError.at(f"energy.{subject}", 0, "energy costs nothing so far", "state a price first")
+        steps = {m: f for m, f in steps.items() if m < month}
+        steps[month] = price / now_usd
+    listed = ", ".join(f"{m}: {f!r}" for m, f in sorted(steps.items()))
+    return apply_overrides(loaded, [f"sites.{index}.energy_steps={{{listed}}}"])
+
+
 def _price(
     loaded: LoadedWorkload, field: Field, subject: str, value: str, month: str, catalog: Catalog
 ) -> float:
