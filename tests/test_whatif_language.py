@@ -9,6 +9,8 @@ from whatif_case import loaded
 
 from solver.errors import InputError, SolverError
 from solver.inputs.catalogs import load_catalog
+from solver.inputs.workload import load_workload
+from solver.paths import find_workload
 from solver.whatif.apply import apply_change
 from solver.whatif.fields import FIELDS, split
 from solver.whatif.language import canonical
@@ -127,6 +129,14 @@ def test_a_model_of_several_services_means_them_all() -> None:
     assert line == "precision.llama-4-maverick=fp8"
     services = apply_change(many, line, CATALOG).workload.services
     assert [s.precisions for s in services] == [("fp8",), ("fp16", "fp8"), ("fp8",)]
+
+
+def test_another_burstiness_takes_the_place_of_what_is_planned_for() -> None:
+    loaded = load_workload(find_workload("04-conversation-and-code"))
+    code = apply_change(loaded, "burstiness.code=200", CATALOG).workload.services[1]
+    assert code.demand.cv2 == code.demand.bursts == 200
+    kept = apply_change(loaded, "demand.code=x2", CATALOG).workload.services[1]
+    assert kept.demand.bursts == loaded.workload.services[1].demand.bursts
 
 
 def test_kinds_of_systems() -> None:

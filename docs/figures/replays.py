@@ -1,10 +1,11 @@
 """Plans against replays, for docs/explanation/queueing.md: ``python docs/figures/replays.py FOLDER``.
 
 FOLDER holds the Azure LLM inference traces of 2023. Each workload is solved for traffic that is generated
-with its own burstiness, and for the times of each trace with the burstiness measured on it; workload 04,
-whose services are those of the traces, as shipped and with each trace's own lengths. The plan, and that of
-the closed loop (``solver solve --simulate``, which uses other seeds), is put through 40 replays, and the
-smallest fleet that passes them is searched.
+with its own burstiness or one of 8, and for the times of each trace with the burstiness measured on it;
+workload 04, whose services are those of the traces, for both traces with their own lengths. The plan (and
+with ``--simulate`` that of the closed loop, ``solver solve --simulate``, which uses other seeds) is put
+through 40 replays, and the smallest fleet that passes them is searched. ``--halves`` measures the burstiness
+on one half of each trace by time and replays the other.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from solver.simulate.trace_lengths import TraceLengths
 REPLAYS = 40
 BOTH = "both traces"
 #: Workload, statements changed for the table, traffic.
-SINGLE = ("generated", "conversation", "code")
+BURSTY = "generated, burstiness 8"
+SINGLE = ("generated", BURSTY, "conversation", "code")
 CASES = [
     ("04-conversation-and-code", (), ("generated", BOTH)),
     (
@@ -41,63 +43,72 @@ CASES = [
         SINGLE,
     ),
     ("06-three-services", (), SINGLE),
-    ("08-batch", (), SINGLE),
+    ("08-batch", (), ("generated", "conversation", "code")),
 ]
+Traces = Mapping[str, Trace]  # one for each service, or under "" one for the times of all
 
 
-def bursts(service: Service, trace: Trace) -> str:
-    """As `solver workload from-trace` measures it, with the service's own promises and lengths."""
-    rate = max(service.demand.rate_rps)
-    drawn = with_lengths(np.random.default_rng(0), trace.arrival_s, service.lengths)
+def bursts(service: Service, trace: Trace, times_only: bool) -> str:
+    """As `solver workload from-trace` measures it, for the service's own promises and demand."""
+    rate, place = max(service.demand.rate_rps), np.arange(len(trace))
+    requests = Stream(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, place)
+    if times_only:
+        drawn = with_lengths(np.random.default_rng(0), trace.arrival_s, service.lengths)
+        requests = Stream(trace.arrival_s, drawn.prompt, drawn.output, place)
     levels = service.levels
     pace = Pace((levels.ttft_ms or 1e4) / 1e3, (levels.tpot_ms or 100.0) / 1e3, 1 - levels.ttft_percentile)
-    requests = Stream(trace.arrival_s, drawn.prompt, drawn.output, np.arange(len(trace)))
     found = needed_bursts(requests, rate, rate, pace)
     by_time = zip(found.times_s, found.values, strict=True)
     return "{" + ", ".join(f"{time:.4g} s: {value:.3g}" for time, value in by_time) + "}"
 
 
-def stated(name: str, statements: tuple[str, ...], trace: Trace | None) -> LoadedWorkload:
-    """The workload; with a trace, with its measured burstiness."""
+def stated(name: str, statements: tuple[str, ...], kind: str, traces: Traces) -> LoadedWorkload:
+    """The workload; with traces, with the burstiness measured on them."""
     loaded = apply_overrides(load_workload(find_workload(name)), list(statements))
-    if trace is None:
-        return loaded
-    measured = [
-        f"services.{n}.demand.planned_burstiness_by_time={bursts(service, trace)}"
-        for n, service in enumerate(loaded.workload.services)
-    ]
-    return apply_overrides(loaded, measured)
+    if not traces:
+        places = range(len(loaded.workload.services) if kind == BURSTY else 0)
+        return apply_overrides(loaded, [f"services.{n}.demand.burstiness=8" for n in places])
+    return apply_overrides(
+        loaded,
+        [
+            f"services.{n}.demand.planned_burstiness_by_time="
+            + bursts(service, traces.get(service.name) or traces[""], service.name not in traces)
+            for n, service in enumerate(loaded.workload.services)
+        ],
+    )
 
 
 def row(
-    name: str, statements: tuple[str, ...], kind: str, traces: Mapping[str, Trace], requests: int
+    case: tuple[str, tuple[str, ...], str], measured: Traces, traces: Traces, requests: int, loop: bool
 ) -> Iterator[str]:
-    """Two lines of the table, of the plan as solved and of the one of the closed loop.
-
-    ``traces`` holds one for each service, or under "" one for the times of all.
-    """
-    loaded = stated(name, statements, traces.get(""))
+    """A line of the table for the plan as solved, and one for that of the closed loop."""
+    name, statements, kind = case
+    loaded = stated(name, statements, kind, measured)
     request = Request(compare=False)
     lengths = {service: TraceLengths.of(t, kind, not service) for service, t in traces.items()}
-
-    first = solve(loaded, request=request)
-    count = requests_for_each(first, requests)
+    plans = {"solve": solve(loaded, request=request)}
+    count = requests_for_each(plans["solve"], requests)
 
     def replay(of: Plan, n: int) -> PlanReplay:
         return replay_plan(of, seed=n, requests=count, traces=lengths)
 
-    closed = held_by_replay(loaded, first, request, lengths)
-    for way, plan in (("solve", first), ("--simulate", closed.plan)):
-        told = [s["demand"] for s in plan.inputs["workload"]["services"]]
-        planned = ", ".join(_words(Demand.model_validate(d).bursts) for d in told)
+    if loop:
+        plans["--simulate"] = held_by_replay(loaded, plans["solve"], request, lengths).plan
+    for way, plan in plans.items():
         holds = sum(replay(plan, n).holds for n in range(REPLAYS))
         least = smallest_fleet(plan, replay, REPLAYS)
         extra = " | " if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
         counts = "" if least is None else ", ".join(f"{now} ({few})" for *_, now, few in least.pools)
         yield (
-            f"| {' '.join((name, *statements))} | {kind} | {way} | {planned} | {plan.objective_usd:,.0f} "
-            f"| {holds} of {REPLAYS} | {extra} | {counts} |"
+            f"| {' '.join((name, *statements))} | {kind} | {way} | {_planned(plan)} | "
+            f"{plan.objective_usd:,.0f} | {holds} of {REPLAYS} | {extra} | {counts} |"
         )
+
+
+def _planned(plan: Plan) -> str:
+    """What the waiting formula was told of each service."""
+    services = plan.inputs["workload"]["services"]
+    return ", ".join(_words(Demand.model_validate(service["demand"]).bursts) for service in services)
 
 
 def _words(planned: Burstiness) -> str:
@@ -107,20 +118,39 @@ def _words(planned: Burstiness) -> str:
     return f"{planned:.3g}"
 
 
-def rows(folder: Path, chosen: str, requests: int) -> Iterator[str]:
+def half(trace: Trace, first: bool) -> Trace:
+    """The first or second half of a trace by time."""
+    mine = (trace.arrival_s < trace.duration_s / 2) == first
+    arrival_s = trace.arrival_s[mine]
+    lengths = trace.prompt_tokens[mine], trace.output_tokens[mine]
+    return Trace(arrival_s - arrival_s[0], *lengths, trace.source)
+
+
+def traffic(kind: str, conversation: Trace, code: Trace) -> Traces:
+    """The traces that a kind of traffic takes."""
+    both = {"conversation": conversation, "code": code}
+    return both if kind == BOTH else {"": both[kind]} if kind in both else {}
+
+
+def rows(folder: Path, told: argparse.Namespace) -> Iterator[str]:
     """All lines."""
-    conversation = read_trace(folder / "azure_llm_2023_conv.csv")
-    code = read_trace(folder / "azure_llm_2023_code.csv")
-    traffic: dict[str, dict[str, Trace]] = {
-        "generated": {},
-        "conversation": {"": conversation},
-        "code": {"": code},
-        BOTH: {"conversation": conversation, "code": code},
-    }
+    whole = [read_trace(folder / f"azure_llm_2023_{name}.csv") for name in ("conv", "code")]
     for name, statements, kinds in CASES:
-        if chosen in name:
-            for kind in kinds:
-                yield from row(name, statements, kind, traffic[kind], requests)
+        for kind in kinds:
+            if told.workload not in name or told.traffic not in kind:
+                continue
+            case = name, statements, kind
+            if not told.halves:
+                traces = traffic(kind, *whole)
+                yield from row(case, traces, traces, told.requests, told.simulate)
+            elif kind in ("conversation", "code", BOTH):
+                for first in (True, False):
+                    mine, other = (
+                        traffic(kind, *(half(t, which) for t in whole)) for which in (first, not first)
+                    )
+                    part = "first" if first else "second"
+                    shown = name, statements, f"{kind}, measured on the {part} half"
+                    yield from row(shown, mine, other, told.requests, told.simulate)
 
 
 def main() -> None:
@@ -128,11 +158,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the two traces")
     parser.add_argument("--workload", default="", help="only workloads whose name holds this")
+    parser.add_argument("--traffic", default="", help="only traffic whose name holds this")
     parser.add_argument("--requests", type=int, default=3000, help="of each service in each replay")
+    parser.add_argument("--simulate", action="store_true", help="the closed loop's plans too")
+    parser.add_argument("--halves", action="store_true", help="measure on one half, replay the other")
     told = parser.parse_args()
     print("| workload | traffic | command | planned for | USD | holds | costs more | by replicas | fewest |")
     print("|---|---|---|---:|---:|---:|---:|---:|---|")
-    for line in rows(told.folder, told.workload, told.requests):
+    for line in rows(told.folder, told):
         print(line, flush=True)
 
 

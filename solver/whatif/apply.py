@@ -81,6 +81,9 @@ def _apply(
     factor = factor_of(value)
     if factor is not None:
         value = multiplied(loaded.workload, field, subject, factor, catalog)
+    if field.name == "burstiness":  # what was measured or found by replays is of other traffic
+        for planned in ("planned_cv2", "planned_cv2_by_s"):
+            loaded = without(loaded, f"services.{key}.demand.{planned}")
     path = field.path.format(key)
     if field.name in ("demand", "peak") and "token" in value:
         path = path.replace("requests_per_s", "output_tokens_per_s")
