@@ -21,7 +21,7 @@ from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
 from solver.plan.fallbacks import fallbacks
 from solver.plan.over_time import loads, moves, people, served_share, unserved
-from solver.plan.plan import Binding, CostLine, Plan, Unserved
+from solver.plan.plan import Binding, CostLine, Goal, Plan, Unserved
 from solver.plan.routing import Routing
 from solver.plan.serialise import api_to_dict, point_to_dict
 from solver.plan.wear import pool_wear
@@ -61,6 +61,7 @@ def assemble(
         objective_usd=total,
         bound_usd=min(outcome.bound * 1e3, total),
         gap=outcome.gap if outcome.gap > 1e-9 else 0.0,
+        goal=_goal(program, outcome, routing),
         verified=False,
         horizon_years=loaded.workload.horizon.years,
         epochs=tuple((e.start_years, e.end_years) for e in problem.epochs),
@@ -100,6 +101,17 @@ def assemble(
         },
         inputs=_inputs(problem, loaded, targets),
     )
+
+
+def _goal(program: Program, outcome: Outcome, routing: Routing) -> Goal | None:
+    """What the plan reaches of a goal that was held while the cost was minimised."""
+    assert outcome.values is not None
+    for row in program.rows:
+        if row.family == "goal":
+            whole = (routing.traffic.get(c, Fraction(round(outcome.values[c]))) for c, _ in row.terms)
+            reached = sum((Fraction(a) * n for (_, a), n in zip(row.terms, whole, strict=True)), Fraction(0))
+            return Goal(value=float(reached), unit=row.unit)
+    return None
 
 
 def _inputs(problem: Problem, loaded: LoadedWorkload, used: set[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import heapq
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from solver.backend.highs import HighsModel
@@ -177,6 +177,14 @@ def certified_bound(
             if not queue:  # every part is proven empty: the plan at hand is then the only witness
                 return parent.bound
         return queue[0].bound
+
+
+def certified_goal(program: Program, goal: Mapping[int, float], reached: float) -> Fraction | None:
+    """A proven lower bound on a goal other than cost, in its unit, or None: the program without the row that
+    holds the goal, and the goal in place of the costs. ``reached`` is what a plan reaches."""
+    rows = [row for row in program.rows if row.family != "goal"]
+    bare = replace(program, rows=rows, costs={"goal": dict(goal)})
+    return certified_bound(bare, HighsModel(bare), reached)
 
 
 def _node(

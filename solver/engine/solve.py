@@ -12,7 +12,7 @@ from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble, bindings
 from solver.engine.attempt import DEFAULT, Request, attempt, left_of
-from solver.engine.certificate import certified_bound
+from solver.engine.certificate import certified_bound, certified_goal
 from solver.engine.compare import alternatives, break_evens
 from solver.engine.fleets import Solved
 from solver.engine.infeasible import explain_screening
@@ -104,14 +104,28 @@ def _told(
 
 
 def certified(plan: Plan, solved: Solved) -> Plan:
-    """The plan with the lower bound that exact arithmetic proves; none where another goal was held first."""
-    if plan.objective != "cost":
-        return plan
+    """The plan with the lower bound that exact arithmetic proves: on its cost, and on a goal held first."""
+    plan = _certified_goal(plan, solved)
     bound = certified_bound(solved.proof.program, solved.proof, solved.outcome.objective, solved.multipliers)
     if bound is None:
         return plan
     usd = min(math.nextafter(float(bound * 1000), -math.inf), plan.objective_usd)
     return plan.model_copy(update={"certified_bound_usd": max(usd, 0.0)})
+
+
+def _certified_goal(plan: Plan, solved: Solved) -> Plan:
+    """The plan with the bound that exact arithmetic proves on its goal.
+
+    Not where hours are in groups: their largest hours need more than the hours do.
+    """
+    held = [row for row in solved.program.rows if row.family == "goal"]
+    if plan.goal is None or not held or solved.prepared.mean_periods:
+        return plan
+    bound = certified_goal(solved.program, dict(held[0].terms), plan.goal.value)
+    if bound is None:
+        return plan
+    below = min(math.nextafter(float(bound), -math.inf), plan.goal.value)
+    return plan.model_copy(update={"goal": plan.goal.model_copy(update={"certified_bound": max(below, 0.0)})})
 
 
 def late_services(verdict: Verdict, prepared: Prepared) -> set[str]:

@@ -227,6 +227,15 @@ def mean_rps(period: Mapping[str, Any]) -> Sequence[float]:
     return rates
 
 
+class Goal(Frozen):
+    """What a plan reaches of a goal other than cost, and the bound that exact arithmetic proves (no less is
+    possible): mean kW at the meter, t CO2e over the horizon, or per cent of the requests unserved."""
+
+    value: float
+    unit: str
+    certified_bound: float | None = None
+
+
 class Plan(Frozen):
     """The answer. Money in net present US dollars over the horizon unless a name says otherwise."""
 
@@ -238,6 +247,7 @@ class Plan(Frozen):
     bound_usd: float
     gap: float
     certified_bound_usd: float | None = None
+    goal: Goal | None = None  # where the objective is not cost
     verified: bool
     verified_residual: str = ""
     horizon_years: float

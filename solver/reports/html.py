@@ -14,7 +14,7 @@ from solver.reports.escape import json_in_html, plain
 from solver.reports.figures import figures
 from solver.reports.sections import sections
 from solver.reports.units import dollars, number, percent, usd
-from solver.reports.words import sentences
+from solver.reports.words import goal_sentence, sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -76,6 +76,7 @@ def _provenance(plan: Plan) -> list[tuple[str, str]]:
         ("objective", plan.objective),
         ("bound claimed by HiGHS", dollars(plan.bound_usd)),
         ("bound certified exactly", certified),
+        ("goal", "" if plan.goal is None else goal_sentence(plan.goal)),
         ("residual of the exact check", plan.verified_residual),
     ]
     rows += [(words.get(key, key.replace("_", " ")), value) for key, value in plan.provenance.items()]

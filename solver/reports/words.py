@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from solver.domain.told import Part, Told, in_line, joined, number_of, told
-from solver.plan.plan import Alternative, Assumption, Plan
+from solver.plan.plan import Alternative, Assumption, Goal, Plan
 from solver.reports.escape import plain
 from solver.reports.fleet import FleetLine, Names, by_way, deciding, epoch_words, fleet, leverage
 from solver.reports.traffic import Traffic
@@ -122,11 +122,21 @@ def _sure_sentence(plan: Plan) -> Told:
 def bounds_sentence(plan: Plan) -> str:
     """The gap that the solver claims, and the lower bound that exact arithmetic proves beside it."""
     claimed = f"Lower bound claimed by HiGHS: {usd(plan.bound_usd)} (gap {percent(plan.gap)})"
+    if plan.goal is not None:
+        claimed = f"{goal_sentence(plan.goal)} At that: {claimed[0].lower()}{claimed[1:]}"
     if plan.certified_bound_usd is None:
         return f"{claimed}; none is certified."
     total = plan.objective_usd
     gap = (total - plan.certified_bound_usd) / total if total > 0 else 0.0
     return f"{claimed}; certified in exact arithmetic: {usd(plan.certified_bound_usd)} (gap {percent(gap)})."
+
+
+def goal_sentence(goal: Goal) -> str:
+    """What a plan reaches of another goal than cost, and the bound that exact arithmetic proves on it."""
+    reached = f"The plan reaches {goal.value:,.6g} {goal.unit}"
+    if goal.certified_bound is None:
+        return f"{reached}; no bound on that is certified."
+    return f"{reached}; certified in exact arithmetic: no plan less than {goal.certified_bound:,.6g}."
 
 
 def runner_up(plan: Plan) -> Alternative | None:

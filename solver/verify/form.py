@@ -44,6 +44,11 @@ def shape(case: Case) -> Iterator[Broken]:
         value = getattr(plan, name)
         if value is not None and not is_number(value):
             yield Broken(f"{name} is {value!r}, not a number")
+    if plan.goal is not None:
+        for name in ("value", "certified_bound"):
+            value = getattr(plan.goal, name)
+            if value is not None and not is_number(value):
+                yield Broken(f"goal.{name} is {value!r}, not a number")
     for line in plan.costs:
         if not is_number(line.usd):
             yield Broken(f"cost {line.term} is {line.usd!r}, not a number")
