@@ -23,7 +23,7 @@ from solver.domain.workload import (
 )
 from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
-from solver.plan.plan import CostLine, Deferral, Load, Move, People, Unserved
+from solver.plan.plan import CostLine, Deferral, Goal, Load, Move, People, Unserved
 from solver.verify import CHECKS
 
 Mutation = Callable[[Asked], Asked]
@@ -389,6 +389,13 @@ def less(a: Asked, objective: str) -> Asked:
     )
 
 
+def reaching(a: Asked, value: float, bound: float | None = None) -> Asked:
+    """Least power: 2 gpu of 5 kW and 1 nvm of 2 kW, 1 gpu rented for all hours and one for a quarter of them,
+    at PUE 1.2: 14.4 + 6 + 1.5 kW."""
+    goal = Goal(value=value, unit="kW on average", certified_bound=bound)
+    return a.with_workload(objective="power").with_plan(objective="power", goal=goal)
+
+
 MUTATIONS |= {
     "staffed": {"nobody is there": lambda a: staffed(a).with_plan(people=())},
     "staff": {"1 % less": lambda a: cheaper(staffed(a), "staff")},
@@ -408,6 +415,11 @@ MUTATIONS |= {
         "requests are left out": lambda a: less(a, "cost"),
         "another share": lambda a: less(a, "traffic").with_plan(served_share=0.9),
         "none is left out": lambda a: a.with_plan(served_share=0.99),
+    },
+    "goal": {
+        "another value": lambda a: reaching(a, 21.9 / SCALE),
+        "a bound above": lambda a: reaching(a, 21.9, 21.9 * SCALE),
+        "of least cost": lambda a: reaching(a, 21.9).with_workload(objective="cost"),
     },
     "tax": {"1 % more": lambda a: cheaper(priced(a, tax_rate=0.3).settled(), "tax")},
 }  # fmt: skip
@@ -441,6 +453,10 @@ def test_a_mutation_fails_its_check_and_no_other(check: str, name: str) -> None:
     assert {f.check for f in verdict.failures} == {check}, verdict.failures
     assert not verdict.passed
     assert verdict.residual == max(f.amount for f in verdict.failures) > 0
+
+
+def test_the_power_of_the_paper_plan() -> None:
+    assert reaching(asked(), 21.9, 21.9).verdict().passed
 
 
 def test_every_check_has_a_mutation() -> None:
