@@ -60,12 +60,12 @@ def service(levels: ServiceLevels, *lengths: tuple[float, float, float]) -> Serv
 def test_the_lesson() -> None:
     plan, together = plan_of(), plan_of("services.0.serving=[aggregated]")
     assert {p.phase for p in plan.pools} == {"prefill", "decode"}
-    assert {plan.points[p.point]["first_token_s"] for p in plan.pools} == {2.0}
-    assert bought(plan) == {"dgx-b200": 2}
-    assert bought(together) == {"dgx-b200": 3, "dgx-h100": 1}
+    assert {plan.points[p.point]["first_token_s"] for p in plan.pools} == {2.0, 4.0}
+    assert bought(plan) == {"dgx-b200": 2, "dgx-h100": 1}
+    assert bought(together) == {"dgx-b200": 4, "dgx-h100": 1}
     hasty = "services.0.levels.end_to_end=4 s"
-    assert bought(plan_of(hasty)) == {"dgx-b200": 5}
-    assert bought(plan_of(hasty, "services.0.serving=[aggregated]")) == {"dgx-b200": 14}
+    assert bought(plan_of(hasty)) == {"dgx-b200": 6}
+    assert bought(plan_of(hasty, "services.0.serving=[aggregated]")) == {"dgx-b200": 18}
 
 
 @pytest.mark.parametrize("change", ["services.0.levels.end_to_end=8 s", "services.0.levels.end_to_end=4 s"])

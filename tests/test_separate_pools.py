@@ -49,17 +49,13 @@ def points(phase: str) -> list[OperatingPoint]:
     return [p for p in menu().problem.points if p.phase == phase]
 
 
-def test_old_machines_read_and_new_ones_write() -> None:
+def test_new_machines_read_and_old_ones_write() -> None:
     plan = plan_of()
-    assert {(p.phase, p.system) for p in plan.pools} == {
-        ("prefill", "dgx-h100"),
-        ("prefill", "dgx-b200"),
-        ("decode", "dgx-b200"),
-    }
+    assert {(p.phase, p.system) for p in plan.pools} == {("prefill", "dgx-b200"), ("decode", "dgx-h100")}
     bought = {s.system: s.count for s in plan.systems if s.unit_price_usd > 0}
-    assert bought == {"dgx-b200": 1, "dgx-h100": 1}
+    assert bought == {"dgx-b200": 2}
     together = plan_of("services.0.serving=[aggregated]")
-    assert {s.system: s.count for s in together.systems if s.unit_price_usd > 0} == {"dgx-b200": 4}
+    assert {s.system: s.count for s in together.systems if s.unit_price_usd > 0} == {"dgx-b200": 5}
     assert plan.objective_usd < 0.5 * together.objective_usd
     lengths = "services.0.lengths={prompt: 500, output: 1000}"  # the old machines do, either way
     short, either = plan_of(lengths), plan_of(lengths, "services.0.serving=[aggregated]")
@@ -82,15 +78,15 @@ def test_who_serves_what_names_the_systems_of_both_phases() -> None:
     (table,) = [s for s in sections(plan) if s.key == "serving"]
     rows = [dict(zip((c.name for c in table.columns), row, strict=True)) for row in table.rows]
     assert {(r["Phase"], r["Served by"]) for r in rows} >= {
-        ("decode", "DGX B200 (8 GPU)"),
-        ("prefill", "DGX H100 (8 GPU)"),
+        ("decode", "DGX H100 (8 GPU)"),
+        ("prefill", "DGX B200 (8 GPU)"),
     }
     for phase in ("decode", "prefill"):
         assert sum(r["Share"] for r in rows if r["Phase"] == phase) == pytest.approx(1)
     (figure,) = [f for f in figures(plan) if f.title == "Who serves what"]
     assert "rag, prefill" in figure.drawing
     shares = serving(plan)
-    assert shares["rag", "DGX B200 (8 GPU)"] == pytest.approx(1)
+    assert shares["rag", "DGX H100 (8 GPU)"] == pytest.approx(1)
     assert sum(v for (_, name), v in shares.items() if name.endswith(", prefill")) == pytest.approx(1)
 
 

@@ -97,12 +97,12 @@ def test_remembering_is_dear_on_chips_and_cheap_on_hosts() -> None:
     assert counts(plan) == {"dgx-h100": 4}
     assert all("prefixes on host" in p.layout for p in plan.pools)
     chips = plan_of(PREFIXES, "services.0.prefix_cache.stores=[memory]")
-    assert counts(chips) == {"dgx-h100": 7}
+    assert counts(chips) == {"dgx-h100": 8}
     systems = {p.layout: p.replicas * Fraction(p.systems_per_replica) for p in chips.pools}
     forgetful = sum(n for layout, n in systems.items() if "no prefix cache" in layout)
     assert forgetful > 0.8 * sum(systems.values())
     short = plan_of(PREFIXES, "services.0.prefix_cache.retention=10 s")
-    assert counts(short) == {"dgx-h100": 2}
+    assert counts(short) == {"dgx-h100": 3}
     assert not any("prefix" in p.layout for p in short.pools)
     assert verify_plan(plan).passed
 

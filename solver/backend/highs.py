@@ -164,7 +164,11 @@ class HighsModel:
             raise NumericalRefusal(f"the solver does not accept {what}")
 
     def start_from(self, values: NDArray[np.float64]) -> None:
-        """Offer a known plan as the first incumbent."""
+        """Offer a known plan as the first incumbent.
+
+        Without the RINS heuristic: HiGHS 1.16 can abort in it in such runs (`free(): invalid pointer`).
+        """
+        self._option("mip_heuristic_run_rins", False)
         solution = highspy.HighsSolution()
         ordered = np.empty(len(values))
         ordered[self._column] = values

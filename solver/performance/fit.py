@@ -41,7 +41,7 @@ _ROBUST = 0.30  # residuals beyond this count less and less
 _NOISE = 0.25  # standard deviation of an undisturbed row: chosen on left-out models and systems
 _ROUTED = (
     *("expert_memory", "moe_factor", "expert_half_width", "expert_tile", "expert_us", "moe_layer_us"),
-    "independent",
+    *("independent", "route_share"),
 )
 _SCALE = 10.0  # expected size of a solution: the first steps go no farther
 _ZERO = np.zeros(len(NAMES))

@@ -41,6 +41,7 @@ def as_constants(c: Latency, hidden: float) -> dict[str, float]:
         "latent_layer_us": 0.0,
         "index_layer_us": 0.0,
         "width_share": 0.0,
+        "route_share": 0.0,
         "independent": 1.0,
         "group_reading": 0.0,
         "eager": 1.0,

@@ -40,7 +40,8 @@ ranks `r_q`, `r_kv` and head parts `n` (no position), `r` (rotary), `v` (value).
 - `B`, `F`: bandwidth and FLOP/s of the data sheet; `m`, `u`: achieved shares, times a precision's factor.
 - `s = max(1 / t, 1 / KV heads)`: beyond one chip per KV head the KV is stored twice.
 - `w = 1 + width_share (h / 5,120 - 1)`: small kernels grow with the width of the model, those that route
-  tokens to experts too. `m_e = m x expert_memory`: the matrices of an expert are small and picked one by one.
+  tokens to experts too; these take `o_e = moe_layer_us (1 + route_share (k_E / 8 - 1))`.
+- `m_e = m x expert_memory`: the matrices of an expert are small and picked one by one.
 - `g^r`: g query heads share a KV head; r (`group_reading`) is 0 where one reading of the KV serves all of
   them, 1 where each reads its own.
 - `u_e = u x moe_factor x w / (w + w_half)` for experts of inner width `w`.
@@ -112,6 +113,11 @@ prefix is read back before the first token. Running sequences are not moved to t
   server + own prefill + step + E[s^2] / 2 E[s] + n p + burst x rival prefills + waiting`. Waiting where C
   exceeds what fits; throughput by Little's law `C / (TTFT + output tokens x TPOT)`; the running batch B is
   the fixed point.
+- Where the scheduler looks for requests every W steps, a prompt waits W / 2 of them; where it lets the first
+  one wait for up to W steps, while k = W n others come that wait half of it, W (1 + k / 2) / (1 + k). Either
+  way it shares its step with W n prompts. W is 1 but for servers whose suite states another
+  (`solver/performance/suites.py`: SGLang and TensorRT-LLM in InferenceX; lengths of this suite are 0.9 of the
+  nominal ones on average).
 - Open loop (server): the same without the first wave.
 - Everything queued: B fills the memory; steps and prefills share the time.
 - Beam search with k beams: a request takes k sequences of a step and one prompt.
@@ -140,6 +146,12 @@ of bandwidth for experts and growth of routed layers with the width took A from 
 had no say, from 0.584 to 0.571; median TPOT errors went from 18.0 % to 15.5 % in A and from 14.3 % to 13.7 %
 in B, TTFT from 33.5 % to 29.8 % and from 32.7 % to 31.6 % (6 parts). Not kept, because A lost: engine
 generations by year of release, launches that hide behind prefill work, routed layers relative to others.
+
+A second round (14 parts, as `solver validate` does): the settings that InferenceX publishes, and `burst` of
+each engine by itself, which are facts or freedom and were not chosen; and `route_share`, which took A from
+0.475 to 0.464 and B from 0.525 to 0.524. Settings and `route_share` together took A from 0.467 to 0.464 and
+B from 0.542 to 0.524. Not kept, because A lost: a time of routed layers in prefill of its own, prefill
+overheads that belong to the model.
 
 ## Speed
 

@@ -63,6 +63,8 @@ class Rows:
     static: NDArray[np.bool_]  # static batch: latency includes prefill
     per_token_latency: NDArray[np.bool_]  # tpot = latency / output tokens
     kv_room: Floats  # bytes per decode worker
+    poll: Floats  # steps between two looks of the scheduler for new requests
+    timeout: Floats  # steps at most that it lets the first of them wait for others
     fp8: NDArray[np.bool_]
     fp4: NDArray[np.bool_]
     weight_only: NDArray[np.bool_]  # weights are narrower than the arithmetic
@@ -177,6 +179,8 @@ def _columns(mapped: list[dict[str, Any]]) -> Rows:
         "beams",
         "kv_room",
         "excess",
+        "poll",
+        "timeout",
     )
     plain: dict[str, Any] = {k: array(k) for k in numbers} | {k: array(k, bool) for k in flags}
     return Rows(

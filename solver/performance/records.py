@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from solver.domain.catalog import Catalog, Model, System
-from solver.performance import names, roofline
+from solver.performance import names, roofline, suites
 from solver.performance.architecture import weight_bytes
 from solver.performance.constants import fp4_excess
 from solver.performance.families import family_of
@@ -51,7 +51,7 @@ class Mapper:
         base = self._cache[key]
         if isinstance(base, str):
             return base
-        load = self._load(r, base["model"])
+        load = self._load(r, base)
         return load if isinstance(load, str) else {"row": number, **base, **load}
 
     def _configuration(self, r: Mapping[str, str]) -> dict[str, Any] | str:
@@ -75,6 +75,7 @@ class Mapper:
         if precision == "mxfp4" and not model.native_precision.startswith("mxfp4"):
             precision = "fp4"
         kv = names.weight_precision(r["precision_kv"]).removeprefix("mx")
+        kv = kv or suites.Server(r["source"], gen, family_of(system), model.id).kv_precision()
         if not kv:
             kv = "fp16" if precision == "fp16" else _FILL.get(gen.split("-")[0], "fp16")
         pipeline = system.kind in ("sram-wafer", "sram-chip", "rom-weight")
@@ -119,7 +120,7 @@ class Mapper:
             "weight_only": bool(precision != "fp16" and machine.flops <= machine.flops16),
         }
 
-    def _load(self, r: Mapping[str, str], model: str) -> dict[str, Any] | str:
+    def _load(self, r: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any] | str:
         """Lengths, concurrency, metric of a row."""
         value, metric = _number(r["value"]), r["metric"].lower().removeprefix("mean_")
         if metric not in METRICS:
@@ -134,7 +135,7 @@ class Mapper:
         for column, number in (("isl", prompt), ("osl", output), ("concurrency_or_batch", sequences)):
             if not np.isnan(number) and not 0 < number <= _MOST_TOKENS:
                 return f"{column} is out of range"
-        usual = names.MLPERF_LENGTHS.get(model) if r["source"].startswith("MLPerf") else None
+        usual = names.MLPERF_LENGTHS.get(base["model"]) if r["source"].startswith("MLPerf") else None
         if usual:
             prompt = usual[0] if np.isnan(prompt) else prompt
             output = usual[1] if np.isnan(output) else output
@@ -155,12 +156,18 @@ class Mapper:
         speculation = "" if spec in ("", "none") or spec.startswith("probably none") else "yes"
         if spec.startswith(("unknown", "probable")):
             speculation = "unknown"
+        server = _server(base)
+        share, wait = server.mean_length(), server.wait(prompt, output, sequences)
+        if base["apart"]:  # prefill workers look in every step
+            wait = suites.Wait()
         return {
             "value": value,
             "mode": mode,
             "metric": metric,
-            "prompt": prompt,
-            "output": max(output, 1.0),
+            "prompt": prompt * share,
+            "output": max(output * share, 1.0),
+            "poll": wait.period,
+            "timeout": wait.timeout,
             "sequences": sequences,
             "beams": float(beams),
             "static": "static_batch" in flags or mode == "single-stream",
@@ -168,6 +175,13 @@ class Mapper:
             "speculation": speculation,
             "identical": "moe_identical_prompts" in flags,
         }
+
+
+def _server(base: Mapping[str, Any]) -> suites.Server:
+    """The server of a run, for the settings of its suite."""
+    source, generation, family, model = (base[k] for k in ("source", "generation", "family", "model"))
+    group = base["decode"]
+    return suites.Server(source, generation, family, model, int(group.data), int(group.chips))
 
 
 def _number(text: str) -> float:

@@ -25,6 +25,7 @@ _ACTIVATION_BYTES = 2.0  # activations travel between chips in bf16
 _DISPATCH_BYTES = (
     3.0  # per value and expert: fp8 out, bf16 back (DeepSeek-V3 technical report 2024, section 3.2)
 )
+USUAL_EXPERTS = 8.0  # experts of a token at which a routed layer's overhead is the fitted one
 USUAL_WIDTH = 5120.0  # width of a model at which a layer's overhead is the fitted one
 
 
@@ -132,6 +133,7 @@ class Efficiency:
     expert_half_width: Column  # inner width at which experts reach half of their compute share
     expert_s: Column  # per distinct expert that a step touches in a layer
     width_share: Column  # share of a layer's overhead that grows with the width of the model
+    route_share: Column  # share of a routed layer's overhead that grows with the experts of a token
     independent: Column  # tokens of a step that choose experts independently, as a share
     group_reading: (
         Column  # exponent of the query heads per KV head in reading KV: 0 where they share one reading
@@ -181,7 +183,8 @@ def _overhead(s: Shape, group: Group, e: Efficiency) -> Column:
     latent = np.where(s.latent_values > 0, s.layers * e.latent_layer_s, 0.0)
     latent = latent + np.where(s.index_values > 0, s.layers * e.index_layer_s, 0.0)
     width = 1 + e.width_share * (s.hidden / USUAL_WIDTH - 1)
-    layers = (s.layers * e.layer_s + s.moe_layers * e.moe_layer_s) * width
+    routed = e.moe_layer_s * (1 + e.route_share * (s.top_k / USUAL_EXPERTS - 1))
+    layers = (s.layers * e.layer_s + s.moe_layers * routed) * width
     return layers + latent + reduces + (group.stages - 1) * e.hop_s
 
 

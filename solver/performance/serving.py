@@ -169,7 +169,9 @@ def _online(rows: Rows, c: Constants) -> Outcome:
         tpot = step + prompts * blocked
         square = step**2 + 2 * step * prompts * blocked + (prompts + prompts**2) * blocked**2
         rivals = np.maximum(batch / rows.beams * sharers - 1, 0.0) * per_prompt
-        ttft = server + r.alone + step + square / (2 * tpot) + prompts * blocked + wave * rivals
+        waited, together = _scheduler(rows, prompts * gain)
+        ttft = server + r.alone + step + np.maximum(square / (2 * tpot), waited * tpot * gain)
+        ttft = ttft + prompts * gain * together * blocked + wave * rivals
         saturated = load.offered / rows.beams * sharers * per_prompt - rows.output * tpot
         ttft = np.where(rows.apart, np.maximum(ttft, saturated), ttft)
         decoding = rows.output * tpot
@@ -177,6 +179,18 @@ def _online(rows: Rows, c: Constants) -> Outcome:
     ttft = ttft + (ttft + decoding) * (load.offered / batch - 1)  # waiting for memory
     rate = load.offered / rows.beams * rows.decode_count * rows.output / (ttft + decoding)
     return Outcome(ttft, tpot, rate, per_prompt)
+
+
+def _scheduler(rows: Rows, prompts: Floats) -> tuple[Floats, Floats]:
+    """Steps that a prompt waits for the scheduler, and steps whose prompts it then takes together.
+
+    Polling every W steps: W / 2 on average. Collecting for up to W steps after a first arrival, while k = W
+    times ``prompts`` (per step) others come that wait half of it: W (1 + k / 2) / (1 + k).
+    """
+    others = rows.timeout * prompts
+    collecting = rows.timeout * (1 + others / 2) / (1 + others)
+    polled = np.where(rows.poll > 1, rows.poll / 2, 0.0)
+    return polled + collecting, np.maximum(rows.poll, rows.timeout)
 
 
 def _offline(rows: Rows, c: Constants) -> Outcome:
