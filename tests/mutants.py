@@ -189,12 +189,12 @@ def _changed(row: Row, change: str) -> Row:
     if change.startswith("sign"):
         return _flipped(row, int(change.split()[1]))
     if change == "flip":
-        return replace(row, sense="<=" if row.sense != "<=" else ">=")
+        return row._replace(sense="<=" if row.sense != "<=" else ">=")
     more = (change == "loosen") == (row.sense != ">=")  # whether the right side grows
     factor = SCALE if more else 1 / SCALE
     if row.rhs != 0:
-        return replace(row, rhs=row.rhs * (factor if row.rhs > 0 else 1 / factor))
-    return replace(row, terms=tuple((c, a * factor if a < 0 else a) for c, a in row.terms))
+        return row._replace(rhs=row.rhs * (factor if row.rhs > 0 else 1 / factor))
+    return row._replace(terms=tuple((c, a * factor if a < 0 else a) for c, a in row.terms))
 
 
 def _flipped(row: Row, place: int) -> Row:
@@ -203,7 +203,7 @@ def _flipped(row: Row, place: int) -> Row:
         return row
     terms = list(row.terms)
     terms[place] = (terms[place][0], -terms[place][1])
-    return replace(row, terms=tuple(terms))
+    return row._replace(terms=tuple(terms))
 
 
 def plan_of(

@@ -19,6 +19,8 @@ from solver.formulation import merge
 from solver.formulation.build import build_program
 from solver.formulation.clusters import service_clusters
 from solver.formulation.groups import Curves
+from solver.formulation.linking import LINKS
+from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared, in_groups, prepare
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
@@ -200,3 +202,43 @@ def test_a_large_workload_is_grouped_by_itself(tmp_path: Path) -> None:
     assert plan.verified
     assert plan.gap <= 5e-3
     assert len(plan.periods) < 168 * 3
+
+
+def test_rows_that_hold_other_traffic_too_are_not_merged_in_part() -> None:
+    """Pool 0 serves alike at both sites, pool 1 does not (it has a row of its own at each).
+
+    Both share the capacity of a site, 1. All of the traffic, 2, fits: 0.75 of pool 0 and 0.25 of pool 1 at
+    each site. Pool 0's 1.5 in one column beside the 1 of one site would not.
+    """
+    program = Program()
+    x = {(p, i): program.add(("x", p, i, "s", 0, 0)) for p in (0, 1) for i in (0, 1)}
+    words = {"unit": "peaks of the service", "sentence": "as stated"}
+    for i in (0, 1):
+        program.row(f"capacity[{i}]", "capacity", {x[0, i]: 1.0, x[1, i]: 1.0}, "<=", 1.0, **words)
+        program.row(f"own[{i}]", "handoff", {x[1, i]: 1.0}, "<=", 0.25, **words)
+    program.row("demand", "demand", dict.fromkeys(x.values(), 1.0), "==", 2.0, **words)
+    for column in x.values():
+        program.cost("purchase", column, 1.0)
+    assert HighsModel(program).solve().objective == pytest.approx(2.0)
+    assert HighsModel(merge.merged(program)).solve().objective == pytest.approx(2.0)
+
+
+def test_separate_pools_at_like_sites_reach_the_optimum(tmp_path: Path) -> None:
+    """Rented by the hour at either of two like sites, prefill and decode apart or not: what is called optimal
+    costs no more than the program written out."""
+    day = [1.05] * 13 + [1.26, 1.47, 1.66, 1.78, 1.97, 1.87, 1.67, 1.52, 1.25, 1.05, 1.05]
+    text = f"""\
+name: apart
+services:
+  - {{name: apart, model: qwen3-235b-a22b, acquisitions: [rent], demand: {{requests_per_s: {day}}},
+     lengths: {{prompt: 16000, output: 50}}, levels: {{ttft: 2 s, tpot: 50 ms}},
+     serving: [aggregated, disaggregated], prefix_hit: 40 %, prefix_cache: {{retention: 5 min}}}}
+horizon: 2 years
+sites: [{{name: x0}}, {{name: x1}}]
+hardware: {{include: [hyp-nvm-rram14-wafer, cerebras-cs3, dgx-h200], profiles: none}}
+"""
+    loaded, full = prepared_of(text, tmp_path)
+    whole = HighsModel(build_program(full.problem, LINKS)).solve(time_limit_s=60)
+    plan = solve(loaded, request=Request(compare=False))
+    assert plan.outcome == "optimal"
+    assert plan.objective_usd <= whole.objective * 1e3 * (1 + 1e-6)

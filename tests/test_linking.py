@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +15,14 @@ from small_problems import make_case
 
 from solver.backend.highs import HighsModel
 from solver.formulation.build import build_program
-from solver.formulation.linking import FAMILY, LINKS, pieces
+from solver.formulation.linking import FAMILY, LINKS
+from solver.formulation.merge import merged
+from solver.formulation.prepare import prepare
+from solver.formulation.whole_systems import common_unit, pieces
+from solver.inputs.catalogs import load_catalog
+from solver.inputs.references import resolve_references
+from solver.inputs.workload import load_workload
+from solver.performance.calibration import load_calibration
 
 
 def test_one_system_that_carries_all() -> None:
@@ -28,6 +39,12 @@ def test_two_and_a_half_systems_are_three() -> None:
 def test_small_pools_carry_less() -> None:
     """0.1 with one system, 1 with two: the straight line from none to two, x <= 0.5 N."""
     assert pieces([0.1, 0.6, 0.6, 0.7], 1.0) == [(pytest.approx(0.5), 0.0)]
+
+
+def test_replicas_are_counted_in_the_largest_size_they_share() -> None:
+    """Pools of 1/8, 1/2 and 3 systems are counted in eighths; of 1/2 and 2/3 in sixths."""
+    assert common_unit(common_unit(Fraction(1, 8), Fraction(1, 2)), Fraction(3)) == Fraction(1, 8)
+    assert common_unit(Fraction(1, 2), Fraction(2, 3)) == Fraction(1, 6)
 
 
 def test_many_systems_need_no_rows() -> None:
@@ -72,3 +89,66 @@ def test_no_optimum_is_lost_and_fractions_are() -> None:
         raised += not math.isclose(bounds[0], bounds[1], rel_tol=1e-6)
     assert rows > 0
     assert raised >= 5
+
+
+def text_of(rng: random.Random) -> str:
+    """One or two services in three kinds of hours, at one or two sites: rent, spares, pools apart, loss."""
+    services = []
+    for n in range(rng.choice([1, 2])):
+        low, high = rng.uniform(0.5, 3), rng.uniform(4, 30)
+        day = ", ".join(f"{rate:.2f}" for rate in [low] * 12 + [(low + high) / 2] * 8 + [high] * 4)
+        serving = rng.choice(["[aggregated]", "[aggregated, disaggregated]"])
+        deadline = "deadline: 6 h" if n and rng.random() < 0.5 else "ttft: 2 s, tpot: 50 ms"
+        services.append(f"""\
+  - name: s{n}
+    model: {rng.choice(["llama-3.1-8b", "llama-3.3-70b", "mixtral-8x7b"])}
+    precisions: [fp8]
+    acquisitions: {rng.choice(["[buy, rent]", "[rent]", "[buy]"])}
+    demand: {{requests_per_s: [{day}]}}
+    lengths: {{prompt: {rng.choice([500, 4000])}, output: {rng.choice([100, 400])}}}
+    levels: {{{deadline}}}
+    serving: {serving if "ttft" in deadline else "[aggregated]"}
+""")
+    sites = rng.choice([1, 2, 2])
+    energy = [0.08] * 2 if rng.random() < 0.7 else [0.08, 0.12]
+    places = "\n".join(f"  - {{name: x{n}, energy: {energy[n]} $/kWh}}" for n in range(sites))
+    loss = "resilience: {site_loss: 60 %}" if sites > 1 and rng.random() < 0.3 else ""
+    return f"""\
+name: mixed
+services:
+{"".join(services)}horizon: 1 year
+sites:
+{places}
+redundancy: {rng.choice([0, 0, 1])}
+{loss}
+hardware: {{include: [{rng.choice(["dgx-h100", "dgx-h200, gaudi3-8"])}]}}
+"""
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_mixed_workloads_cost_the_same_with_the_rows_and_no_more_at_merged_sites(
+    seed: int, tmp_path: Path
+) -> None:
+    """Shared systems, spares, separate pools, work that waits, the loss of a site: see `text_of`."""
+    file = tmp_path / "mixed.yaml"
+    file.write_text(text_of(random.Random(seed)))
+    catalog = load_catalog()
+    loaded = resolve_references(load_workload(file), catalog)
+    prepared = prepare(loaded.workload, catalog, load_calibration())
+    problem = prepared.problem
+    if prepared.curves is not None:
+        groups = prepared.curves.fine(prepared.groups, 1000)
+        problem = replace(problem, periods=prepared.curves.periods(groups, mean=True))
+    program, bare = build_program(problem), build_program(problem, LINKS)
+    assert any(row.family == FAMILY for row in program.rows) or not problem.by_the_hour
+    gap, seconds = 1e-3, 10.0
+    with_rows, without, like = (HighsModel(p).solve(gap, seconds) for p in (program, bare, merged(program)))
+    assert with_rows.values is not None
+    assert without.values is not None
+    assert with_rows.bound <= without.objective * (1 + 1e-7)
+    assert without.bound <= with_rows.objective * (1 + 1e-7)
+    assert like.bound <= without.objective * (1 + 1e-7)
+    for row in program.rows:  # the plan found without them keeps every row
+        if row.family == FAMILY:
+            left = sum(a * without.values[c] for c, a in row.terms)
+            assert left <= row.rhs + 1e-5 * max(1.0, abs(row.rhs)), row.name

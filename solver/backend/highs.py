@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from solver.backend.outcome import ENDINGS, Ending, Outcome
 from solver.backend.running import run
 from solver.errors import NumericalRefusal
+from solver.formulation.collection import uncollected
 from solver.formulation.model import Program
 
 #: Coefficients outside this range are refused before the solver sees them.
@@ -101,6 +102,7 @@ def check_range(program: Program) -> None:
 class HighsModel:
     """A program inside HiGHS: solve it, change its costs, solve again."""
 
+    @uncollected
     def __init__(self, program: Program, objective: Mapping[int, float] | None = None) -> None:
         check_range(program)
         self.program = program
@@ -219,8 +221,12 @@ class HighsModel:
         """Whether the cost that HiGHS reports is that of the plan it returns."""
         if outcome.values is None:
             return True
-        cost = sum(kusd * float(outcome.values[c]) for c, kusd in self._costs.items())
+        cost = self.cost(outcome.values)
         return abs(cost - outcome.objective) <= 1e-6 * max(1.0, abs(cost))
+
+    def cost(self, values: NDArray[np.float64]) -> float:
+        """What values of all columns cost, k$."""
+        return sum(kusd * float(values[c]) for c, kusd in self._costs.items())
 
     def solve_lp(self, fixed: Mapping[int, float]) -> Outcome:
         """The linear program with integer columns fixed at ``fixed``; bounds are restored afterwards."""

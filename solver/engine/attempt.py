@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.domain.workload import LoadedWorkload
-from solver.engine.fleets import Solved
+from solver.engine.dispatch import dispatch
+from solver.engine.fleets import Fleet, Solved
 from solver.engine.grouped import solve_grouped
 from solver.engine.infeasible import explain_program
 from solver.engine.neighbourhood import solve_large
@@ -29,6 +30,8 @@ from solver.plan.routing import FILLING, RepairFailed, Routing, repair
 SAFETY = (0.0, 1e-7)
 #: A solve after another gets at least this part of the time limit.
 LEAST_PART = 0.1
+#: Seconds for serving a problem with the fleet of another.
+AGAIN_SECONDS = 5.0
 #: Programs of more columns are searched near their linear program first.
 LARGE = 5000
 
@@ -56,12 +59,17 @@ def left_of(request: Request, end: float | None) -> float | None:
     return max(end - time.perf_counter(), LEAST_PART * request.time_limit_s)
 
 
-def attempt(loaded: LoadedWorkload, prepared: Prepared, request: Request) -> tuple[Solved, Routing]:
-    """Solve and repair; capacity is shrunk a little where rounding to exact shares leaves no room."""
+def attempt(
+    loaded: LoadedWorkload, prepared: Prepared, request: Request, known: Fleet | None = None
+) -> tuple[Solved, Routing]:
+    """Solve and repair; capacity is shrunk a little where rounding to exact shares leaves no room.
+
+    A ``known`` fleet, which may serve the problem too, is tried first.
+    """
     last: RepairFailed | None = None
     whole, began = request, time.perf_counter()
     if prepared.curves is not None and prepared.problem.workload.objective == "cost":
-        found = solve_grouped(prepared, request.gap, request.time_limit_s)
+        found = solve_grouped(prepared, request.gap, request.time_limit_s, known)
         if isinstance(found, Outcome):
             raise_unless_point(found, loaded, prepared)
             raise LimitReached("no plan was found within the limit")
@@ -75,7 +83,7 @@ def attempt(loaded: LoadedWorkload, prepared: Prepared, request: Request) -> tup
         model = HighsModel(tightened(program, safety))
         if whole.time_limit_s is not None:
             request = replace(whole, time_limit_s=left_of(whole, began + whole.time_limit_s))
-        outcome, multipliers = search_plan(prepared.problem, program, model, request)
+        outcome, multipliers = search_plan(prepared.problem, program, model, request, known)
         raise_unless_point(outcome, loaded, prepared)
         values = outcome.values
         assert values is not None
@@ -98,11 +106,18 @@ def attempt(loaded: LoadedWorkload, prepared: Prepared, request: Request) -> tup
 
 
 def search_plan(
-    problem: Problem, program: Program, model: HighsModel, request: Request
+    problem: Problem, program: Program, model: HighsModel, request: Request, fleet: Fleet | None = None
 ) -> tuple[Outcome, NDArray[np.float64] | None]:
-    """The outcome of a program in the model, and the multipliers of its linear program if that was solved."""
+    """The outcome of a program in the model, and the multipliers of its linear program if that was solved.
+
+    A known ``fleet`` may serve it too.
+    """
     began = time.perf_counter()
-    known = start(problem, program, model, request.time_limit_s)
+    known = None
+    if fleet is not None:
+        known = dispatch(program, fleet.columns(program), 0.0, began + AGAIN_SECONDS)
+    if known is None:
+        known = start(problem, program, model, request.time_limit_s)
     if request.time_limit_s is not None:
         request = replace(request, time_limit_s=left_of(request, began + request.time_limit_s))
     multipliers = None
@@ -135,7 +150,7 @@ def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, 
     """Where like hours are grouped (solver.formulation.hours): the relaxation, and its bound in k$."""
     program = build_program(replace(prepared.problem, periods=prepared.mean_periods))
     hourly = {c for prefix in HOURLY_COUNTS for _, c in program.family(prefix)}
-    columns = [replace(c, integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
+    columns = [c._replace(integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
     model = HighsModel(replace(program, columns=columns))
     return model, model.solve(request.gap, request.time_limit_s).bound
 
@@ -158,7 +173,7 @@ def tightened(program: Program, safety: float) -> Program:
     rows = [
         row
         if row.family not in FILLING or row.sense == "=="
-        else replace(row, terms=tuple((c, a * (1 + safety) if a > 0 else a) for c, a in row.terms))
+        else row._replace(terms=tuple((c, a * (1 + safety) if a > 0 else a) for c, a in row.terms))
         for row in program.rows
     ]
     return replace(program, rows=rows)

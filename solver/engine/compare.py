@@ -45,7 +45,7 @@ def acquisition_columns(problem: Problem, program: Program) -> dict[str, list[in
     found: dict[str, list[int]] = {}
     for prefix in ("buy", "hold", "rent"):
         for key, column in program.family(prefix):
-            found.setdefault(problem.offers[int(str(key[1]))].system, []).append(column)
+            found.setdefault(problem.offers[key[1]].system, []).append(column)
     for _key, column in program.family("a"):
         found.setdefault("API", []).append(column)
     return found
@@ -59,7 +59,7 @@ def fleet_words(problem: Problem, program: Program, outcome: Outcome) -> str:
         for key, column in program.family(prefix):
             count = round(outcome.values[column])
             if count:
-                label = (problem.offers[int(str(key[1]))].system, word)
+                label = (problem.offers[key[1]].system, word)
                 counts[label] = (
                     max(counts.get(label, 0), count) if prefix == "rent" else counts.get(label, 0) + count
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Solved:
 class Fleet:
     """Whole numbers of everything that does not belong to an hour, by the key of its column."""
 
-    counts: dict[tuple[object, ...], float]
+    counts: dict[tuple[Any, ...], float]
 
     @classmethod
     def of(cls, program: Program, values: NDArray[np.float64]) -> Fleet:
@@ -72,19 +73,18 @@ def placed(model: HighsModel, best: Solved, end: float) -> NDArray[np.float64] |
 def serve_all(
     prepared: Prepared,
     relaxed: Relaxed,
-    values: NDArray[np.float64],
+    fleet: Fleet,
     groups: list[Group],
     gap: float,
     end: float,
     rounds: int = FINER,
 ) -> Solved | None:
-    """Every hour served by the fleet of a relaxation's ``values``, each of ``groups`` at its largest hour.
+    """Every hour served by a fleet, each of ``groups`` at its largest hour; None if it does not serve them.
 
     Groups are cut while their largest hours cost much more than their mean hours, and time is left; they
     are served ``rounds`` times at most.
     """
     assert prepared.curves is not None
-    fleet = Fleet.of(relaxed.model.program, values)
     slack = 0.05 * gap * abs(relaxed.linear.outcome.objective)
     found: Solved | None = None
     for _ in range(rounds):
@@ -113,7 +113,7 @@ def serve_all(
 
 
 def at_largest(
-    prepared: Prepared, groups: list[Group], fleet: Mapping[tuple[object, ...], float] | None = None
+    prepared: Prepared, groups: list[Group], fleet: Mapping[tuple[Any, ...], float] | None = None
 ) -> tuple[Prepared, Program]:
     """The problem with each group at its largest hour (served by a fleet), and its program."""
     assert prepared.curves is not None

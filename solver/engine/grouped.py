@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solver.backend.outcome import Ending, Outcome
-from solver.engine.fleets import FINER, Solved, placed, serve_all, solve_largest
+from solver.engine.fleets import FINER, Fleet, Solved, placed, serve_all, solve_largest
 from solver.engine.neighbourhood import NEAR, Bounds, search
 from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, left, period_costs, refined
 from solver.formulation.groups import Group
@@ -72,14 +72,21 @@ class State:
             self.best = found
 
 
-def solve_grouped(prepared: Prepared, gap: float, time_limit_s: float | None) -> Solved | Outcome:
-    """The plan at the largest hours with the bound of the mean hours; the outcome alone if there is none."""
+def solve_grouped(
+    prepared: Prepared, gap: float, time_limit_s: float | None, known: Fleet | None = None
+) -> Solved | Outcome:
+    """The plan at the largest hours with the bound of the mean hours; the outcome alone if there is none.
+
+    A ``known`` fleet may serve them too.
+    """
     started = time.perf_counter()
     end = started + (time_limit_s if time_limit_s is not None else float("inf"))
     state = State(gap, end)
     refused: Outcome | None = None
     try:
         relaxed = refined(prepared, list(prepared.groups), gap, started + EARLY * (end - started), end)
+        if known is not None:
+            state.keep(serve_all(prepared, relaxed, known, list(relaxed.groups), gap, end, rounds=1))
         for _ in range(ROUNDS):
             refused = round_of(prepared, relaxed, state)
             if refused is not None or state.over:
@@ -152,7 +159,8 @@ def _serve(prepared: Prepared, relaxed: Relaxed, outcome: Outcome, state: State)
         groups = relaxed.groups
         if near and state.best is not None and len(state.best.groups) > len(groups):
             groups = list(state.best.groups)  # as fine as has been needed
-        state.keep(serve_all(prepared, relaxed, outcome.values, groups, state.gap, end, rounds))
+        fleet = Fleet.of(relaxed.model.program, outcome.values)
+        state.keep(serve_all(prepared, relaxed, fleet, groups, state.gap, end, rounds))
     if state.best is None and not state.interrupted:
         state.keep(solve_largest(prepared, relaxed, max(state.gap, LEAST_GAP), end))
 
@@ -182,7 +190,11 @@ def split(prepared: Prepared, relaxed: Relaxed, state: State) -> list[Group]:
     for period, cost in zip(best.prepared.problem.periods, paid, strict=True):
         own = period.services or tuple(range(len(period.rate_rps)))
         over[home[period.epoch, own, period.covers[0]]] += cost
-    return cut(curves, groups, over, MOST_GROUPS)
+    finer = cut(curves, groups, over, MOST_GROUPS)
+    if len(finer) == len(groups):  # another fleet pays elsewhere
+        unlike = [not curves.alike(group) for group in groups]
+        return cut(curves, groups, np.array(unlike, dtype=float), MOST_GROUPS)
+    return finer
 
 
 def _outcome(state: State, refused: Outcome | None, seconds: float) -> Solved | Outcome:

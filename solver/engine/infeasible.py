@@ -100,7 +100,7 @@ def explain_program(loaded: LoadedWorkload, prepared: Prepared) -> None:
 def with_catalog_limits(program: Program) -> Program:
     """The program with limits of the catalogs as statements too: supply and endurance."""
     rows = [
-        replace(row, statement=f"{CATALOG}{row.sentence}")
+        row._replace(statement=f"{CATALOG}{row.sentence}")
         if row.family in ("supply", "endurance") and not row.statement
         else row
         for row in program.rows
@@ -154,7 +154,7 @@ def _missing(loaded: LoadedWorkload, program: Program, dropped: set[str], core: 
     for row in relaxed.rows:
         if row.name in names:
             sign = {"<=": -1.0, ">=": 1.0, "==": 1.0}[row.sense]
-            row = replace(row, terms=(*row.terms, (excess, sign)))
+            row = row._replace(terms=(*row.terms, (excess, sign)))
         rows.append(row)
     outcome = HighsModel(replace(elastic, rows=rows), {excess: 1.0}).solve(1e-3, TIME_LIMIT_S)
     if outcome.values is None:

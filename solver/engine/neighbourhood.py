@@ -107,7 +107,7 @@ def solve_large(
     linear = Linear.of(model, part(LINEAR))
     if not linear.solved:
         return search(model, {}, gap, part(1.0), known), None
-    floor, best = linear.outcome.objective, _Best(known)
+    floor, best = linear.outcome.objective, _Best.of(model, known)
     try:
         for near in (0.0, NEAR * gap * abs(floor)):
             best.keep(search(model, linear.unused(model.program, near), gap, part(SEARCH), best.values))
@@ -132,6 +132,13 @@ class _Best:
 
     values: Floats | None
     found: Outcome | None = None
+
+    @classmethod
+    def of(cls, model: HighsModel, known: Floats | None) -> _Best:
+        """A known plan to begin with."""
+        if known is None:
+            return cls(None)
+        return cls(known, Outcome(Ending.FEASIBLE, "kKnown", known, model.cost(known), float("-inf"), 0.0))
 
     def keep(self, outcome: Outcome) -> None:
         better = self.found is None or outcome.objective < self.found.objective

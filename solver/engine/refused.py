@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from solver.domain.workload import LoadedWorkload
 from solver.errors import NumericalRefusal
 from solver.formulation.build import build_program
@@ -35,7 +37,7 @@ def _stated(loaded: LoadedWorkload, prepared: Prepared, statement: str) -> str:
     return f"{path} ({loaded.place(path)})"
 
 
-def _pair(loaded: LoadedWorkload, prepared: Prepared, key: tuple[object, ...], first: str) -> tuple[str, str]:
+def _pair(loaded: LoadedWorkload, prepared: Prepared, key: tuple[Any, ...], first: str) -> tuple[str, str]:
     """The inputs behind a column's coefficient in a row that rests on ``first``."""
     problem = prepared.problem
     kind = str(key[0])
@@ -51,7 +53,7 @@ def _pair(loaded: LoadedWorkload, prepared: Prepared, key: tuple[object, ...], f
         api = problem.apis[int(str(key[1 if kind == "a" else 2]))]
         return _demand(loaded, problem, api.service), f"the rate limit or price of {api.id}"
     if kind in ("buy", "hold", "rent", "lot", "renew", "sell"):
-        offer = problem.offers[int(str(key[1]))]
+        offer = problem.offers[key[1]]
         return first, f"the numbers of {offer.id} (price {offer.price_usd:g} USD, system {offer.system})"
     return first, f"the numbers behind {'_'.join(map(str, key))}"
 

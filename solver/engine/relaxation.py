@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def left(end: float) -> float | None:
 
 
 def with_periods(
-    prepared: Prepared, periods: tuple[Period, ...], fleet: Mapping[tuple[object, ...], float] | None = None
+    prepared: Prepared, periods: tuple[Period, ...], fleet: Mapping[tuple[Any, ...], float] | None = None
 ) -> Prepared:
     """The prepared problem over other periods, in the same unit of traffic.
 
@@ -73,18 +74,18 @@ def with_periods(
     return replace(prepared, problem=problem)
 
 
-def empty_pools(fleet: Mapping[tuple[object, ...], float]) -> frozenset[tuple[int, int, int]]:
+def empty_pools(fleet: Mapping[tuple[Any, ...], float]) -> frozenset[tuple[int, int, int]]:
     """Point, site and epoch of the pools in which a fleet has no replicas."""
     replicas: dict[tuple[int, int, int], float] = {}
     for (prefix, *key), count in fleet.items():
         if prefix == "R":
-            p, i, e = (int(str(part)) for part in key[:3])
+            p, i, e = (part for part in key[:3])
             replicas[p, i, e] = replicas.get((p, i, e), 0.0) + count
     return frozenset(pool for pool, count in replicas.items() if count <= 0)
 
 
 def relaxation(
-    prepared: Prepared, groups: list[Group], fleet: Mapping[tuple[object, ...], float] | None = None
+    prepared: Prepared, groups: list[Group], fleet: Mapping[tuple[Any, ...], float] | None = None
 ) -> Program:
     """The program at the mean hours (of a fleet); hourly purchases of unlike hours may be fractions."""
     assert prepared.curves is not None
@@ -93,7 +94,7 @@ def relaxation(
     unlike = {n for n, group in enumerate(groups) if not prepared.curves.alike(group)}
     for key, column in program.index.items():
         if key[0] in HOURLY and key[-1] in unlike and program.columns[column].integer:
-            program.columns[column] = replace(program.columns[column], integer=False)
+            program.columns[column] = program.columns[column]._replace(integer=False)
     return merged(program)
 
 
@@ -137,7 +138,7 @@ def hidden(prepared: Prepared, relaxed: Relaxed, end: float) -> NDArray[np.float
         if key[0] not in HOURLY
     }
     below = relaxation(prepared, parts, fleet)
-    below = replace(below, columns=[replace(c, integer=False) for c in below.columns])
+    below = replace(below, columns=[c._replace(integer=False) for c in below.columns])
     fixed = {below.index[key]: count for key, count in fleet.items()}
     values = dispatch(below, fixed, 0.0, end, rounding=1e-5)
     if values is None:
@@ -154,7 +155,7 @@ def period_costs(program: Program, values: NDArray[np.float64], periods: int) ->
     costs, found = program.objective(), np.zeros(periods)
     for key, column in program.index.items():
         if key[0] in HOURLY and column in costs:
-            found[int(str(key[-1]))] += costs[column] * values[column]
+            found[key[-1]] += costs[column] * values[column]
     return found
 
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from solver.backend.outcome import Ending, Outcome
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble, bindings
 from solver.engine.attempt import DEFAULT, Request, attempt, left_of
 from solver.engine.certificate import certified_bound, certified_goal
 from solver.engine.compare import alternatives, break_evens
-from solver.engine.fleets import Solved
+from solver.engine.fleets import Fleet, Solved
 from solver.engine.infeasible import explain_screening
 from solver.engine.refused import with_inputs
 from solver.errors import (
@@ -62,22 +63,31 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
     """The verified plan of a prepared problem.
 
     Pools that serve another mix of lengths than their service's may be late more often than promised;
-    the check finds that, and the solve is repeated with all safe loads of that service smaller.
+    the check finds that, and the solve is repeated with all safe loads of that service smaller. The bound
+    stays that of the first solve, whose loads no plan exceeds.
     """
     factors: dict[str, float] = {}
+    first: Solved | None = None
+    known: Fleet | None = None
     end = None if request.time_limit_s is None else time.perf_counter() + request.time_limit_s
     for _ in range(MOST_DERATINGS):
         now = derated(prepared, factors)
         try:
-            solved, routing = attempt(loaded, now, replace(request, time_limit_s=left_of(request, end)))
+            part = replace(request, time_limit_s=left_of(request, end))
+            solved, routing = attempt(loaded, now, part, known)
         except NumericalRefusal as refusal:
             raise with_inputs(refusal, loaded, now) from None
+        first = first or solved
+        if now.problem.workload.objective == "cost":
+            solved = replace(solved, outcome=bounded_by(first.outcome, solved.outcome, request.gap))
+        assert solved.outcome.values is not None
+        known = Fleet.of(solved.program, solved.outcome.values)
         plan = assemble(loaded, catalog, solved.prepared, solved.program, solved.outcome, routing)
         verdict = verify_plan(plan)
         if verdict.passed:
             residual = str(verdict.residual)
             plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
-            return _told(plan, loaded, solved, factors, request)
+            return _told(plan, loaded, solved, first, factors, request)
         late = late_services(verdict, now) or full_services(verdict, now) - set(factors)
         if not late:
             break
@@ -89,12 +99,34 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
     )
 
 
+def bounded_by(first: Outcome, outcome: Outcome, gap: float) -> Outcome:
+    """The outcome of a problem with smaller safe loads under the bound of the first one.
+
+    It is optimal if it comes so near to that bound: to the gap asked for, or to the last digits.
+    """
+    found = replace(outcome, bound=min(first.bound, outcome.objective))
+    met = found.gap <= max(gap + 1e-9, 1 - LAST_DIGITS)
+    return found if met or found.ending is not Ending.OPTIMAL else replace(found, ending=Ending.FEASIBLE)
+
+
 def _told(
-    plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mapping[str, float], request: Request
+    plan: Plan,
+    loaded: LoadedWorkload,
+    solved: Solved,
+    first: Solved,
+    factors: Mapping[str, float],
+    request: Request,
 ) -> Plan:
-    """A verified plan with its certificate, what binds, and comparisons, as far as memory allows."""
+    """A verified plan with its certificate, what binds, and comparisons, as far as memory allows.
+
+    The certificate is that of the ``first`` solve, before safe loads were lowered.
+    """
+    lower = [f"{name} (to {share:.0%})" for name, share in factors.items() if share < LAST_DIGITS]
+    if lower:
+        note = "safe loads are lowered so that promises hold at the mix of lengths that pools get: "
+        plan = plan.model_copy(update={"notes": (*plan.notes, note + ", ".join(lower))})
     try:
-        plan = certified(plan, solved) if request.certify else plan
+        plan = certified(plan, first) if request.certify else plan
         rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
         plan = plan.model_copy(update={"binding": rows})
         return _compared(plan, loaded, solved, factors) if request.compare else plan

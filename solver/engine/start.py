@@ -54,7 +54,7 @@ def known_plan(
         return None
     whole = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}
     for (prefix, *rest), column in small.index.items():
-        key = (prefix, at[int(str(rest[0]))], *rest[1:]) if prefix in BY_POINT else (prefix, *rest)
+        key = (prefix, at[rest[0]], *rest[1:]) if prefix in BY_POINT else (prefix, *rest)
         if small.columns[column].integer and column not in hourly and key in program.index:
             whole[program.index[key]] = float(round(found.values[column]))
     return model.solve_lp(whole).values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from solver.formulation import costs, families, linking, people, taxes
+from solver.formulation.collection import uncollected
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import COSTS, FAMILIES
@@ -11,6 +12,7 @@ from solver.formulation.variables import add_variables
 __all__ = ["build_program", "costs", "families", "people", "taxes"]
 
 
+@uncollected
 def build_program(problem: Problem, without: frozenset[str] = frozenset()) -> Program:
     """The whole program of a problem; ``without`` leaves out families or cost terms (tests, relaxations).
 

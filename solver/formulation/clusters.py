@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from solver.formulation.build import build_program
 from solver.formulation.epochs import Period
@@ -59,10 +60,10 @@ def service_clusters(problem: Problem) -> tuple[tuple[tuple[int, ...], bool], ..
     return tuple((tuple(group), root in priced) for root, group in sets.items())
 
 
-def _owner(problem: Problem, key: tuple[object, ...]) -> object:
+def _owner(problem: Problem, key: tuple[Any, ...]) -> object:
     """What a column of an hour stands for: its service, or the rented systems themselves."""
     if key[0] in ("x", "Q"):
-        return ("service", problem.service_index(problem.points[int(str(key[1]))].service))
+        return ("service", problem.service_index(problem.points[key[1]].service))
     if key[0] == "a":
-        return ("service", problem.service_index(problem.apis[int(str(key[1]))].service))
+        return ("service", problem.service_index(problem.apis[key[1]].service))
     return key

@@ -39,7 +39,7 @@ def owned_columns(problem: Problem, program: Program) -> Iterator[Owned]:
     """Each purchase, lease, reservation and sale."""
     for prefix in ("buy", "sell"):
         for key, column in program.family(prefix):
-            o, i, e, *sold = (int(str(part)) for part in key[1:])
+            o, i, e, *sold = key[1:]
             yield Owned(column, problem.offers[o], o, i, e, sold[0] if sold else None)
 
 
@@ -81,7 +81,7 @@ def replacement(problem: Problem, program: Program) -> None:
     Energy, space, support and residual value are those of the place, which the first purchase pays for.
     """
     for (_, o, _i, e), column in program.family("renew"):
-        start, price = problem.epochs[int(str(e))].start_years, problem.offers[int(str(o))].price_usd
+        start, price = problem.epochs[e].start_years, problem.offers[o].price_usd
         pay(problem, program, "replacement", column, [Payment(start, start, price, "capital")])
 
 
@@ -90,12 +90,12 @@ def rental(problem: Problem, program: Program) -> None:
     """Paid by the hour: price_o x discounted hours of an epoch (hold), a period (rent), a term (lease)."""
     for prefix in ("buy", "hold"):
         for (_, o, _i, e), column in program.family(prefix):
-            offer = problem.offers[int(str(o))]
+            offer = problem.offers[o]
             if offer.kind != "buy":
-                pay(problem, program, "rental", column, rental_payments(problem, offer, int(str(e))))
+                pay(problem, program, "rental", column, rental_payments(problem, offer, e))
     for (_, o, _i, t), column in program.family("rent"):
-        period = problem.periods[int(str(t))]
-        per_year = problem.offers[int(str(o))].price_usd * period.hours / problem.epochs[period.epoch].years
+        period = problem.periods[t]
+        per_year = problem.offers[o].price_usd * period.hours / problem.epochs[period.epoch].years
         pay(problem, program, "rental", column, over_epochs(problem, [period.epoch], per_year))
 
 
@@ -120,12 +120,12 @@ def energy(problem: Problem, program: Program) -> None:
 
     on_site(problem, program, "energy", usd_per_year)
     for (_, system, i, t), column in program.family("load"):
-        site, period = problem.sites[int(str(i))], problem.periods[int(str(t))]
+        site, period = problem.sites[i], problem.periods[t]
         kw = problem.systems[str(system)].power_typ_kw * site.pue * (1 - idle(str(system)))
         epoch = problem.epochs[period.epoch]
-        usd = kw * problem.tariff(int(str(i)), period) * period.hours
+        usd = kw * problem.tariff(i, period) * period.hours
         paid = [Payment(epoch.start_years, epoch.end_years, usd)]
-        pay(problem, program, "energy", column, at_energy_prices(problem, int(str(i)), paid))
+        pay(problem, program, "energy", column, at_energy_prices(problem, i, paid))
 
 
 @cost_term("space", "sum U_s rent_i months installed[s,i,e]")
@@ -146,9 +146,9 @@ def opening(problem: Problem, program: Program) -> None:
     the start of the next epoch.
     """
     for (_, i, e), column in program.family("site"):
-        usd, last = problem.sites[int(str(i))].opening_usd, len(problem.epochs) - 1
-        epochs = problem.epochs[int(str(e)) : int(str(e)) + 2]
-        signs = (usd, -usd) if int(str(e)) < last else (usd,)
+        usd, last = problem.sites[i].opening_usd, len(problem.epochs) - 1
+        epochs = problem.epochs[e : e + 2]
+        signs = (usd, -usd) if e < last else (usd,)
         starts = [epoch.start_years for epoch in epochs]
         paid = [Payment(at, at, amount) for at, amount in zip(starts, signs, strict=False)]
         pay(problem, program, "opening", column, paid)
@@ -158,9 +158,9 @@ def opening(problem: Problem, program: Program) -> None:
 def api(problem: Problem, program: Program) -> None:
     """Tokens bought: price of a request of bucket b x requests in the period (discounted)."""
     for (_, j, b, t), column in program.family("a"):
-        point, period = problem.apis[int(str(j))], problem.periods[int(str(t))]
+        point, period = problem.apis[j], problem.periods[t]
         k = problem.service_index(point.service)
         epoch = problem.epochs[period.epoch]
-        requests = problem.peak_rps(k) * 3600 * period.hours * problem.mean_share(k, int(str(t)))
-        usd = problem.mean(k, int(str(b)), point.usd_per_request) * requests
+        requests = problem.peak_rps(k) * 3600 * period.hours * problem.mean_share(k, t)
+        usd = problem.mean(k, b, point.usd_per_request) * requests
         pay(problem, program, "api", column, [Payment(epoch.start_years, epoch.end_years, usd)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ def offered_by_the_hour(
     replica, if it is of use: on the systems named in ``whole_systems`` (of one service alone, rented as a
     whole) it is not where the first carries at least as much per system of every length.
     """
-    groups: dict[tuple[object, ...], list[OperatingPoint]] = {}
+    groups: dict[tuple[Any, ...], list[OperatingPoint]] = {}
     for point in points:
         key = (point.service, point.system, point.sites, point.regions, point.phase, point.first_token_s)
         groups.setdefault(key, []).append(point)

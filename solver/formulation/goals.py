@@ -35,20 +35,20 @@ def goal_terms(problem: Problem, program: Program) -> dict[int, float]:
     terms: dict[int, float] = {}
     for prefix in ("buy", "hold", "rent"):
         for key, column in program.family(prefix):
-            o, i, n = (int(str(part)) for part in key[1:])
+            o, i, n = (part for part in key[1:])
             weight = _weight(problem, i if problem.offers[o].on_site else None)
             system = problem.offers[o].system
             kw = problem.systems[system].power_typ_kw
             idle = problem.workload.hardware.idle_share(system) if problem.offers[o].on_site else 1.0
             terms[column] = kw * idle * weight * _hours(problem, prefix, o, n) * per_kwh
     for key, column in program.family("sell"):
-        o, i, bought, sold = (int(str(part)) for part in key[1:])
+        o, i, bought, sold = (part for part in key[1:])
         rest = sum(problem.epochs[e].years for e in living(problem, problem.offers[o], bought, sold))
         system = problem.offers[o].system
         kw = problem.systems[system].power_typ_kw * problem.workload.hardware.idle_share(system)
         terms[column] = -kw * _weight(problem, i) * HOURS_PER_YEAR * rest * per_kwh
     for (_, used, site, t), column in program.family("load"):
-        i, period = int(str(site)), problem.periods[int(str(t))]
+        i, period = site, problem.periods[t]
         kw = problem.systems[str(used)].power_typ_kw * (1 - problem.workload.hardware.idle_share(str(used)))
         terms[column] = kw * _weight(problem, i) * period.hours * per_kwh
     for _key, column in program.family("a"):
@@ -60,7 +60,7 @@ def unserved_terms(problem: Problem, program: Program) -> dict[int, float]:
     """Per cent of all requests of the horizon that each unserved share stands for."""
     total = sum(p.hours * sum(p.rate_rps) for p in problem.periods)
     return {
-        column: max(100 * (p := problem.periods[int(str(t))]).hours * p.rate_rps[int(str(k))] / total, 1e-6)
+        column: max(100 * (p := problem.periods[t]).hours * p.rate_rps[k] / total, 1e-6)
         for (_, k, t), column in program.family("unserved")
     }
 

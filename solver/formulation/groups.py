@@ -73,9 +73,22 @@ class Curves:
         columns = [self.columns[k] for k in group.services]
         return list(zip(*([column[h] for h in group.hours] for column in columns), strict=True))
 
+    @cached_property
+    def _known(self) -> dict[Group, tuple[Vector, Vector, Vector]]:
+        return {}
+
+    def extent(self, group: Group) -> tuple[Vector, Vector, Vector]:
+        """Least, mean and largest rate of each service of a group over its hours (remembered)."""
+        if group not in self._known:
+            columns = [[self.columns[k][h] for h in group.hours] for k in group.services]
+            means = tuple(sum(column) / len(column) for column in columns)
+            self._known[group] = tuple(map(min, columns)), means, tuple(map(max, columns))
+        return self._known[group]
+
     def alike(self, group: Group) -> bool:
         """Whether all hours of a group have one demand, or are served as if they had."""
-        return group.even or len(set(self.own(group))) == 1
+        least, _, largest = self.extent(group)
+        return group.even or least == largest
 
     def parts(self, group: Group, most: int) -> list[Group]:
         """The group cut into at most ``most``; equal hours stay together."""
@@ -98,8 +111,8 @@ class Curves:
         """Share by which the mean demand of each group falls short of its largest."""
         found = []
         for group in groups:
-            columns = list(zip(*self.own(group), strict=True))
-            excess = [1 - sum(c) / len(c) / max(c) for c in columns if max(c) > 0]
+            _, means, largest = self.extent(group)
+            excess = [1 - mean / most for mean, most in zip(means, largest, strict=True) if most > 0]
             found.append(0.0 if self.alike(group) else max(excess, default=0.0))
         return found
 
@@ -144,12 +157,13 @@ class Curves:
         found: list[Period] = []
         for group in groups:
             epoch, growth = self.epochs[group.epoch], self.growth(group.epoch)
-            size, own, alike = len(group.hours), set(group.services), self.alike(group)
+            size, alike = len(group.hours), self.alike(group)
             largest, average = [0.0] * len(names), [0.0] * len(names)
-            for k, column in zip(group.services, zip(*self.own(group), strict=True), strict=True):
-                largest[k] = max(column) * growth[k]
-                average[k] = largest[k] if alike else sum(column) / size * growth[k]
-            apart = len(own) < len(names)
+            _, means, most = self.extent(group)
+            for k, middle, high in zip(group.services, means, most, strict=True):
+                largest[k] = high * growth[k]
+                average[k] = largest[k] if alike else middle * growth[k]
+            apart = len(group.services) < len(names)
             who = ", ".join(names[k] for k in group.services) + ": " if apart else ""
             hours = f"hour {group.hours[0]}" if size == 1 else f"{size} like hours of {len(self.vectors)}"
             served = tuple(average if mean else largest)

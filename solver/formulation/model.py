@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from solver.formulation.payments import Payment
@@ -13,22 +13,25 @@ if TYPE_CHECKING:
 Sense = Literal["<=", ">=", "=="]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A decision variable; integer columns have integer bounds."""
+class Column(NamedTuple):
+    """A decision variable; integer columns have integer bounds. A named tuple: there are millions of them."""
 
-    name: str
+    key: tuple[Any, ...]
     low: float
     high: float
     integer: bool
 
+    @property
+    def name(self) -> str:
+        """The parts of the key in one word."""
+        return "_".join(str(part) for part in self.key)
+
     def shut(self) -> Column:
         """The column fixed at nothing."""
-        return Column(self.name, 0.0, 0.0, self.integer)
+        return Column(self.key, 0.0, 0.0, self.integer)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """sum of coefficient x column  <sense>  rhs, in ``unit``, with the statement of the user behind it."""
 
     name: str
@@ -48,27 +51,27 @@ class Program:
     columns: list[Column] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     costs: dict[str, dict[int, float]] = field(default_factory=dict)  # term -> column -> k$ per unit
-    index: dict[tuple[object, ...], int] = field(default_factory=dict)
+    index: dict[tuple[Any, ...], int] = field(default_factory=dict)
     payments: list[tuple[int, Payment]] = field(default_factory=list)  # column, what a unit of it pays when
 
-    _groups: dict[object, list[tuple[tuple[object, ...], int]]] = field(default_factory=dict, init=False)
+    _groups: dict[object, list[tuple[tuple[Any, ...], int]]] = field(default_factory=dict, init=False)
     _grouped: int = field(default=0, init=False)  # columns that the groups hold
 
     def add(
-        self, key: tuple[object, ...], low: float = 0.0, high: float = math.inf, integer: bool = False
+        self, key: tuple[Any, ...], low: float = 0.0, high: float = math.inf, integer: bool = False
     ) -> int:
         """A new column called by ``key``; fractional bounds of integers are rounded inwards."""
         if integer:
             low, high = math.ceil(low - 1e-9), high if math.isinf(high) else math.floor(high + 1e-9)
         self.index[key] = len(self.columns)
-        self.columns.append(Column("_".join(str(part) for part in key), low, high, integer))
+        self.columns.append(Column(key, low, high, integer))
         return self.index[key]
 
     def find(self, *key: object) -> int | None:
         """The column called ``key`` or None."""
         return self.index.get(key)
 
-    def family(self, prefix: str) -> list[tuple[tuple[object, ...], int]]:
+    def family(self, prefix: str) -> list[tuple[tuple[Any, ...], int]]:
         """All columns whose key starts with ``prefix``."""
         if self._grouped != len(self.index):
             self._groups, self._grouped = {}, len(self.index)

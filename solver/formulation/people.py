@@ -30,7 +30,7 @@ def staff(problem: Problem, program: Program) -> None:
     on_site(problem, program, "staff", usd_per_year)
     for (_, _i, e), column in program.family("open"):
         fixed = people.usd_per_year * people.per_site
-        pay(problem, program, "staff", column, over_epochs(problem, [int(str(e))], fixed))
+        pay(problem, program, "staff", column, over_epochs(problem, [e], fixed))
 
 
 @cost_term("migration", "sum migration price v^e moved[m,s,i,e]")
@@ -38,5 +38,5 @@ def migration(problem: Problem, program: Program) -> None:
     """A model leaves systems for others: price x v^e x moved[m,s,i,e], paid at the epoch's start."""
     price = problem.workload.money.migration_usd_per_system
     for (_, _m, _s, _i, e), column in program.family("moved"):
-        start = problem.epochs[int(str(e))].start_years
+        start = problem.epochs[e].start_years
         pay(problem, program, "migration", column, [Payment(start, start, price)])

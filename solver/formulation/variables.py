@@ -23,7 +23,6 @@ moved[m,s,i,e] systems s that model m leaves at the start of epoch e, where that
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
@@ -144,9 +143,8 @@ def _renewals(problem: Problem, program: Program, p: int, i: int) -> None:
                 if column is None:
                     program.add(("renew", o, i, e), 0, more, integer=True)
                 else:
-                    program.columns[column] = replace(
-                        program.columns[column], high=program.columns[column].high + more
-                    )
+                    known = program.columns[column]
+                    program.columns[column] = known._replace(high=known.high + more)
 
 
 def _most_systems(offer: SystemOffer, needed: int) -> int:

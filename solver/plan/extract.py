@@ -30,7 +30,7 @@ def purchases(problem: Problem, program: Program, values: NDArray[np.float64]) -
             found += sold_lines(problem, program, costs, key, gone)
             if count <= 0:
                 continue
-            o, i, n = int(str(key[1])), int(str(key[2])), int(str(key[3]))
+            o, i, n = key[1], key[2], key[3]
             offer: SystemOffer = problem.offers[o]
             period = problem.periods[n] if prefix == "rent" else None
             epoch = period.epoch if period else n
@@ -122,7 +122,7 @@ def routes(problem: Problem, program: Program, routing: Routing) -> tuple[Route,
             key = (s.service, s.group, s.period)
             served[key] = served.get(key, Fraction(0)) + s.amount
     kept = {
-        (problem.services[int(str(k))].name, int(str(t))): 1 - routing.traffic.get(column, Fraction(0))
+        (problem.services[k].name, t): 1 - routing.traffic.get(column, Fraction(0))
         for (_, k, t), column in program.family("unserved")
     }
     found = [
@@ -158,12 +158,12 @@ def _streams(problem: Problem, program: Program, routing: Routing) -> list[_Stre
     names = {"s": "standing", "e": "elastic"}
     found: list[_Stream] = []
     for key, column in program.family("x"):
-        point, site = problem.points[int(str(key[1]))], problem.sites[int(str(key[2]))].name
-        mode, group, t = names[str(key[3])], int(str(key[4])), int(str(key[5]))
+        point, site = problem.points[key[1]], problem.sites[key[2]].name
+        mode, group, t = names[str(key[3])], key[4], key[5]
         amount = routing.traffic.get(column, Fraction(0))
         found.append(_Stream(point.service, group, t, point.id, site, mode, point.phase, amount))
     for key, column in program.family("a"):
-        api, group, t = problem.apis[int(str(key[1]))], int(str(key[2])), int(str(key[3]))
+        api, group, t = problem.apis[key[1]], key[2], key[3]
         amount = routing.traffic.get(column, Fraction(0))
         found.append(_Stream(api.service, group, t, api.id, "", "api", "both", amount))
     return [s for s in found if s.amount > 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
@@ -15,8 +16,8 @@ def fallbacks(problem: Problem, program: Program, routing: Routing) -> tuple[Fal
     """Exact shares of what must still be served after the loss of each site."""
     found: list[Fallback] = []
 
-    def add(service: str, column: int, when: tuple[object, ...], place: tuple[str, str, str]) -> None:
-        lost, g, t = (int(str(n)) for n in when)
+    def add(service: str, column: int, when: tuple[Any, ...], place: tuple[str, str, str]) -> None:
+        lost, g, t = (n for n in when)
         amount, k = routing.traffic.get(column, Fraction(0)), problem.service_index(service)
         if amount <= 0:
             return
@@ -39,9 +40,9 @@ def fallbacks(problem: Problem, program: Program, routing: Routing) -> tuple[Fal
 
     for prefix, mode in (("y", "standing"), ("u", "elastic")):
         for (_, lost, p, i, g, t), column in program.family(prefix):
-            point, site = problem.points[int(str(p))], problem.sites[int(str(i))].name
+            point, site = problem.points[p], problem.sites[i].name
             add(point.service, column, (lost, g, t), (point.id, site, mode))
     for (_, lost, j, g, t), column in program.family("v"):
-        api = problem.apis[int(str(j))]
+        api = problem.apis[j]
         add(api.service, column, (lost, g, t), (api.id, "", "api"))
     return tuple(sorted(found, key=lambda f: (f.lost_site, f.service, f.period, f.bucket, f.target, f.site)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,20 @@ from solver.plan.plan import Load, Move, People, Pool, SystemPurchase, Unserved
 from solver.plan.routing import Routing
 
 
-def sales(program: Program, values: NDArray[np.float64]) -> dict[tuple[object, ...], dict[int, int]]:
+def sales(program: Program, values: NDArray[np.float64]) -> dict[tuple[Any, ...], dict[int, int]]:
     """(offer, site, epoch bought) -> epoch sold -> systems."""
-    found: dict[tuple[object, ...], dict[int, int]] = {}
+    found: dict[tuple[Any, ...], dict[int, int]] = {}
     for key, column in program.family("sell"):
         if (count := round(values[column])) > 0:
-            found.setdefault(key[1:4], {})[int(str(key[4]))] = count
+            found.setdefault(key[1:4], {})[key[4]] = count
     return found
 
 
 def sold_lines(
-    problem: Problem, program: Program, costs: dict[int, float], key: tuple[object, ...], gone: dict[int, int]
+    problem: Problem, program: Program, costs: dict[int, float], key: tuple[Any, ...], gone: dict[int, int]
 ) -> list[SystemPurchase]:
     """A line for each epoch in which systems of a purchase are sold; ``costs`` by column, k$."""
-    o, i, e = (int(str(part)) for part in key[1:])
+    o, i, e = (part for part in key[1:])
     offer = problem.offers[o]
     return [
         SystemPurchase(
@@ -77,11 +78,11 @@ def moves(problem: Problem, program: Program, standing: tuple[Pool, ...]) -> tup
     """Systems that each model leaves between epochs, where that has a price."""
     found, standing = [], tuple(p for p in standing if p.mode == "standing")
     for _, model, system, i, e in sorted((k for k, _ in program.family("moved")), key=str):
-        site = problem.sites[int(str(i))].name
+        site = problem.sites[i].name
         here = [p for p in standing if (p.model, p.system, p.site) == (model, system, site)]
         there = [
             sum((p.replicas * Fraction(p.systems_per_replica) for p in here if p.epoch == epoch), Fraction(0))
-            for epoch in (int(str(e)) - 1, int(str(e)))
+            for epoch in (e - 1, e)
         ]
         if there[0] > there[1]:
             found.append(
@@ -89,7 +90,7 @@ def moves(problem: Problem, program: Program, standing: tuple[Pool, ...]) -> tup
                     model=str(model),
                     system=str(system),
                     site=site,
-                    epoch=int(str(e)),
+                    epoch=e,
                     systems=str(there[0] - there[1]),
                 )
             )
@@ -101,8 +102,8 @@ def loads(problem: Problem, program: Program, routing: Routing) -> tuple[Load, .
     found = []
     for (_, system, i, t), column in program.family("load"):
         if (amount := routing.traffic.get(column, Fraction(0))) > 0:
-            site = problem.sites[int(str(i))].name
-            found.append(Load(system=str(system), site=site, period=int(str(t)), systems=float(amount)))
+            site = problem.sites[i].name
+            found.append(Load(system=str(system), site=site, period=t, systems=float(amount)))
     return tuple(found)
 
 
@@ -111,8 +112,8 @@ def unserved(problem: Problem, program: Program, routing: Routing) -> tuple[Unse
     found = []
     for (_, k, t), column in program.family("unserved"):
         if (share := routing.traffic.get(column, Fraction(0))) > 0:
-            name = problem.services[int(str(k))].name
-            found.append(Unserved(service=name, period=int(str(t)), share=str(share)))
+            name = problem.services[k].name
+            found.append(Unserved(service=name, period=t, share=str(share)))
     return tuple(found)
 
 

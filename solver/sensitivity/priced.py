@@ -200,7 +200,7 @@ class MeanHours(Priced):
         super().__init__(replace(prepared, problem=problem), names, limits_at=limits_at)
         hourly = {c for prefix in HOURLY_COUNTS for _, c in self.program.family(prefix)}
         columns = [
-            replace(c, integer=False) if n in hourly else c for n, c in enumerate(self.program.columns)
+            c._replace(integer=False) if n in hourly else c for n, c in enumerate(self.program.columns)
         ]
         self.program = replace(self.program, columns=columns)
         self.model = HighsModel(self.program, self._objective(self.base))

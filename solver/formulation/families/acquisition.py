@@ -83,7 +83,7 @@ def lots(problem: Problem, program: Program) -> None:
     high is the column's own bound. A quantity discount is an offer with a lower price and a minimum lot.
     """
     for (_, o, i, e), lot in program.family("lot"):
-        offer = problem.offers[int(str(o))]
+        offer = problem.offers[o]
         buy = program.index[("buy", o, i, e)]
         words = f"{offer.id}: at least {offer.minimum_lot} at a time"
         program.row(
@@ -115,7 +115,7 @@ def vendor_share(problem: Problem, program: Program) -> None:
     for vendor, share in problem.workload.hardware.vendor_share.items():
         terms: dict[int, float] = {}
         for (_, o, _i, _e), column in (*program.family("buy"), *program.family("renew")):
-            offer = problem.offers[int(str(o))]
+            offer = problem.offers[o]
             if offer.kind == "buy":
                 mine = problem.systems[offer.system].vendor == vendor
                 terms[column] = offer.price_usd / 1e3 * ((1 - share) if mine else -share)

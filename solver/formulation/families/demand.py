@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
@@ -20,14 +22,15 @@ def demand(problem: Problem, program: Program) -> None:
     Of separate pools the decode pool counts here; prefill pools follow (family handoff).
     """
     terms: dict[tuple[int, int, int], dict[int, float]] = {}
+    # family handoff sees to prefill
+    answering = [None if p.phase == "prefill" else problem.service_index(p.service) for p in problem.points]
     for (_, p, _i, _m, b, t), column in program.family("x"):
-        k = problem.service_index(problem.points[int(str(p))].service)
-        if problem.points[int(str(p))].phase == "prefill":
-            continue  # family handoff
-        terms.setdefault((k, int(str(b)), int(str(t))), {})[column] = 1.0
+        if (k := answering[p]) is None:
+            continue
+        terms.setdefault((k, b, t), {})[column] = 1.0
     for (_, j, b, t), column in program.family("a"):
-        k = problem.service_index(problem.apis[int(str(j))].service)
-        terms.setdefault((k, int(str(b)), int(str(t))), {})[column] = 1.0
+        k = problem.service_index(problem.apis[j].service)
+        terms.setdefault((k, b, t), {})[column] = 1.0
     for k, service in enumerate(problem.services):
         for t, period in enumerate(problem.periods):
             for b in range(len(problem.classes[k])):
@@ -63,14 +66,14 @@ def handoff(problem: Problem, program: Program) -> None:
     prefill pool may feed any such decode pool, also on another system. The transfer is a capacity of both
     (resource link, in family capacity) and part of the time to first token.
     """
-    terms: dict[tuple[object, ...], dict[int, float]] = {}
+    terms: dict[tuple[Any, ...], dict[int, float]] = {}
     for (_, p, i, _m, b, t), column in program.family("x"):
-        point = problem.points[int(str(p))]
+        point = problem.points[p]
         if point.phase != "both":
             key = (point.service, point.kv_precision, point.first_token_s, i, b, t)
             terms.setdefault(key, {})[column] = 1.0 if point.phase == "prefill" else -1.0
     for (service, precision, first_s, i, b, t), row in terms.items():
-        site, label = problem.sites[int(str(i))].name, problem.periods[int(str(t))].label
+        site, label = problem.sites[i].name, problem.periods[t].label
         program.row(
             f"handoff[{service},{precision},{first_s},{site},{b},{label}]",
             "handoff",

@@ -18,15 +18,15 @@ def load(problem: Problem, program: Program) -> None:
     systems, whose price holds their energy, take the load first. Only for systems that draw less when idle.
     """
     columns: dict[tuple[str, int, int], int] = {
-        (str(s), int(str(i)), int(str(t))): column for (_, s, i, t), column in program.family("load")
+        (str(s), i, t): column for (_, s, i, t), column in program.family("load")
     }
     terms: dict[tuple[str, int, int], dict[int, float]] = {key: {c: -1.0} for key, c in columns.items()}
     for (_, p, i, _m, g, t), column in program.family("x"):
-        point = problem.points[int(str(p))]
-        row = terms.get((point.system, int(str(i)), int(str(t))))
+        point = problem.points[p]
+        row = terms.get((point.system, i, t))
         if row is not None:
             k = problem.service_index(point.service)
-            use = problem.mean(k, int(str(g)), point.use[0]) * problem.peak_rps(k)
+            use = problem.mean(k, g, point.use[0]) * problem.peak_rps(k)
             row[column] = max(float(point.systems_per_replica) * use, LEAST_LOAD)
     for key, row in terms.items():
         for column, count in elsewhere(problem, program, *key).items():

@@ -40,7 +40,7 @@ def rented(problem: Problem, program: Program) -> None:
                 for o, offer in enumerate(problem.offers)
                 if offer.system == system and offer.kind in kinds
             }
-            for i, site in enumerate(problem.sites):
+            for i, site in enumerate(problem.sites if needs else ()):
                 for t, period in enumerate(problem.periods):
                     terms: dict[int, float] = {}
                     for p in needs:

@@ -62,8 +62,8 @@ def purchases(
     terms: dict[int, float] = {}
     for prefix in ("buy", "renew"):
         for (_, o, _i, e), column in program.family(prefix):
-            offer, epoch = problem.offers[int(str(o))], int(str(e))
-            paid = due(problem, int(str(o)), epoch) if prefix == "buy" else problem.epochs[epoch].start_years
+            offer, epoch = problem.offers[o], e
+            paid = due(problem, o, epoch) if prefix == "buy" else problem.epochs[epoch].start_years
             if offer.kind == "buy" and low <= paid < high:
                 terms[column] = offer.price_usd / 1e3
     return terms

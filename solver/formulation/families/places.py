@@ -85,7 +85,7 @@ def _site_limit(
     factors: list[float] | None = None,
 ) -> None:
     owned = (*program.family("buy"), *program.family("sell"))
-    standing = {c for key, c in owned if problem.offers[int(str(key[1]))].on_site}
+    standing = {c for key, c in owned if problem.offers[key[1]].on_site}
     for i, limit in enumerate(limits):
         if limit is None:
             continue

@@ -37,12 +37,12 @@ def residency(problem: Problem, program: Program) -> None:
             words[path, k] = sentence
 
     for (_, p, i, _mode, g, t), column in program.family("x"):
-        k = problem.service_index(problem.points[int(str(p))].service)
-        forbid(k, int(str(g)), int(str(t)), column, int(str(i)), ("", ""))
+        k = problem.service_index(problem.points[p].service)
+        forbid(k, g, t, column, i, ("", ""))
     for (_, j, g, t), column in program.family("a"):
-        api = problem.apis[int(str(j))]
+        api = problem.apis[j]
         k = problem.service_index(api.service)
-        forbid(k, int(str(g)), int(str(t)), column, None, (api.api, api.provider))
+        forbid(k, g, t, column, None, (api.api, api.provider))
     for (path, k, t), row in terms.items():
         program.row(
             f"residency[{path},{problem.services[k].name},{problem.periods[t].label}]",

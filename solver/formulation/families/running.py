@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from solver.formulation.costs import owned_columns
 from solver.formulation.model import Program
 from solver.formulation.payments import living
@@ -50,12 +52,12 @@ def moved(problem: Problem, program: Program) -> None:
         for p, point in enumerate(problem.points):
             if (point.model, point.system) != (model, system):
                 continue
-            for when, sign in ((int(str(e)) - 1, 1.0), (int(str(e)), -1.0)):
+            for when, sign in ((e - 1, 1.0), (e, -1.0)):
                 for n in range(len(lines_of(problem, point))):
                     replicas = program.find("R", p, i, when, n)
                     if replicas is not None:
                         terms[replicas] = sign * float(point.systems_per_replica)
-        site = problem.sites[int(str(i))].name
+        site = problem.sites[i].name
         program.row(
             f"moved[{model},{system},{site},{e}]",
             "moved",
@@ -63,18 +65,18 @@ def moved(problem: Problem, program: Program) -> None:
             "<=",
             0.0,
             unit="systems",
-            sentence=f"{model} leaves {system} at {site} in epoch {int(str(e)) + 1}",
+            sentence=f"{model} leaves {system} at {site} in epoch {e + 1}",
         )
 
 
 @family("resale", "sum_f sell[o,i,e,f] <= buy[o,i,e]")
 def resale(problem: Problem, program: Program) -> None:
     """No more is sold than was bought: sum_{f > e} sell[o,i,e,f] <= buy[o,i,e]."""
-    sold: dict[tuple[object, ...], dict[int, float]] = {}
+    sold: dict[tuple[Any, ...], dict[int, float]] = {}
     for (_, o, i, e, _f), column in program.family("sell"):
         sold.setdefault(("buy", o, i, e), {})[column] = 1.0
     for key, terms in sold.items():
-        offer = problem.offers[int(str(key[1]))]
+        offer = problem.offers[key[1]]
         program.row(
             f"resale[{offer.id},{key[2]},{key[3]}]",
             "resale",

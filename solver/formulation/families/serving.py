@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from solver.formulation.families.demand import unserved
 from solver.formulation.model import Program
@@ -24,8 +25,8 @@ def capacity(problem: Problem, program: Program) -> None:
     """
     routed: dict[tuple[int, int, str, int], dict[int, int]] = {}
     for (_, p, i, mode, b, t), column in program.family("x"):
-        key = (int(str(p)), int(str(i)), str(mode), int(str(t)))
-        routed.setdefault(key, {})[int(str(b))] = column
+        key = (p, i, str(mode), t)
+        routed.setdefault(key, {})[b] = column
     binding: dict[tuple[int, tuple[int, ...]], list[tuple[str, list[float]]]] = {}
     for (p, i, mode, t), columns in routed.items():
         point = problem.points[p]
@@ -86,7 +87,7 @@ def pool_size(problem: Problem, program: Program) -> None:
     are open where they have replicas: Q[p,i,t] <= high w[p,i,t].
     """
     for (_, p, i, t), w in program.family("w"):
-        point, replicas = problem.points[int(str(p))], program.index[("Q", p, i, t)]
+        point, replicas = problem.points[p], program.index[("Q", p, i, t)]
         program.row(
             f"pool_open[{point.id},{i},{t}]",
             "pool_size",
@@ -96,10 +97,10 @@ def pool_size(problem: Problem, program: Program) -> None:
             unit="replicas",
             sentence=f"{point.id}: an hourly pool with replicas has its spares",
         )
-    pools: dict[tuple[object, ...], dict[int, float]] = {}
+    pools: dict[tuple[Any, ...], dict[int, float]] = {}
     for (_, p, i, e, n), z in program.family("z"):
-        point = problem.points[int(str(p))]
-        line = lines_of(problem, point)[int(str(n))]
+        point = problem.points[p]
+        line = lines_of(problem, point)[n]
         replicas = program.index[("R", p, i, e, n)]
         pools.setdefault((p, i, e), {})[z] = 1.0
         words = {"unit": "replicas", "sentence": f"{point.id}: pool size within its capacity line"}
@@ -121,7 +122,7 @@ def pool_size(problem: Problem, program: Program) -> None:
                 **words,
             )
     for (p, i, e), terms in pools.items():
-        point = problem.points[int(str(p))]
+        point = problem.points[p]
         program.row(
             f"pool_line[{point.id},{i},{e}]",
             "pool_size",
@@ -210,8 +211,8 @@ def api_limits(problem: Problem, program: Program) -> None:
     """
     shared: dict[tuple[str, int], list[tuple[int, int, int]]] = {}
     for (_, j, g, t), column in program.family("a"):
-        api = problem.apis[int(str(j))]
-        shared.setdefault((api.api, int(str(t))), []).append((int(str(j)), int(str(g)), column))
+        api = problem.apis[j]
+        shared.setdefault((api.api, t), []).append((j, g, column))
     for (_name, t), users in shared.items():
         api, label = problem.apis[users[0][0]], problem.periods[t].label
         requests, tokens = {}, {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from solver.formulation.families.residency import forbidding
 from solver.formulation.families.serving import late_share, promises
@@ -57,7 +58,7 @@ def _routes(problem: Problem, program: Program, lost: int, k: int, t: int, share
     served: dict[int, Terms] = {g: {} for g in groups}
     shut: dict[str, tuple[str, Terms]] = {}
 
-    def add(key: tuple[object, ...], g: int, i: int | None, api: tuple[str, str]) -> int:
+    def add(key: tuple[Any, ...], g: int, i: int | None, api: tuple[str, str]) -> int:
         column = program.add(key)
         served[g][column] = 1.0
         for path, sentence in forbidding(problem, k, g, i, api):
@@ -131,7 +132,7 @@ def _api_limits(problem: Problem, program: Program, lost: int, t: int) -> None:
     users: dict[str, list[tuple[int, int, int]]] = {}
     for (_, away, j, g, period), column in program.family("v"):
         if (away, period) == (lost, t):
-            users.setdefault(problem.apis[int(str(j))].api, []).append((int(str(j)), int(str(g)), column))
+            users.setdefault(problem.apis[j].api, []).append((j, g, column))
     for name, columns in users.items():
         api = problem.apis[columns[0][0]]
         requests: Terms = {}

@@ -101,11 +101,11 @@ def renewal(problem: Problem, program: Program) -> None:
     """
     needs: dict[tuple[str, int, int], dict[int, float]] = {}
     for (_, p, i, e), column in program.family("swap"):
-        point = problem.points[int(str(p))]
-        key = (point.system, int(str(i)), int(str(e)))
+        point = problem.points[p]
+        key = (point.system, i, e)
         needs.setdefault(key, {})[column] = float(point.systems_per_replica)
     for (_, o, i, e), column in program.family("renew"):
-        needs[problem.offers[int(str(o))].system, int(str(i)), int(str(e))][column] = -1.0
+        needs[problem.offers[o].system, i, e][column] = -1.0
     for (system, i, e), terms in needs.items():
         program.row(
             f"renewal[{system},{problem.sites[i].name},{e}]",
