@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import pytest
@@ -83,3 +84,22 @@ def test_a_region_split_in_two_that_are_alike_changes_nothing() -> None:
     plan, one = plan_of("23-residency", split, both), plan_of("23-residency")
     assert plan.objective_usd == pytest.approx(one.objective_usd)
     assert {(s.site, s.count) for s in plan.systems} == {(s.site, s.count) for s in one.systems}
+
+
+def test_wishes_are_priced_where_hours_are_in_groups() -> None:
+    """A week of random demand, rent by the hour: at the mean hours a wish costs what the plans differ by."""
+    rng = random.Random(3)
+    rates = [round(rng.uniform(5, 60), 1) for _ in range(168)]
+    changes = (
+        f"services.0.demand={{week: {rates}, regions: {{eu: 50 %, us: 50 %}}}}",
+        "services.0.acquisitions=[buy, rent]",
+    )
+    plan = compared("23-residency", *changes, "resilience={availability: 99.9 %}")
+    assert any("priced, at the mean hours of groups" in note for note in plan.notes)
+    assert len(plan.periods) < len(set(rates))
+    costs = {w.statement: w.costs_usd for w in plan.wishes}
+    loaded = apply_overrides(load_workload(find_workload("23-residency")), changes)
+    free = solve(loaded, *catalogs(), Request(compare=False, certify=False))
+    difference = plan.objective_usd - free.objective_usd
+    assert difference > 100_000
+    assert costs["resilience.availability"] == pytest.approx(difference, rel=0.01)

@@ -221,26 +221,26 @@ def _free(relaxed: Callable[[], Prepared], factors: Mapping[str, float]) -> Prep
 def _compared(plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mapping[str, float]) -> Plan:
     """The plan with what binds, the best fleet of each single system, and prices at which losers enter.
 
-    Where hours are in groups the fleets are compared at their mean hours, like with like, and what the
-    wishes cost is left open.
+    Where hours are in groups the fleets are compared at their mean hours, like with like.
     """
-    from solver.engine.wishes import wishes
+    from solver.engine.wishes import wishes, wishes_at_mean_hours
     from solver.reports.words import answer
 
     prepared, model, outcome = solved.prepared, solved.proof, solved.outcome
     program = model.program
     if prepared.curves is not None or prepared.mean_periods:
         outcome = model.solve(COMPARED_GAP, COMPARED_SECONDS)
-        note = "the fleets of single systems are compared at the mean hours of groups of like hours"
+        note = "fleets are compared, and wishes priced, at the mean hours of groups of like hours"
         plan = plan.model_copy(update={"notes": (*plan.notes, note)})
     others, ties = alternatives(prepared, program, model, outcome)
     entries = break_evens(prepared, program, model, outcome, plan, others, ties)
     plan = plan.model_copy(update={"alternatives": others, "break_even": entries})
+    free = None if prepared.relaxed is None else partial(_free, prepared.relaxed, factors)
     if prepared.curves is None:
-        relaxed = prepared.relaxed
-        free = None if relaxed is None else partial(_free, relaxed, factors)
         found = wishes(loaded, prepared, solved.program, solved.outcome, free)
-        plan = plan.model_copy(update={"wishes": found})
+    else:
+        found = wishes_at_mean_hours(loaded, solved, free)
+    plan = plan.model_copy(update={"wishes": found})
     return plan.model_copy(update={"answer": answer(plan)})
 
 

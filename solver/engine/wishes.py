@@ -9,7 +9,9 @@ from dataclasses import replace
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.domain.workload import LoadedWorkload
+from solver.engine.fleets import Solved
 from solver.engine.infeasible import original_path
+from solver.engine.relaxation import with_periods
 from solver.formulation.build import build_program
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
@@ -25,11 +27,13 @@ def wishes(
     program: Program,
     outcome: Outcome,
     relaxed: Callable[[], Prepared] | None,
+    build: Callable[[Prepared], Program] = lambda prepared: build_program(prepared.problem),
 ) -> tuple[Wish, ...]:
     """The price of each statement: the plan's cost less that of the best fleet without its rows.
 
     ``relaxed`` gives the problem with what data residency forbids on the menu. Fleets are found like other
     comparisons, within a gap and some seconds, and not checked again; what takes longer is left out.
+    ``build`` makes the program of a problem.
     """
     found: list[Wish] = []
     whole, end = program, time.perf_counter() + max(MOST_SECONDS, 2 * outcome.seconds)
@@ -37,7 +41,7 @@ def wishes(
         return ()
     if relaxed is not None:
         prepared = relaxed()
-        whole = build_program(prepared.problem)
+        whole = build(prepared)
     for statement in sorted({row.statement for row in whole.rows if row.statement.endswith(ENDINGS)}):
         left = end - time.perf_counter()
         mine = [row for row in whole.rows if row.statement == statement]
@@ -57,3 +61,23 @@ def wishes(
             )
         )
     return tuple(found)
+
+
+def wishes_at_mean_hours(
+    loaded: LoadedWorkload, solved: Solved, relaxed: Callable[[], Prepared] | None
+) -> tuple[Wish, ...]:
+    """The same where hours are in groups: all fleets at the mean hours of the plan's groups."""
+    stated = any(row.statement.endswith(ENDINGS) for row in solved.program.rows)
+    if not (stated or relaxed is not None):
+        return ()
+
+    def build(prepared: Prepared) -> Program:
+        assert prepared.curves is not None
+        periods = prepared.curves.periods(list(solved.groups), mean=True)
+        return build_program(with_periods(prepared, periods).problem)
+
+    program = build(solved.prepared)
+    outcome = HighsModel(program).solve(GAP, MOST_SECONDS)
+    if outcome.ending is not Ending.OPTIMAL:
+        return ()
+    return wishes(loaded, solved.prepared, program, outcome, relaxed, build)
