@@ -11,6 +11,7 @@ from test_validate import ideal, read
 
 from solver.inputs.catalogs import load_catalog
 from solver.performance import roofline
+from solver.performance.accuracy import speed_of_light
 from solver.performance.roofline import Efficiency, Group, Machine
 from solver.performance.serving import predict
 from solver.performance.suites import Server, Wait
@@ -94,6 +95,12 @@ def test_collecting_prompts_wait_as_long_as_in_a_simulation(clients: int, tmp_pa
     waits = 60 * (1 + others / 2)
     expected = waits.sum() / (1 + others).sum()
     assert (later - ttft) / step == pytest.approx(expected - 0.5, rel=0.01)
+
+
+def test_the_speed_of_light_does_not_wait_for_a_scheduler(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, {"metric": "ttft_ms"})
+    waiting = replace(rows, poll=np.full(1, 30.0), timeout=np.full(1, 60.0))
+    assert speed_of_light(waiting).tolist() == speed_of_light(rows).tolist()
 
 
 def test_a_routed_layer_takes_longer_with_more_experts_of_a_token() -> None:

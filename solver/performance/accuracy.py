@@ -106,7 +106,8 @@ def speed_of_light(rows: Rows) -> Floats:
     shared = np.ones(len(rows), dtype=np.bool_)
     alone = rows.apart | (metric_groups(rows) == "tpot")  # no prefill between the steps
     plain = np.ones(len(rows))
-    changed = replace(rows, identical=shared, apart=alone, excess=plain, sequences=sequences)
+    looking = replace(rows, poll=plain, timeout=np.zeros(len(rows)))  # for requests, in every step
+    changed = replace(looking, identical=shared, apart=alone, excess=plain, sequences=sequences)
     return predict(changed, ideal)
 
 
