@@ -16,7 +16,7 @@ from solver.cli.calibrate import calibrate
 from solver.cli.validate import validate
 from solver.errors import InputError
 from solver.inputs.catalogs import load_catalog
-from solver.performance import accuracy, crossval, names
+from solver.performance import accuracy, crossval, names, repeats
 from solver.performance.calibration import load_calibration
 from solver.performance.constants import NAMES
 from solver.performance.fit import columns, fit, logs_of
@@ -437,6 +437,16 @@ def test_coverage_counts_rows_inside_the_interval(tmp_path: Path) -> None:
     assert accuracy.by_metric(c)["tpot_ms"]["interval80_coverage"] == 0.5
 
 
+def test_repeated_runs_tell_of_each_other(tmp_path: Path) -> None:
+    """7, 7 and 14 ms: the others of the first say sqrt(7 x 14), of the last 7; another load has none."""
+    rows, _ = read(tmp_path, *({"value": v} for v in ("7", "7", "14")), {"concurrency_or_batch": "9"})
+    error = repeats.repeated(rows)
+    assert np.exp(error[:3]).tolist() == pytest.approx([2**0.5, 2**0.5, 0.5])
+    assert np.isnan(error[3])
+    figures = repeats.by_metric(rows)["tpot"]
+    assert figures == {"rows": 3, "median_ape": 0.4142, "within_half": 1.0}
+
+
 def test_ranking_counts_pairs_on_different_systems(tmp_path: Path) -> None:
     both = ({"hardware": "H100-SXM-80GB"}, {"hardware": "A100-SXM-80GB"})
     rows, _ = read(tmp_path, *both)
@@ -525,6 +535,7 @@ def test_published_runs_are_read_in_seconds_and_each_is_mapped_or_named() -> Non
     with SHARED.open(newline="") as file:
         assert len(rows) + len(unmapped) == sum(1 for _ in csv.DictReader(file))
     assert len(rows) > 11_000
+    assert 0.85 < repeats.by_metric(rows)["ttft"]["within_half"] < 0.9  # docs/reference/measurements.md
     c = accuracy.compare(rows, load_calibration())
     assert accuracy.ranking(c)["faster_named"] >= 0.95
     assert float(c.covered.mean()) >= 0.75

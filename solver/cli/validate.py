@@ -50,7 +50,7 @@ def _against(file: Path, cv: bool, count: int) -> tuple[dict[str, Any], Comparis
     """Everything there is to say about a measurement file."""
     from solver.errors import InputError
     from solver.inputs.catalogs import load_catalog
-    from solver.performance import accuracy, crossval
+    from solver.performance import accuracy, crossval, repeats
     from solver.performance.calibration import load_calibration
     from solver.performance.mapping import hardware_names
     from solver.performance.measured import read_measurements, row_marks
@@ -79,6 +79,7 @@ def _against(file: Path, cv: bool, count: int) -> tuple[dict[str, Any], Comparis
         "metrics": accuracy.by_metric(comparison),
         "unmapped": accuracy.unmapped_counts(unmapped),
         "ranking": accuracy.ranking(comparison),
+        "repeated": repeats.by_metric(mapped),
         "wrong_inputs": int(comparison.impossible.sum()),
         "suspicious_predictions": int(comparison.suspicious.sum()),
         "groups": accuracy.by_group(comparison),
@@ -156,6 +157,11 @@ def _show(result: dict[str, Any], date: str) -> None:
         ("system", "model", *heads),
         [(*key, *_figures(g)) for key, g in groups],
     )
+    for group, f in result["repeated"].items():
+        typer.echo(
+            f"{group}: {f['rows']:,} rows repeat a configuration; the other runs tell it with a median "
+            f"error of {f['median_ape']:.1%}, {f['within_half']:.1%} within 50 %"
+        )
     keys = ("line", "hardware", "model", "metric", "measured", "predicted", "bound", "reason")
     worst = [tuple(_word(w[k]) for k in keys) for w in result["worst"]]
     _table("Worst rows", keys, worst)
