@@ -86,17 +86,7 @@ def pool_size(problem: Problem, program: Program) -> None:
     high_l is the line's own end, cut to the replicas the whole service could need. Hourly pools with spares
     are open where they have replicas: Q[p,i,t] <= high w[p,i,t].
     """
-    for (_, p, i, t), w in program.family("w"):
-        point, replicas = problem.points[p], program.index[("Q", p, i, t)]
-        program.row(
-            f"pool_open[{point.id},{i},{t}]",
-            "pool_size",
-            {replicas: 1.0, w: -program.columns[replicas].high},
-            "<=",
-            0.0,
-            unit="replicas",
-            sentence=f"{point.id}: an hourly pool with replicas has its spares",
-        )
+    _open_hourly(problem, program)
     pools: dict[tuple[Any, ...], dict[int, float]] = {}
     for (_, p, i, e, n), z in program.family("z"):
         point = problem.points[p]
@@ -131,6 +121,21 @@ def pool_size(problem: Problem, program: Program) -> None:
             1.0,
             unit="lines",
             sentence=f"{point.id}: one capacity line in force",
+        )
+
+
+def _open_hourly(problem: Problem, program: Program) -> None:
+    """Hourly pools with replicas are open."""
+    for (_, p, i, t), w in program.family("w"):
+        point, replicas = problem.points[p], program.index[("Q", p, i, t)]
+        program.row(
+            f"pool_open[{point.id},{i},{t}]",
+            "pool_size",
+            {replicas: 1.0, w: -program.columns[replicas].high},
+            "<=",
+            0.0,
+            unit="replicas",
+            sentence=f"{point.id}: an hourly pool with replicas has its spares",
         )
 
 
