@@ -150,9 +150,9 @@ generations by year of release, launches that hide behind prefill work, routed l
 A second round (14 parts, as `solver validate` does): the settings that InferenceX publishes, and `burst` of
 each engine by itself, which are facts or freedom and were not chosen; and `route_share`, which took A from
 0.475 to 0.464 and B from 0.525 to 0.524. Settings and `route_share` together took A from 0.467 to 0.464 and
-B from 0.542 to 0.524; median TPOT errors rose from 14.3 % to 15.2 %, those of TTFT fell from 27.6 % to 26.4 %.
-The stated KV precision is kept as a fact, though A would be 0.459 without it. Not kept, because A lost: a time
-of routed layers in prefill of its own, prefill overheads that belong to the model.
+B from 0.542 to 0.524; median errors of TPOT rose from 14.3 % to 15.2 %, those of TTFT fell from 27.6 % to
+26.4 %. The stated KV precision is kept as a fact, though A would be 0.459 without it. Not kept, because A
+lost: a time of routed layers in prefill of its own, prefill overheads that belong to the model.
 
 ## Speed
 
