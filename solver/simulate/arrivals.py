@@ -107,18 +107,31 @@ def scale_trace(rng: np.random.Generator, trace: Stream, rate_rps: float, durati
     rows: list[Ints] = []
     while copies > 1e-12:
         offset, keep = rng.random() * period, min(copies, 1.0)
-        turns = int((duration_s + offset) / period) + 1
-        laid = np.concatenate([times + k * period for k in range(turns)]) - offset
+        laid, row = _laid(times, period, offset, duration_s, whole=keep < 1)
         chosen = (laid >= 0) & (laid < duration_s)
         if keep < 1:
             chosen &= rng.random(len(laid)) < keep
         parts.append(laid[chosen])
-        rows.append(np.tile(np.arange(len(times), dtype=np.int64), turns)[chosen])
+        rows.append(row[chosen])
         copies -= keep
     arrival, row = np.concatenate(parts), np.concatenate(rows)
     order = np.argsort(arrival, kind="stable")
     row = row[order]
     return Stream(arrival[order], trace.prompt[row], trace.output[row], trace.bucket[row])
+
+
+def _laid(times: Floats, period: float, offset: float, duration_s: float, whole: bool) -> tuple[Floats, Ints]:
+    """The trace laid end to end from ``-offset`` on, and the rows: all, or those that may be in the piece."""
+    parts, rows = [], []
+    for turn in range(int((duration_s + offset) / period) + 1):
+        begin = offset - turn * period
+        first, last = 0, len(times)
+        if not whole:  # one row more at each end, for the last digits
+            first = max(int(np.searchsorted(times, begin)) - 1, 0)
+            last = int(np.searchsorted(times, begin + duration_s)) + 1
+        parts.append(times[first:last] + turn * period)
+        rows.append(np.arange(first, first + len(parts[-1]), dtype=np.int64))
+    return np.concatenate(parts) - offset, np.concatenate(rows)
 
 
 def choose_pools(
