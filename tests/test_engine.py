@@ -7,13 +7,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from solver.backend.highs import HighsModel
+from solver.backend.outcome import Ending, Outcome
 from solver.cli.app import main
 from solver.engine.attempt import raise_unless_point
 from solver.engine.infeasible import explain_program
-from solver.engine.solve import Request, solve
+from solver.engine.solve import LAST_DIGITS, Request, bounded_by, lowered, solve
 from solver.errors import InfeasibleError, NumericalRefusal
 from solver.formulation.build import build_program
 from solver.formulation.prepare import prepare
@@ -143,12 +145,16 @@ def test_5_and_7_limits(
     def stopped(self: HighsModel, seconds: float, interrupted: bool, linear: bool) -> Any:
         from dataclasses import replace
 
-        from solver.backend.outcome import Ending
-
         outcome = whole(self, seconds, interrupted, linear)
         return replace(outcome, ending=Ending.FEASIBLE, status="kTimeLimit", bound=0.9 * outcome.objective)
 
     monkeypatch.setattr(HighsModel, "_outcome", stopped)
+    code, out, _ = run(capsys, "solve", case, "--json", "--no-compare")
+    plan = json.loads(out)
+    assert code == 0  # the certificate proves what the search no longer did
+    assert plan["bound_usd"] == plan["certified_bound_usd"] == pytest.approx(plan["objective_usd"])
+
+    monkeypatch.setattr("solver.engine.solve.certified_bound", lambda *_: None)
     code, out, _ = run(capsys, "solve", case, "--json", "--no-compare")
     plan = json.loads(out)
     assert code == 7
@@ -157,8 +163,6 @@ def test_5_and_7_limits(
 
     def without(self: HighsModel, seconds: float, interrupted: bool, linear: bool) -> Any:
         from dataclasses import replace
-
-        from solver.backend.outcome import Ending
 
         outcome = whole(self, seconds, interrupted, linear)
         return replace(outcome, ending=Ending.NO_POINT, status="kTimeLimit", values=None)
@@ -315,10 +319,6 @@ def test_the_set_is_minimal(case: Path, changes: tuple[str, ...]) -> None:
 
 
 def test_unbounded_is_no_plan(case: Path) -> None:
-    import numpy as np
-
-    from solver.backend.outcome import Ending, Outcome
-
     loaded = load_workload(case)
     prepared = prepare(loaded.workload, load_catalog(), load_calibration())
     for ending in (Ending.UNBOUNDED, Ending.REFUSED):
@@ -342,3 +342,26 @@ def test_the_same_question_gives_the_same_bytes(capsys: pytest.CaptureFixture[st
     assert [p.name for p in first] == [p.name for p in second]
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.name
+
+
+def test_safe_loads_are_lowered_by_small_steps() -> None:
+    """First the last digits, then 3 %, and so on to a half; services that are not late keep theirs."""
+    factors: dict[str, float] = {"other": 0.97}
+    seen = []
+    for _ in range(11):
+        factors |= lowered(factors, ["chat"])
+        seen.append(factors["chat"])
+    assert seen[:3] == [LAST_DIGITS, 0.97, 0.94]
+    assert seen[-2:] == [0.5, 0.5]
+    assert factors["other"] == 0.97
+
+
+def test_a_plan_with_lower_safe_loads_is_measured_by_the_first_bound() -> None:
+    """First bound 100, then a plan of 110 that is the best with lower loads: a gap of 10 / 110."""
+    first = Outcome(Ending.OPTIMAL, "kOptimal", np.zeros(1), 100.0, 100.0, 1.0)
+    lower = Outcome(Ending.OPTIMAL, "kOptimal", np.zeros(1), 110.0, 110.0, 1.0)
+    found = bounded_by(first, lower, 0.0)
+    assert (found.ending, found.bound) == (Ending.FEASIBLE, 100.0)
+    assert found.gap == pytest.approx(10 / 110)
+    assert bounded_by(first, lower, 0.1).ending is Ending.OPTIMAL
+    assert bounded_by(first, first, 0.0).ending is Ending.OPTIMAL

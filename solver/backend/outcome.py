@@ -64,3 +64,8 @@ class Outcome:
         if self.values is None:
             return float("inf")
         return max(0.0, self.objective - self.bound) / max(abs(self.objective), 1e-9)
+
+
+def near(cost: float, bound: float, gap: float) -> bool:
+    """Whether a bound is as near to a cost as a gap asks for, sums of floats aside (1e-9 of the cost)."""
+    return cost - bound <= (gap + 1e-9) * abs(cost) + 1e-9

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solver.backend.outcome import Ending, Outcome
+from solver.backend.outcome import Ending, Outcome, near
 from solver.engine.fleets import FINER, Fleet, Solved, placed, serve_all, solve_largest
 from solver.engine.neighbourhood import NEAR, Bounds, search
 from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, left, period_costs, refined
@@ -48,8 +48,7 @@ class State:
         """Whether plan and bound are as near as asked for."""
         if self.best is None:
             return False
-        cost = self.best.outcome.objective
-        return cost - self.bound <= self.gap * abs(cost) + 1e-9
+        return near(self.best.outcome.objective, self.bound, self.gap)
 
     @property
     def over(self) -> bool:
@@ -114,9 +113,9 @@ def round_of(prepared: Prepared, relaxed: Relaxed, state: State) -> Outcome | No
     if linear.solved:
         floor = linear.outcome.objective
         state.raise_bound(floor, relaxed)
-        for near in (0.0, NEAR * state.gap * abs(floor)):
+        for dearer in (0.0, NEAR * state.gap * abs(floor)):
             known = None if state.served is None else state.served.values
-            outcome = search(relaxed.model, linear.unused(program, near), goal, state.part(FIRST), known)
+            outcome = search(relaxed.model, linear.unused(program, dearer), goal, state.part(FIRST), known)
             _serve(prepared, relaxed, outcome, state)
             if state.over or _due_to_groups(prepared, relaxed, state):
                 return None
@@ -153,11 +152,11 @@ def _serve(prepared: Prepared, relaxed: Relaxed, outcome: Outcome, state: State)
         end = max(end, now + GRACE)
     if state.interrupted:
         end = min(end, now + AFTER_INTERRUPT)
-    near = outcome.objective - state.bound <= state.gap * abs(outcome.objective)
-    rounds = 1 if state.interrupted or not near else FINER
-    if near or state.best is None or outcome.objective < state.best.outcome.objective:
+    best = near(outcome.objective, state.bound, state.gap)
+    rounds = 1 if state.interrupted or not best else FINER
+    if best or state.best is None or outcome.objective < state.best.outcome.objective:
         groups = relaxed.groups
-        if near and state.best is not None and len(state.best.groups) > len(groups):
+        if best and state.best is not None and len(state.best.groups) > len(groups):
             groups = list(state.best.groups)  # as fine as has been needed
         fleet = Fleet.of(relaxed.model.program, outcome.values)
         state.keep(serve_all(prepared, relaxed, fleet, groups, state.gap, end, rounds))

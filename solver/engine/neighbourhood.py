@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.backend.highs import HighsModel
-from solver.backend.outcome import Ending, Outcome
+from solver.backend.outcome import Ending, Outcome, near
 from solver.formulation.model import Program
 
 Bounds = dict[int, tuple[float, float]]
@@ -109,8 +109,8 @@ def solve_large(
         return search(model, {}, gap, part(1.0), known), None
     floor, best = linear.outcome.objective, _Best.of(model, known)
     try:
-        for near in (0.0, NEAR * gap * abs(floor)):
-            best.keep(search(model, linear.unused(model.program, near), gap, part(SEARCH), best.values))
+        for dearer in (0.0, NEAR * gap * abs(floor)):
+            best.keep(search(model, linear.unused(model.program, dearer), gap, part(SEARCH), best.values))
             if best.done(floor, gap):
                 return best.outcome(floor, gap), linear
         dear = {} if best.found is None else linear.too_dear(model.program, best.found.objective)
@@ -150,11 +150,10 @@ class _Best:
     def done(self, bound: float, gap: float) -> bool:
         if self.found is None:
             return False
-        cost = self.found.objective
-        return self.found.interrupted or cost - bound <= gap * abs(cost) + 1e-9
+        return self.found.interrupted or near(self.found.objective, bound, gap)
 
     def outcome(self, bound: float, gap: float) -> Outcome:
         assert self.found is not None
         found = replace(self.found, bound=min(bound, self.found.objective))
-        met = found.gap <= gap + 1e-9 or found.objective - found.bound <= 1e-9
+        met = near(found.objective, found.bound, gap)
         return replace(found, ending=Ending.OPTIMAL if met else Ending.FEASIBLE)

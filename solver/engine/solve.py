@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from solver.backend.outcome import Ending, Outcome
+from solver.backend.outcome import Ending, Outcome, near
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble, bindings
@@ -30,9 +30,12 @@ from solver.plan.plan import Plan
 from solver.verify import Verdict
 from solver.verify.from_plan import verify_plan
 
-#: Safe loads of a service are multiplied by these where its promise fails at the mix a pool gets: first by
-#: the last digits of the waiting model's floats, then by a tenth each time.
-LAST_DIGITS, DERATING, MOST_DERATINGS = 1 - 1e-6, 0.9, 9
+#: Safe loads of a service are multiplied by these in turn where its promise fails at the mix a pool gets:
+#: first by the last digits of the waiting model's floats.
+LAST_DIGITS = 1 - 1e-6
+DERATINGS = (LAST_DIGITS, 0.97, 0.94, 0.9, 0.85, 0.78, 0.7, 0.6, 0.5)
+#: Solves of one problem at most.
+MOST_DERATINGS = 12
 #: Groups of like hours: gap and time of the fleet that others are compared with.
 COMPARED_GAP, COMPARED_SECONDS = 1e-3, 10.0
 
@@ -126,7 +129,8 @@ def _told(
         note = "safe loads are lowered so that promises hold at the mix of lengths that pools get: "
         plan = plan.model_copy(update={"notes": (*plan.notes, note + ", ".join(lower))})
     try:
-        plan = certified(plan, first) if request.certify else plan
+        if request.certify:
+            plan = certified(plan, first if plan.objective == "cost" else solved, request.gap)
         rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
         plan = plan.model_copy(update={"binding": rows})
         return _compared(plan, loaded, solved, factors) if request.compare else plan
@@ -135,14 +139,23 @@ def _told(
         return plan.model_copy(update={"notes": (*plan.notes, note)})
 
 
-def certified(plan: Plan, solved: Solved) -> Plan:
-    """The plan with the lower bound that exact arithmetic proves: on its cost, and on a goal held first."""
+def certified(plan: Plan, solved: Solved, gap: float) -> Plan:
+    """The plan with the lower bound that exact arithmetic proves: on its cost, and on a goal held first.
+
+    It may show that a plan is optimal (within ``gap``) whose search ended early.
+    """
     plan = _certified_goal(plan, solved)
     bound = certified_bound(solved.proof.program, solved.proof, solved.outcome.objective, solved.multipliers)
     if bound is None:
         return plan
-    usd = min(math.nextafter(float(bound * 1000), -math.inf), plan.objective_usd)
-    return plan.model_copy(update={"certified_bound_usd": max(usd, 0.0)})
+    usd = max(min(math.nextafter(float(bound * 1000), -math.inf), plan.objective_usd), 0.0)
+    plan = plan.model_copy(update={"certified_bound_usd": usd})
+    if usd > plan.bound_usd and plan.objective == "cost":
+        apart = min((plan.objective_usd - usd) / plan.objective_usd, plan.gap)
+        met = plan.outcome == "limit reached" and near(plan.objective_usd, usd, gap)
+        words = {"outcome": "optimal"} if met else {}
+        plan = plan.model_copy(update={"bound_usd": usd, "gap": apart, **words})
+    return plan
 
 
 def _certified_goal(plan: Plan, solved: Solved) -> Plan:
@@ -182,7 +195,8 @@ def full_services(verdict: Verdict, prepared: Prepared) -> set[str]:
 
 def lowered(factors: Mapping[str, float], late: Iterable[str]) -> dict[str, float]:
     """The next factors on the safe loads of services that are late."""
-    return {name: factors[name] * DERATING if name in factors else LAST_DIGITS for name in late}
+    smaller = {name: [f for f in DERATINGS if f < factors.get(name, 1.0)] for name in late}
+    return {name: (further or DERATINGS[-1:])[0] for name, further in smaller.items()}
 
 
 def derated(prepared: Prepared, factors: Mapping[str, float]) -> Prepared:
