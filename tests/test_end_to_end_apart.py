@@ -85,9 +85,16 @@ def test_parts_by_hand() -> None:
     assert (levels.ttft_ms, levels.tpot_ms, levels.end_to_end_s) == (2100, 30, None)
     assert levels.ttft_percentile == pytest.approx(1 - 0.05 / 3)
     both = service(ServiceLevels(end_to_end_s=12.0, ttft_ms=2000, tpot_ms=20), (1000, 300, 1.0))
-    assert first_token_times(both) == (2.0,)
+    assert first_token_times(both) == (2.0, 1.5)
     assert decode_tpot_ms(both, 2.0) == pytest.approx(20)  # (12 - 2) / 300 is 33 ms
     assert part_levels(both, 2.0, 1.0, 20.0).ttft_percentile == pytest.approx(1 - 0.05 / 3)
+
+
+def test_a_looser_first_token_costs_no_more() -> None:
+    """Of 8 s the first token may take 1, 2 or 4 s, and what is promised for it if that is less."""
+    cost = [plan_of(f"services.0.levels.ttft={s} s").objective_usd for s in (1, 4, 6, 20)]
+    assert cost == sorted(cost, reverse=True)
+    assert cost[0] > cost[1] == pytest.approx(cost[3]) == pytest.approx(plan_of().objective_usd)
 
 
 def test_a_few_long_answers_may_be_late() -> None:

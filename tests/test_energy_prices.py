@@ -47,6 +47,15 @@ def test_the_lesson() -> None:
     assert cost(north, "energy") == pytest.approx(4 * kw() * YEAR * 0.05 * (1.5 + 3 * 1.5))
 
 
+def test_prices_and_traffic_may_fall() -> None:
+    """North a fifth less each year: 5 ct x (1 + 0.8 + 0.64). Traffic half each year: 4, 2, 1 systems used."""
+    falling = plan_of(NAME, "sites.north.energy_steps={}", "sites.north.energy_growth=-20 %")
+    assert sites(falling) == {"north": 4}
+    assert cost(falling, "energy") == pytest.approx(4 * kw() * YEAR * 0.05 * (1 + 0.8 + 0.64))
+    fewer = plan_of(NAME, "sites.north.energy_steps={}", "services.0.demand.growth=-50 %")
+    assert [p.replicas for p in fewer.pools] == [4, 2, 1]
+
+
 months = st.integers(-6, 60)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import product
 from math import ceil
+from pathlib import Path
 
 import pytest
 from mutants import Instance, mutants
@@ -13,12 +14,27 @@ from test_procurement import H100, catalogs, lines, plan_of
 from test_registry import change, with_rent
 
 from solver.domain.workload import Resilience, Site
+from solver.engine.solve import Request, solve
 from solver.formulation.problem import Problem
+from solver.inputs.workload import load_workload
 from solver.plan.plan import Plan
 from solver.verify import verify_plan
 from solver.verify.availability import enough
 
 NAME, HOURS = "41-spares-by-the-hour", 3 * 8766
+SMALL = """
+name: small
+services:
+  - model: gpt-oss-120b
+    acquisitions: [rent]
+    demand: {day: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0, 10,10,10,10,10,10]}
+    lengths: {prompt: 1000, output: 250}
+    levels: {ttft: 2 s, tpot: 15 ms}
+redundancy: 1
+resilience: {hourly_pools: true}
+money: {discount_rate: 0}
+hardware: {include: [dgx-b200], profiles: none}
+"""
 COUNTED, NOT = "resilience.hourly_pools=true", "resilience.hourly_pools=false"
 
 
@@ -46,6 +62,17 @@ def test_spares_of_the_lesson() -> None:
     assert lines(replaced) == {("buy", H100, 0, 2), ("rent", H100, 0, 2)}
     assert counted.objective_usd == pytest.approx(4 * own)
     assert replaced.objective_usd == pytest.approx(2 * own + 2 * hour * HOURS / 3)
+
+
+def test_spares_of_small_replicas_are_small(tmp_path: Path) -> None:
+    """Two replicas of one chip and a spare fill 3/8 of a system; one of all eight chips would need a second
+    system as its spare, though it carries more per system. Six hours of the day, three years."""
+    (tmp_path / "small.yaml").write_text(SMALL)
+    plan = solve(load_workload(tmp_path / "small.yaml"), *catalogs(), Request(compare=False))
+    (pool,) = plan.pools
+    assert (pool.systems_per_replica, pool.replicas, pool.spare_replicas) == ("1/8", 2, 1)
+    hour = catalogs()[0].systems["dgx-b200"].values["cloud_usd_hr"].value
+    assert plan.objective_usd == pytest.approx(hour * HOURS * 6 / 24)
 
 
 def test_an_hourly_pool_keeps_its_spares() -> None:

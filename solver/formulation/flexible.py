@@ -16,7 +16,7 @@ def offered_by_the_hour(
 ) -> frozenset[str]:
     """Ids: for each service and system the point that carries most per system, and that with the smallest
     replica, if it is of use: on the systems named in ``whole_systems`` (of one service alone, rented as a
-    whole) it is not where the first carries at least as much per system of every length.
+    whole, without spares) it is not where the first carries at least as much per system of every length.
     """
     groups: dict[tuple[Any, ...], list[OperatingPoint]] = {}
     for point in points:

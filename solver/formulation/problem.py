@@ -129,7 +129,8 @@ class Problem:
         users: dict[str, set[str]] = {}
         for point in self.points:
             users.setdefault(point.system, set()).add(point.service)
-        alone = frozenset(s for s, names in users.items() if len(names) == 1 and not self.defers)
+        whole = not (self.defers or self.hourly_spares)  # spares of small replicas are small
+        alone = frozenset(s for s, names in users.items() if len(names) == 1 and whole)
         shares = {s.name: [b.share for b in s.lengths] for s in self.services}
         return offered_by_the_hour(self.points, shares, alone)
 

@@ -15,19 +15,19 @@ from solver.performance.pools import Replicas, late_share
 HANDOVER_S = 0.6
 
 
-#: Parts of an end-to-end promise offered for the first token where no time to first token is promised.
+#: Parts of an end-to-end promise offered for the first token.
 FIRST_PARTS = (0.125, 0.25, 0.5)
 
 
 def first_token_times(service: Service) -> tuple[float, ...]:
-    """Times within which separate pools give the first token, s: what is promised, else a few parts of the
-    promise from end to end (the rest is the decode pool's); 0 where nothing is promised."""
+    """Times within which separate pools give the first token, s: what is promised, and, of a promise from end
+    to end, the parts that are shorter (the rest is the decode pool's); 0 where nothing is promised."""
     levels = service.levels
-    if levels.ttft_ms is not None:
-        return (levels.ttft_ms / 1e3,)
+    times = () if levels.ttft_ms is None else (levels.ttft_ms / 1e3,)
     if levels.end_to_end_s is not None:
-        return tuple(levels.end_to_end_s * part for part in FIRST_PARTS)
-    return (0.0,)
+        parts = (levels.end_to_end_s * part for part in FIRST_PARTS)
+        times += tuple(t for t in parts if not times or t < times[0])
+    return times or (0.0,)
 
 
 def handover_s(service: Service, first_s: float) -> float:

@@ -8,7 +8,7 @@ prefill pool with any decode pool of the same site and KV precision. The promise
 parts (:func:`solver.operating_points.lateness.handover_s`); each pool may miss its part for half of the
 permitted share of requests, so that together (Boole) they keep the promise. A promise from end to end is
 kept by the first token within a part of it, in the same way, and the answer at the decode pool's pace within
-the rest: pairs have the same part, of which a few are offered where no time to first token is promised.
+the rest: pairs have the same part, of which a few are offered.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from solver.domain.workload import Service
 from solver.operating_points.candidates import promises_of, shares_at
-from solver.operating_points.lateness import handover_s, part_levels
+from solver.operating_points.lateness import first_token_times, handover_s, part_levels
 from solver.operating_points.load import FULL, SIZES_EVALUATED, pool_lines
 from solver.operating_points.physics import Setting, kv_written, layout_words, step_law
 from solver.operating_points.point import OperatingPoint, QueueFacts, Screened
@@ -194,8 +194,8 @@ def _prefill_point(
 
 def phase_words(service: Service, phase: str, first_s: float) -> str:
     """The name of a phase; where several times to first token are offered, with the time."""
-    offered = service.levels.ttft_ms is None and service.levels.end_to_end_s is not None
-    return f"{phase} (first token in {first_s:g} s)" if offered else phase
+    several = len(first_token_times(service)) > 1
+    return f"{phase} (first token in {first_s:g} s)" if several else phase
 
 
 def _numbers(values: Floats) -> tuple[float, ...]:

@@ -26,7 +26,7 @@ from solver.verify.registry import Broken, check
 
 MOST_EPOCHS = 1000
 MOST_GROWTH = 1e6
-SIGNED = ("intercept", "growth_per_year")
+SIGNED = ("intercept", "growth_per_year", "energy_growth_per_year")
 UNBOUNDED = ("ttft_s", "end_to_end_s", "weight_life_years", "life_years")  # never, for ever
 UNREAD = ("step", "wait_s", "kv_capacity_bytes", "spread")  # of an operating point, by any check
 
@@ -124,7 +124,7 @@ def _workload(case: Case) -> Iterator[Broken]:
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield Broken(f"two {what}s are called {name!r}")
     if not _sane(case.workload.model_dump()):
-        yield Broken(f"the workload has a number above {LARGEST:g}")
+        yield Broken(f"the workload has a number above {LARGEST:g}, or one below 0 where none may be")
     if any(s.demand.growth_per_year > MOST_GROWTH for s in case.workload.services):
         yield Broken(f"the workload grows more than {MOST_GROWTH:g} times a year")
 
@@ -213,7 +213,7 @@ def _sane(value: Any, name: str = "") -> bool:
         inner = ((field.name, getattr(value, field.name)) for field in fields(value))
         return all(field in UNREAD or _sane(item, field) for field, item in inner)
     if isinstance(value, dict):
-        return all(_sane(item, name or str(key)) for key, item in value.items())
+        return all(_sane(item, str(key)) for key, item in value.items())
     if isinstance(value, list | tuple):
         return all(_sane(item, name) for item in value)
     if isinstance(value, int | float):
