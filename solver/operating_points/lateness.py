@@ -23,7 +23,7 @@ def first_token_times(service: Service) -> tuple[float, ...]:
     """Times within which separate pools give the first token, s: what is promised, and, of a promise from end
     to end, the parts that are shorter (the rest is the decode pool's); 0 where nothing is promised."""
     levels = service.levels
-    times = () if levels.ttft_ms is None else (levels.ttft_ms / 1e3,)
+    times: tuple[float, ...] = () if levels.ttft_ms is None else (levels.ttft_ms / 1e3,)
     if levels.end_to_end_s is not None:
         parts = (levels.end_to_end_s * part for part in FIRST_PARTS)
         times += tuple(t for t in parts if not times or t < times[0])
