@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from solver.inputs.workload import load_workload, workload_from, workload_to_yam
 from solver.inputs.yaml_text import load_yaml
 from solver.paths import find_workload
 from solver.plan.plan import Load, Plan
-from solver.verify import verify_plan
+from solver.verify import standing, verify_plan
+from solver.verify.case import Case
 
 NAME, HOURS = "47-idle-power", 3 * 8766
 MI300X, GAUDI3 = "mi300x-8", "gaudi3-8"
@@ -127,3 +129,21 @@ def test_what_a_file_states() -> None:
     assert none.idle_share(MI300X) == 1
     assert not workload.model_copy(update={"hardware": none}).power_follows_load
     assert cost(plan_of(NAME), "energy") > 0
+
+
+def test_use_is_counted_only_where_it_has_a_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a year by the hour it took a minute to count what no row asks for."""
+    counted: list[str] = []
+    known = standing._elsewhere
+
+    def counting(case: Case, system: str, site: str, period: int) -> Fraction:
+        counted.append(system)
+        return known(case, system, site, period)
+
+    monkeypatch.setattr(standing, "_elsewhere", counting)
+    assert verify_plan(plan_of(NAME)).passed
+    assert set(counted) == {MI300X}
+    counted.clear()
+    always = plan_of(NAME, "hardware.idle_power_by_system={}", "hardware.idle_power_share=1")
+    assert verify_plan(always).passed
+    assert counted == []

@@ -94,7 +94,7 @@ def load(case: Case) -> Iterator[Broken]:
         listed[key] = listed.get(key, Fraction(0)) + Fraction(entry.systems)
     for key, need in needed_loads(case).items():
         missing = need - listed.get(key, Fraction(0))
-        if case.idle(key[0]) < 1 and missing > need * ROUNDING and missing > ROUNDING:
+        if missing > need * ROUNDING and missing > ROUNDING:
             system, site, t = key
             yield Broken(f"{show(need)} {system} at {site} are used in {case.label(t)}", missing)
 

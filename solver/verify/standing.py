@@ -9,12 +9,14 @@ from solver.verify.exact import written
 
 
 def needed_loads(case: Case) -> dict[tuple[str, str, int], Fraction]:
-    """(system, site, period) -> systems' worth of use that rented and reserved systems do not take."""
+    """(system, site, period) -> systems' worth of use that rented and reserved systems do not take.
+
+    Of systems that draw less when idle.
+    """
     used: dict[tuple[str, str, int], Fraction] = {}
     for target, stream in case.streams.items():
-        if target.mode == "api":
+        if target.mode == "api" or case.idle((point := case.points[target.id]).system) >= 1:
             continue
-        point = case.points[target.id]
         k = case.order[point.service]
         for t, buckets in stream.items():
             per_request = sum(
