@@ -14,8 +14,9 @@ from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.cli.app import main
 from solver.engine.attempt import raise_unless_point
+from solver.engine.derating import LAST_DIGITS, bounded_by, lowered
 from solver.engine.infeasible import explain_program
-from solver.engine.solve import LAST_DIGITS, Request, bounded_by, lowered, solve
+from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError, NumericalRefusal
 from solver.formulation.build import build_program
 from solver.formulation.prepare import prepare

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from solver.domain.workload import LoadedWorkload
-from solver.engine.solve import Request, derated, solve_prepared
+from solver.engine.derating import derated
+from solver.engine.solve import Request, solve_prepared
 from solver.formulation.prepare import prepare
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references

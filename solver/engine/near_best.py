@@ -21,7 +21,8 @@ from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
 from solver.engine.compare import acquisition_columns, fleet_words
-from solver.engine.solve import MOST_DERATINGS, Request, derated, late_services, lowered
+from solver.engine.derating import MOST_DERATINGS, derated, late_services, lowered
+from solver.engine.solve import Request
 from solver.errors import UsageError, VerificationFailed
 from solver.formulation.build import build_program
 from solver.formulation.model import Program

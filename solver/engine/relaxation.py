@@ -79,7 +79,7 @@ def empty_pools(fleet: Mapping[tuple[Any, ...], float]) -> frozenset[tuple[int, 
     replicas: dict[tuple[int, int, int], float] = {}
     for (prefix, *key), count in fleet.items():
         if prefix == "R":
-            p, i, e = (part for part in key[:3])
+            p, i, e = key[:3]
             replicas[p, i, e] = replicas.get((p, i, e), 0.0) + count
     return frozenset(pool for pool, count in replicas.items() if count <= 0)
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from solver.backend.outcome import Ending, Outcome, near
+from solver.backend.outcome import near
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble, bindings
 from solver.engine.attempt import DEFAULT, Request, attempt, left_of
 from solver.engine.certificate import certified_bound, certified_goal
 from solver.engine.compare import alternatives, break_evens
+from solver.engine.derating import (
+    LAST_DIGITS,
+    MOST_DERATINGS,
+    bounded_by,
+    derated,
+    full_services,
+    late_services,
+    lowered,
+)
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.infeasible import explain_screening
 from solver.engine.refused import with_inputs
@@ -27,15 +36,8 @@ from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
-from solver.verify import Verdict
 from solver.verify.from_plan import verify_plan
 
-#: Safe loads of a service are multiplied by these in turn where its promise fails at the mix a pool gets:
-#: first by the last digits of the waiting model's floats.
-LAST_DIGITS = 1 - 1e-6
-DERATINGS = (LAST_DIGITS, 0.97, 0.94, 0.9, 0.85, 0.78, 0.7, 0.6, 0.5)
-#: Solves of one problem at most.
-MOST_DERATINGS = 12
 #: Groups of like hours: gap and time of the fleet that others are compared with.
 COMPARED_GAP, COMPARED_SECONDS = 1e-3, 10.0
 
@@ -102,16 +104,6 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
     )
 
 
-def bounded_by(first: Outcome, outcome: Outcome, gap: float) -> Outcome:
-    """The outcome of a problem with smaller safe loads under the bound of the first one.
-
-    It is optimal if it comes so near to that bound: to the gap asked for, or to the last digits.
-    """
-    found = replace(outcome, bound=min(first.bound, outcome.objective))
-    met = found.gap <= max(gap + 1e-9, 1 - LAST_DIGITS)
-    return found if met or found.ending is not Ending.OPTIMAL else replace(found, ending=Ending.FEASIBLE)
-
-
 def _told(
     plan: Plan,
     loaded: LoadedWorkload,
@@ -130,7 +122,7 @@ def _told(
         plan = plan.model_copy(update={"notes": (*plan.notes, note + ", ".join(lower))})
     try:
         if request.certify:
-            plan = certified(plan, first if plan.objective == "cost" else solved, request.gap)
+            plan = certified(plan, first, request.gap, lowered=bool(factors))
         rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
         plan = plan.model_copy(update={"binding": rows})
         return _compared(plan, loaded, solved, factors) if request.compare else plan
@@ -139,12 +131,15 @@ def _told(
         return plan.model_copy(update={"notes": (*plan.notes, note)})
 
 
-def certified(plan: Plan, solved: Solved, gap: float) -> Plan:
+def certified(plan: Plan, solved: Solved, gap: float, lowered: bool = False) -> Plan:
     """The plan with the lower bound that exact arithmetic proves: on its cost, and on a goal held first.
 
-    It may show that a plan is optimal (within ``gap``) whose search ended early.
+    It may show that a plan is optimal (within ``gap``) whose search ended early. ``solved`` is the first
+    solve; where safe loads were ``lowered`` after it, its cost at another value of the goal proves nothing.
     """
     plan = _certified_goal(plan, solved)
+    if lowered and plan.objective != "cost":
+        return plan
     bound = certified_bound(solved.proof.program, solved.proof, solved.outcome.objective, solved.multipliers)
     if bound is None:
         return plan
@@ -171,53 +166,6 @@ def _certified_goal(plan: Plan, solved: Solved) -> Plan:
         return plan
     below = min(math.nextafter(float(bound), -math.inf), plan.goal.value)
     return plan.model_copy(update={"goal": plan.goal.model_copy(update={"certified_bound": max(below, 0.0)})})
-
-
-def late_services(verdict: Verdict, prepared: Prepared) -> set[str]:
-    """Services whose promise failed, also after the loss of a site, if nothing else did."""
-    if any(f.check not in ("promise", "site_loss") for f in verdict.failures):
-        return set()
-    names = [s.name for s in prepared.problem.services]
-    return {n for n in names if any(f.message.startswith(f"{n} in ") for f in verdict.failures)}
-
-
-def full_services(verdict: Verdict, prepared: Prepared) -> set[str]:
-    """Services whose pools are full by more than their safe load, if nothing else failed.
-
-    Rows hold floats and the check does not: a pool that is full to the last request may pass one and miss the
-    other by the last digits. Such a service is solved once more with those digits to spare.
-    """
-    if any(f.check != "capacity" for f in verdict.failures):
-        return set()
-    names = [s.name for s in prepared.problem.services]
-    return {n for n in names if any(f.message.startswith(f"{n}/") for f in verdict.failures)}
-
-
-def lowered(factors: Mapping[str, float], late: Iterable[str]) -> dict[str, float]:
-    """The next factors on the safe loads of services that are late."""
-    smaller = {name: [f for f in DERATINGS if f < factors.get(name, 1.0)] for name in late}
-    return {name: (further or DERATINGS[-1:])[0] for name, further in smaller.items()}
-
-
-def derated(prepared: Prepared, factors: Mapping[str, float]) -> Prepared:
-    """The problem with the safe loads of some services multiplied by a factor."""
-    if not factors:
-        return prepared
-    points = tuple(
-        replace(
-            p,
-            lines=tuple(
-                replace(
-                    line, slope=line.slope * factors[p.service], intercept=line.intercept * factors[p.service]
-                )
-                for line in p.lines
-            ),
-        )
-        if p.service in factors
-        else p
-        for p in prepared.problem.points
-    )
-    return replace(prepared, problem=replace(prepared.problem, points=points))
 
 
 def exit_code(plan: Plan) -> ExitCode:

@@ -35,14 +35,14 @@ def goal_terms(problem: Problem, program: Program) -> dict[int, float]:
     terms: dict[int, float] = {}
     for prefix in ("buy", "hold", "rent"):
         for key, column in program.family(prefix):
-            o, i, n = (part for part in key[1:])
+            o, i, n = key[1:]
             weight = _weight(problem, i if problem.offers[o].on_site else None)
             system = problem.offers[o].system
             kw = problem.systems[system].power_typ_kw
             idle = problem.workload.hardware.idle_share(system) if problem.offers[o].on_site else 1.0
             terms[column] = kw * idle * weight * _hours(problem, prefix, o, n) * per_kwh
     for key, column in program.family("sell"):
-        o, i, bought, sold = (part for part in key[1:])
+        o, i, bought, sold = key[1:]
         rest = sum(problem.epochs[e].years for e in living(problem, problem.offers[o], bought, sold))
         system = problem.offers[o].system
         kw = problem.systems[system].power_typ_kw * problem.workload.hardware.idle_share(system)

@@ -84,7 +84,10 @@ def _rented(program: Program, first: dict[int, int]) -> Program:
 def _representatives(program: Program) -> dict[int, int]:
     """For each traffic column the one that stands for it: the first of a like site."""
     traffic = program.family("x")
-    if len({key[2] for key, _ in traffic}) <= 1:
+    after_loss = program.family(
+        "u"
+    )  # by the hour after the loss of a site: it needs the rent of its own site
+    if len({key[2] for key, _ in traffic}) <= 1 or after_loss:
         return {column: column for _, column in traffic}
     site = {column: key[2] for key, column in traffic}
     profiles: dict[int, list[object]] = {column: [] for _, column in traffic}

@@ -17,7 +17,7 @@ def fallbacks(problem: Problem, program: Program, routing: Routing) -> tuple[Fal
     found: list[Fallback] = []
 
     def add(service: str, column: int, when: tuple[Any, ...], place: tuple[str, str, str]) -> None:
-        lost, g, t = (n for n in when)
+        lost, g, t = when
         amount, k = routing.traffic.get(column, Fraction(0)), problem.service_index(service)
         if amount <= 0:
             return

@@ -29,7 +29,7 @@ def sold_lines(
     problem: Problem, program: Program, costs: dict[int, float], key: tuple[Any, ...], gone: dict[int, int]
 ) -> list[SystemPurchase]:
     """A line for each epoch in which systems of a purchase are sold; ``costs`` by column, k$."""
-    o, i, e = (part for part in key[1:])
+    o, i, e = key[1:]
     offer = problem.offers[o]
     return [
         SystemPurchase(

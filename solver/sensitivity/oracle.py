@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from solver.backend.outcome import Ending, Outcome
 from solver.engine.assemble import assemble
-from solver.engine.solve import MOST_DERATINGS, derated, late_services, lowered
+from solver.engine.derating import MOST_DERATINGS, derated, late_services, lowered
 from solver.formulation.build import build_program
 from solver.plan.routing import RepairFailed, repair
 from solver.sensitivity.envelope import Line, Point, Solved
