@@ -67,13 +67,13 @@ months = st.integers(-6, 60)
     length=st.integers(1, 30),
 )
 def test_parts_by_month(growth: float, steps: dict[int, float], begin: int, length: int) -> None:
-    """The parts tile the time, and their factors are those of each month: full years passed, latest step."""
+    """The parts tile the time; they cost what its months do: full years passed, latest step."""
     named = {f"{2027 + m // 12}-{m % 12 + 1:02d}": factor for m, factor in steps.items()}
     site = Site(energy_growth_per_year=growth, energy_steps=named)
     found = site.energy_parts(begin / 12, (begin + length) / 12, "2027-01")
     assert (found[0][0], found[-1][1]) == (begin / 12, (begin + length) / 12)
     assert all(a[1] == b[0] for a, b in pairwise(found))
-    total = sum((end - start) * factor for start, end, factor in found)
+    total = sum(factor for _, _, factor in found) * length / 12
     by_month = 0.0
     for month in range(begin, begin + length):
         passed = [m for m in steps if m <= month]

@@ -52,8 +52,11 @@ class Site(Frozen):
         return prices[hour % len(prices)]
 
     def energy_parts(self, begin: float, end: float, first: str) -> list[tuple[float, float, float]]:
-        """(from, to, factor on the first prices of energy) of the time from ``begin`` to ``end``, years from
-        the month ``first``; prices change at full years and in the months of steps."""
+        """(from, to, factor) of the time from ``begin`` to ``end``, years from the month ``first``.
+
+        Of what energy costs in all that time at the first prices, each part costs the factor at its own:
+        its share of the time, times growth at full years and the step of the latest month.
+        """
         dates = {years_until(month, first) for month in self.energy_steps}
         if self.energy_growth_per_year:
             dates |= {float(year) for year in range(math.ceil(begin), math.floor(end) + 1)}
@@ -61,7 +64,8 @@ class Site(Frozen):
         found = []
         for start, stop in zip([begin, *ends], ends, strict=False):
             growth = (1 + self.energy_growth_per_year) ** math.floor(start + INSTANT)
-            found.append((start, stop, growth * factor_in_force(self.energy_steps, start, first)))
+            share = (stop - start) / (end - begin)
+            found.append((start, stop, share * growth * factor_in_force(self.energy_steps, start, first)))
         return found
 
     def trip_ms(self, region: str) -> float:

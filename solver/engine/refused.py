@@ -42,7 +42,7 @@ def _pair(loaded: LoadedWorkload, prepared: Prepared, key: tuple[Any, ...], firs
     problem = prepared.problem
     kind = str(key[0])
     if kind in ("x", "R", "Q", "w", "z", "y", "u"):
-        point = problem.points[int(str(key[2 if kind in ("y", "u") else 1]))]
+        point = problem.points[key[2 if kind in ("y", "u") else 1]]
         own = next((n for n, p in enumerate(loaded.workload.profiles) if p.id == point.profile), None)
         load = "the load per request of operating point " + repr(point.id)
         if own is not None:
@@ -50,7 +50,7 @@ def _pair(loaded: LoadedWorkload, prepared: Prepared, key: tuple[Any, ...], firs
             load = f"{path} ({loaded.place(path)})"
         return _demand(loaded, problem, point.service), load
     if kind in ("a", "v"):
-        api = problem.apis[int(str(key[1 if kind == "a" else 2]))]
+        api = problem.apis[key[1 if kind == "a" else 2]]
         return _demand(loaded, problem, api.service), f"the rate limit or price of {api.id}"
     if kind in ("buy", "hold", "rent", "lot", "renew", "sell"):
         offer = problem.offers[key[1]]

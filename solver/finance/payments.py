@@ -145,10 +145,8 @@ def _used(plan: Plan, workload: Workload) -> Iterator[Payment]:
 
 def _in_parts(payment: Payment, site: Site, workload: Workload) -> Iterator[Payment]:
     """A payment at the first prices of energy, at the prices in force."""
-    years = payment.end - payment.start
     for start, end, factor in site.energy_parts(payment.start, payment.end, workload.horizon.start):
-        usd = payment.usd * (end - start) / years * factor
-        yield replace(payment, start=start, end=end, usd=usd)
+        yield replace(payment, start=start, end=end, usd=payment.usd * factor)
 
 
 def _people_and_moves(plan: Plan, workload: Workload) -> Iterator[Payment]:

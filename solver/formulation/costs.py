@@ -121,7 +121,7 @@ def energy(problem: Problem, program: Program) -> None:
     on_site(problem, program, "energy", usd_per_year)
     for (_, system, i, t), column in program.family("load"):
         site, period = problem.sites[i], problem.periods[t]
-        kw = problem.systems[str(system)].power_typ_kw * site.pue * (1 - idle(str(system)))
+        kw = problem.systems[system].power_typ_kw * site.pue * (1 - idle(system))
         epoch = problem.epochs[period.epoch]
         usd = kw * problem.tariff(i, period) * period.hours
         paid = [Payment(epoch.start_years, epoch.end_years, usd)]

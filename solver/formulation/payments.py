@@ -84,7 +84,7 @@ def at_energy_prices(problem: Problem, i: int, payments: list[Payment]) -> list[
     """Payments for energy at the first prices of site i, in parts at the prices in force."""
     first = problem.workload.horizon.start
     return [
-        Payment(start, end, p.usd * (end - start) / (p.end - p.start) * factor, p.kind)
+        Payment(start, end, p.usd * factor, p.kind)
         for p in payments
         for start, end, factor in problem.sites[i].energy_parts(p.start, p.end, first)
     ]

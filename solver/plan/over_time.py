@@ -88,7 +88,7 @@ def moves(problem: Problem, program: Program, standing: tuple[Pool, ...]) -> tup
             found.append(
                 Move(
                     model=str(model),
-                    system=str(system),
+                    system=system,
                     site=site,
                     epoch=e,
                     systems=str(there[0] - there[1]),
@@ -103,7 +103,7 @@ def loads(problem: Problem, program: Program, routing: Routing) -> tuple[Load, .
     for (_, system, i, t), column in program.family("load"):
         if (amount := routing.traffic.get(column, Fraction(0))) > 0:
             site = problem.sites[i].name
-            found.append(Load(system=str(system), site=site, period=t, systems=float(amount)))
+            found.append(Load(system=system, site=site, period=t, systems=float(amount)))
     return tuple(found)
 
 

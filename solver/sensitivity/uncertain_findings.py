@@ -30,7 +30,7 @@ def findings_of(session: Session, options: Options, result: UncertainResult) -> 
         answer=tuple(_answer(session, result, costs, belongs)),
         facts=(
             ("scenarios", f"{len(result.scenarios):,}"),
-            ("undecided beside them", f"{len(result.undecided):,} scenarios"),
+            ("undecided beside them", f"{len(result.undecided):,}"),
             ("median cost", usd(float(np.quantile(costs, 0.5)))),
             ("95 % of scenarios cost at most", usd(float(np.quantile(costs, 0.95)))),
             ("today's fleet cannot serve", f"{result.regrets.fleets[0].failures:,} scenarios"),

@@ -25,7 +25,7 @@ def capacity(problem: Problem, program: Program) -> None:
     """
     routed: dict[tuple[int, int, str, int], dict[int, int]] = {}
     for (_, p, i, mode, b, t), column in program.family("x"):
-        key = (p, i, str(mode), t)
+        key = (p, i, mode, t)
         routed.setdefault(key, {})[b] = column
     binding: dict[tuple[int, tuple[int, ...]], list[tuple[str, list[float]]]] = {}
     for (p, i, mode, t), columns in routed.items():
