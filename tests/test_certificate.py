@@ -114,4 +114,5 @@ def test_plans_carry_both_bounds(name: str, share: float) -> None:
     assert plan.certified_bound_usd is not None
     assert plan.certified_bound_usd <= plan.objective_usd
     assert plan.certified_bound_usd >= share * plan.objective_usd
-    assert (plan.gap, plan.bound_usd) == (0, pytest.approx(plan.objective_usd))
+    assert plan.closed
+    assert plan.bound_usd == pytest.approx(plan.objective_usd)

@@ -28,7 +28,7 @@ BROKEN = Verdict(
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every plan is found to be wrong."""
-    monkeypatch.setattr("solver.verify.from_plan.verify", lambda *_: BROKEN)
+    monkeypatch.setattr("solver.verify.from_plan.verify_case", lambda *_: BROKEN)
     yield
 
 
@@ -91,7 +91,7 @@ def test_a_workload_gives_no_plan(words: list[str], workload: Path, tmp_path: Pa
 def test_a_saved_plan_is_checked_before_it_is_told(
     command: list[str], saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("solver.verify.from_plan.verify", lambda *_: BROKEN)
+    monkeypatch.setattr("solver.verify.from_plan.verify_case", lambda *_: BROKEN)
     gave_nothing(*run(*command, saved), told=command != ["explain"])  # that says it on stderr
 
 

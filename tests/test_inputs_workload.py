@@ -151,21 +151,25 @@ def test_planned_burstiness_by_time() -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("{500: 20, 10 s: 180}", "500: '500' has no unit; write 500 s"),
-        ("{500 ms: 20, 10 s: 18}", "planned_cv2_by_s falls; a longer time feels no smaller bursts"),
-        ("{500 ms: -1, 10 s: 18}", "planned_cv2_by_s has a time or a value below 0"),
-        ("{0 s: 3}", "planned_cv2_by_s has a time or a value below 0"),
+        ("{500: 20, 10 s: 180}", ": a time of KEY: '500' has no unit; write 500 s"),
+        (
+            "{500 ms: 20, 10 s: 18}",
+            ": KEY falls from 20 to 18 at 10 s; a longer time feels no smaller bursts",
+        ),
+        ("{500 ms: -1, 10 s: 18}", ": KEY at 500 ms is '-1'; write 0 or more"),
+        ("{0 s: 3}", ": KEY: the time is '0 s'; write one above 0, such as 500 ms"),
         ("{0.5 s: 3, 500 ms: 4}", "the time 500 ms is stated twice; keep one of the two"),
-        ("{x: 3}", "'x' is not a number; write for example 30 s"),
-        ("{1 s: y}", "'y' is not a number; write for example 3"),
-        ("7", "write keys with values such as {key: value}"),
-        ("{1 s: 3}, planned_burstiness: 4", "planned_cv2 and planned_cv2_by_s state the same thing"),
+        ("{x: 3}", ": a time of KEY: 'x' is not a number; write for example 30 s"),
+        ("{1 s: y}", ": KEY at 1 s: 'y' is not a number; write for example 3"),
+        ("7", ".KEY is '7'; write keys with values such as {key: value}"),
+        ("{1 s: 3}, planned_burstiness: 4", "planned_burstiness and KEY state the same thing"),
     ],
 )
 def test_planned_burstiness_by_time_is_refused_in_words(table: str, words: str) -> None:
     with pytest.raises(InputError) as told:
         load(BY_TIME.replace("TABLE", table))
-    assert words in str(told.value)
+    assert words.replace("KEY", "planned_burstiness_by_time") in str(told.value)
+    assert len(told.value.complaints) == 1
 
 
 def test_a_full_file() -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from solver.domain.catalog import MeasuredProfile
 from solver.domain.quantity import Quantity
+from solver.operating_points.candidates import RECIPROCAL
 from solver.operating_points.load import FULL
 from solver.operating_points.point import OperatingPoint
 from solver.operating_points.profiles import (
-    RECIPROCAL,
     STATED,
     evidence_of,
     lengths_rule,

@@ -15,8 +15,9 @@ from solver.sensitivity.session import Session
 from solver.sensitivity.uncertain import Options, scenario_values, uncertain_result
 from solver.sensitivity.uncertain_findings import findings_of
 from solver.verify import from_plan
+from solver.verify.case import Case
 from solver.verify.facts import Verdict
-from solver.verify.verify import verify
+from solver.verify.verify import verify_case
 
 TEXT = """
 name: checked
@@ -98,13 +99,13 @@ def test_scenarios_that_fail_the_check_are_told_and_count_nowhere(monkeypatch: p
     session = Session.of(loaded())
     most = max(session.loaded.workload.services[0].demand.rate_rps)
 
-    def strict(plan: Any, workload: Any, *rest: Any) -> Verdict:
+    def strict(case: Case) -> Verdict:
         from test_every_exit import BROKEN
 
-        busy = max(workload.services[0].demand.rate_rps) > most * (1 + 1e-9)
-        return BROKEN if busy else verify(plan, workload, *rest)
+        busy = max(case.workload.services[0].demand.rate_rps) > most * (1 + 1e-9)
+        return BROKEN if busy else verify_case(case)
 
-    monkeypatch.setattr(from_plan, "verify", strict)
+    monkeypatch.setattr(from_plan, "verify_case", strict)
     options = Options(scenarios=24, seed=1)
     result = uncertain_result(session, options)
     at = next(n for n, f in enumerate(result.factors) if f.name == "demand")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from solver.time_value import present_value_factor, running_factor
@@ -75,3 +76,16 @@ def test_a_last_partial_month_counts_by_its_length() -> None:
 def test_nothing_runs_in_no_time() -> None:
     assert running_factor(0.1, 2, 2) == 0
     assert running_factor(0.1, 2, 1) == 0
+
+
+@given(st.decimals(0, 1, places=4), st.integers(0, 360))
+@example(rate=Decimal("1"), months=360)
+def test_a_factor_lies_enclosed_around_the_real_power(rate: Decimal, months: int) -> None:
+    """f is near (1 + r)^-(m / 12): (1 -+ 2^-46) f, to the twelfth, lie on both sides of (1 + r)^-m.
+
+    In rationals, so that nothing is rounded in the comparison.
+    """
+    exact = 1 / (1 + Fraction(rate)) ** months
+    factor = Fraction(present_value_factor(float(rate), float(Fraction(months, 12))))
+    width = Fraction(1, 2**46)
+    assert (factor * (1 - width)) ** 12 < exact < (factor * (1 + width)) ** 12

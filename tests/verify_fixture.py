@@ -55,7 +55,7 @@ from solver.domain.workload import (
 )
 from solver.operating_points.point import ApiPoint, OperatingPoint, Wear
 from solver.performance.queueing import Line
-from solver.plan.plan import CostLine, Plan, Pool, Route, SystemPurchase
+from solver.plan.plan import NEAREST, CostLine, Plan, Pool, Route, SystemPurchase
 from solver.plan.serialise import api_to_dict, point_to_dict
 from solver.verify import OfferFacts, PlaceFacts, Verdict, verify
 
@@ -320,6 +320,7 @@ def routes() -> tuple[Route, ...]:
 def plan() -> Plan:
     """The plan of the module's text."""
     return Plan(
+        figures=NEAREST,
         outcome="optimal",
         workload="paper",
         objective="cost",

@@ -48,6 +48,41 @@ def as_written(value: float) -> Fraction:
     return Fraction(repr(float(value)))
 
 
+def simplest(value: float) -> Fraction:
+    """The rational with the least denominator among those whose nearest float is ``value``.
+
+    Months and parts of years are such rationals: 0.08333333333333333 is 1/12, 2.5 is 5/2.
+    """
+    found = _least_denominator(*rounding_to(value))
+    return found if float(found) == value else Fraction(value)
+
+
+def rounding_to(value: float) -> tuple[Fraction, Fraction]:
+    """The ends of the range of numbers whose nearest float is ``value``."""
+    exact = Fraction(value)
+    return (exact + Fraction(nextafter(value, -inf))) / 2, (exact + Fraction(nextafter(value, inf))) / 2
+
+
+def _least_denominator(low: Fraction, high: Fraction) -> Fraction:
+    """The rational of least denominator in [low, high] (continued fractions)."""
+    if low <= 0 <= high:
+        return Fraction(0)
+    if high < 0:
+        return -_least_denominator(-high, -low)
+    whole = low.numerator // low.denominator
+    if whole == low:
+        return low
+    if whole + 1 <= high:
+        return Fraction(whole + 1)
+    return whole + 1 / _least_denominator(1 / (high - whole), 1 / (low - whole))
+
+
+def at_most(value: Fraction) -> float:
+    """The nearest float that, as written, is not above ``value``."""
+    near = float(value)
+    return near if as_written(near) <= value else nextafter(near, -inf)
+
+
 def at_least(value: Fraction) -> float:
     """The nearest float that, as written, is not below ``value``."""
     near = float(value)

@@ -80,12 +80,13 @@ class Demand(Frozen):
     @model_validator(mode="after")
     def _planned(self) -> Demand:
         by_time = sorted(self.planned_cv2_by_s.items())
+        told = "planned_burstiness_by_time"
         if by_time and self.planned_cv2 is not None:
-            raise ValueError("planned_cv2 and planned_cv2_by_s state the same thing; keep one of the two")
+            raise ValueError(f"planned_burstiness and {told} state the same thing; keep one of the two")
         if any(not 0 < time < math.inf or not 0 <= value < math.inf for time, value in by_time):
-            raise ValueError("planned_cv2_by_s has a time or a value below 0; write {500 ms: 20, 10 s: 180}")
+            raise ValueError(f"{told} has a time of 0 or a value below 0; write {{500 ms: 20, 10 s: 180}}")
         if any(later < value for (_, value), (_, later) in pairwise(by_time)):
-            raise ValueError("planned_cv2_by_s falls; a longer time feels no smaller bursts, so let it rise")
+            raise ValueError(f"{told} falls; a longer time feels no smaller bursts, so let it rise")
         object.__setattr__(self, "planned_cv2_by_s", dict(by_time))
         return self
 

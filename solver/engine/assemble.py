@@ -21,10 +21,11 @@ from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
 from solver.plan.fallbacks import fallbacks
 from solver.plan.over_time import loads, moves, people, served_share, unserved
-from solver.plan.plan import Binding, CostLine, Goal, Plan, Unserved
+from solver.plan.plan import NEAREST, Binding, CostLine, Goal, Plan, Unserved
 from solver.plan.routing import Routing
 from solver.plan.serialise import api_to_dict, point_to_dict
 from solver.plan.wear import pool_wear
+from solver.verify.from_plan import settled_plan
 
 
 def assemble(
@@ -54,7 +55,8 @@ def assemble(
     missing = unserved(problem, program, routing)
     tokens, output = discounted_tokens(prepared, missing)
     ended = {Ending.OPTIMAL: "optimal", Ending.FEASIBLE: "limit reached"}[outcome.ending]
-    return Plan(
+    plan = Plan(
+        figures=NEAREST,
         outcome="interrupted" if outcome.interrupted else ended,
         workload=loaded.workload.name,
         objective=loaded.workload.objective,
@@ -101,6 +103,7 @@ def assemble(
         },
         inputs=_inputs(problem, loaded, targets),
     )
+    return settled_plan(plan)
 
 
 def _goal(program: Program, outcome: Outcome, routing: Routing) -> Goal | None:

@@ -37,6 +37,7 @@ from solver.inputs.references import resolve_references
 from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
 from solver.verify.from_plan import verify_plan
+from solver.verify.settle import least_gap
 
 #: Groups of like hours: gap and time of the fleet that others are compared with.
 COMPARED_GAP, COMPARED_SECONDS = 1e-3, 10.0
@@ -146,7 +147,7 @@ def certified(plan: Plan, solved: Solved, gap: float, lowered: bool = False) -> 
     usd = max(min(math.nextafter(float(bound * 1000), -math.inf), plan.objective_usd), 0.0)
     plan = plan.model_copy(update={"certified_bound_usd": usd})
     if usd > plan.bound_usd and plan.objective == "cost":
-        apart = min((plan.objective_usd - usd) / plan.objective_usd, plan.gap)
+        apart = min(least_gap(plan.objective_usd, usd), plan.gap)
         met = plan.outcome == "limit reached" and near(plan.objective_usd, usd, gap)
         words = {"outcome": "optimal"} if met else {}
         plan = plan.model_copy(update={"bound_usd": usd, "gap": apart, **words})

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from solver.domain.calendar import years_until
+from solver.domain.quantity import simplest
 from solver.domain.workload import HOURS_PER_YEAR, Site, Workload, cycle_hours, window_hours
 from solver.errors import UsageError
 
@@ -59,17 +60,17 @@ def make_epochs(
         had += tuple(month for site in workload.sites for month in site.energy_steps)
         begins = (*(years_until(m, first) for m in had), *fiscal_starts(workload), *available_years)
         dates = sorted({*dates, *(t for t in begins if 0 < t < years - 1e-9)})
-    elif grows and abs(round(1 / step) * step - 1) > 1e-9:
+    elif grows and (1 / simplest(step)).denominator > 1:
         raise UsageError(
             f"horizon.epoch_years {step:g}: demand grows from year to year; write 1 or a whole part of a year"
         )
-    elif late := [t for t in dates if abs(round(t / step) * step - t) > 1e-9]:
+    elif late := [t for t in dates if (simplest(t) / simplest(step)).denominator > 1]:
         raise UsageError(
             f"horizon.epoch_years {step:g}: the demand changes {12 * late[0]:.0f} months after the start, "
             "within an epoch; write an epoch that ends there, or none"
         )
     count = math.ceil(years / step - 1e-9)
-    ends = [min((e + 1) * step, years) for e in range(count)]
+    ends = [min(float((e + 1) * simplest(step)), years) for e in range(count)]
     ends = sorted({*ends, *(t for t in dates if all(abs(t - end) > 1e-9 for end in ends))})
     return tuple(Epoch(e, ends[e - 1] if e else 0.0, end) for e, end in enumerate(ends))
 

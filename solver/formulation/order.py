@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from solver.domain.quantity import as_written
 from solver.domain.workload import LengthBucket, Service, Workload
 
 
@@ -26,10 +27,15 @@ def _order(service: Service) -> list[tuple[int, LengthBucket]]:
     regions = service.demand.regions
     if regions and not any(bucket.region for _, bucket in buckets):
         buckets = [
-            (b, bucket.model_copy(update={"region": region, "share": bucket.share * share}))
+            (b, bucket.model_copy(update={"region": region, "share": _part(bucket.share, share)}))
             for region, share in regions.items()
             for b, bucket in buckets
         ]
     return sorted(
         buckets, key=lambda x: (x[1].prompt_tokens, x[1].output_tokens, x[1].region, x[1].share, x[0])
     )
+
+
+def _part(share: float, of: float) -> float:
+    """The float nearest to the product of two decimals."""
+    return float(as_written(share) * as_written(of))

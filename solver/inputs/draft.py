@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ class Draft:
     folder: Path
     places: dict[str, Place]
     complaints: list[Complaint] = field(default_factory=list)
+    spoken: dict[str, str] = field(default_factory=dict)  # domain path -> the key as it was written
 
     def place(self, path: str) -> Place:
         """The place of ``path`` or of its nearest stated parent."""
@@ -41,9 +43,11 @@ class Draft:
         if stated in self.places:
             self.places.setdefault(target, self.places[stated])
 
-    def quantity(self, path: str, value: Any, unit: str, bare: bool | None = None) -> float | None:
-        """``value`` in ``unit``, or None after a complaint."""
-        name = path.rpartition(".")[2]
+    def quantity(
+        self, path: str, value: Any, unit: str, bare: bool | None = None, name: str = ""
+    ) -> float | None:
+        """``value`` in ``unit``, or None after a complaint, which calls it ``name`` (else by its key)."""
+        name = name or _name(path)
         try:
             number = parse_quantity(value, unit, bare=bare)
             if unit == "share" and abs(number) > 1 and "%" not in str(value):
@@ -64,8 +68,7 @@ class Draft:
             return number
         if 1 < number < 100:
             return float(Fraction(repr(number)) / 100)
-        name = path.rpartition(".")[2]
-        self.complain(path, f"{name} is '{shorten(value)}'", "write a percentile such as 95 or 99.9")
+        self.complain(path, f"{_name(path)} is '{shorten(value)}'", "write a percentile such as 95 or 99.9")
         return None
 
 
@@ -83,6 +86,8 @@ def rewrite(draft: Draft, section: str, data: Any, path: str) -> Any:
             draft.complain(f"{path}.{name}", words, "keep one of the two")
             continue
         stated[target] = name
+        if name != target:
+            draft.spoken[f"{path}.{target}"] = name
         converted = value if key is None else _convert(draft, key, f"{path}.{name}", value)
         if converted is not None or key is None:
             result[target] = converted
@@ -105,17 +110,38 @@ def _convert(draft: Draft, key: Key, path: str, value: Any) -> Any:
 
 
 def _times(draft: Draft, value: Any, key: Key, path: str) -> Any:
+    """A table of numbers by time in seconds: times above 0, numbers from 0 on that never fall."""
     if not isinstance(value, dict):
         return value
-    table: dict[float, float] = {}
+    stated, before = _name(path), len(draft.complaints)
+    table: dict[float, tuple[float, str]] = {}
     for name, item in value.items():
         place = f"{path}.{name}"
-        time_s, number = draft.quantity(place, name, "s", key.bare), draft.quantity(place, item, key.unit)
-        if time_s is not None and number is not None:
-            if time_s in table:
-                draft.complain(place, f"the time {name} is stated twice", "keep one of the two")
-            table[time_s] = number
-    return table
+        time_s = draft.quantity(place, name, "s", key.bare, f"a time of {stated}")
+        number = draft.quantity(place, item, key.unit, name=f"{stated} at {name}")
+        if time_s is None or number is None:
+            continue
+        if time_s <= 0:
+            draft.complain(place, f"{stated}: the time is '{name}'", "write one above 0, such as 500 ms")
+        elif number < 0:
+            draft.complain(place, f"{stated} at {name} is '{shorten(item)}'", "write 0 or more")
+        elif time_s in table:
+            draft.complain(place, f"{stated}: the time {name} is stated twice", "keep one of the two")
+        table[time_s] = (number, name)
+    if len(draft.complaints) > before:
+        return {}
+    for (_, (less, _)), (_, (more, later)) in pairwise(sorted(table.items())):
+        if more < less:
+            words = f"{stated} falls from {less:g} to {more:g} at {later}"
+            draft.complain(f"{path}.{later}", words, "a longer time feels no smaller bursts, so let it rise")
+            return {}
+    return {time_s: number for time_s, (number, _) in table.items()}
+
+
+def _name(path: str) -> str:
+    """The key at the end of a path; of an entry of a list the list's, and which entry it is."""
+    before, _, last = path.rpartition(".")
+    return f"entry {int(last) + 1} of {_name(before)}" if last.isdecimal() and before else last
 
 
 def _numbers(draft: Draft, value: Any, key: Key, path: str) -> Any:

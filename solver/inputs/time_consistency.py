@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from solver.domain.calendar import INSTANT, years_until
+from collections.abc import Iterable
+
+from solver.domain.calendar import years_until
+from solver.domain.quantity import simplest
 from solver.domain.workload import Workload
 from solver.inputs.draft import Draft
 
@@ -11,7 +14,7 @@ def check_time(draft: Draft, workload: Workload) -> None:
     """Complain about a stated epoch within which the demand changes, and about offers with two values."""
     step, horizon = workload.horizon.epoch_years, workload.horizon
     grows = any(s.demand.growth_per_year for s in workload.services)
-    if step is not None and grows and abs(round(1 / step) * step - 1) > INSTANT:
+    if step is not None and grows and (1 / simplest(step)).denominator > 1:
         words = f"an epoch of {step:g} years, while demand grows from year to year"
         draft.complain("horizon.epoch_years", words, "write 1 year or a whole part of a year")
     for index, service in enumerate(workload.services):
@@ -19,13 +22,25 @@ def check_time(draft: Draft, workload: Workload) -> None:
         dates += [
             (name, month) for name, month in (("starts", service.starts), ("ends", service.ends)) if month
         ]
+        _within(draft, workload, service.demand.steps, f"services.{index}.demand.steps")
         for path, month in dates:
             at = years_until(month, horizon.start)
-            if step is not None and at < horizon.years and abs(round(at / step) * step - at) > INSTANT:
+            if step is not None and at < horizon.years and (simplest(at) / simplest(step)).denominator > 1:
                 words = f"{month} lies within an epoch of {12 * step:g} months"
                 remedy = "write an epoch that ends then, or leave epoch out"
                 draft.complain(f"services.{index}.{path}", words, remedy)
+    for index, site in enumerate(workload.sites):
+        _within(draft, workload, site.energy_steps, f"sites.{index}.energy_steps")
     for index, offer in enumerate(workload.offers):
         if offer.resale_by_age and offer.residual_share is not None:
             words = "'resale_by_age' and 'residual_share' state the same thing"
             draft.complain(f"offers.{index}.resale_by_age", words, "keep one of the two")
+
+
+def _within(draft: Draft, workload: Workload, months: Iterable[str], path: str) -> None:
+    """Complain about months of steps that lie after the horizon, where they change nothing."""
+    years, start = workload.horizon.years, workload.horizon.start
+    for month in months:
+        if years_until(month, start) >= years:
+            words = f"{month} lies after the horizon of {years:g} years from {start}, so it changes nothing"
+            draft.complain(f"{path}.{month}", words, "write a month within the horizon, or leave it out")

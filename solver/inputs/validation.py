@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -48,8 +50,10 @@ def build_at(
     place: Callable[[str], Place],
     prefix: str = "",
     also_known: Callable[[str], Iterable[str]] = lambda path: (),
+    spoken: Mapping[str, str] = MappingProxyType({}),
 ) -> ModelT:
-    """Validate ``data``; ``place`` tells where a path stands, ``also_known`` adds keys to propose."""
+    """Validate ``data``; ``place`` tells where a path stands, ``also_known`` adds keys to propose, ``spoken``
+    gives the key as it was written where it is another one."""
     try:
         return model_type.model_validate(data)
     except ValidationError as error:
@@ -59,7 +63,7 @@ def build_at(
     complaints = []
     for detail in details:
         path = ".".join([*([prefix] if prefix else []), *(str(part) for part in detail["loc"])])
-        problem, remedy = _words(detail, model_type, also_known)
+        problem, remedy = _words(detail, model_type, also_known, spoken)
         complaints.append(Complaint(place(path), problem, remedy))
     raise InputError(
         *sorted(complaints, key=lambda complaint: (complaint.place.line, complaint.place.column))
@@ -84,10 +88,14 @@ def shorten(value: Any) -> str:
 
 
 def _words(
-    detail: ErrorDetails, model_type: type[BaseModel], also_known: Callable[[str], Iterable[str]]
+    detail: ErrorDetails,
+    model_type: type[BaseModel],
+    also_known: Callable[[str], Iterable[str]],
+    spoken: Mapping[str, str],
 ) -> tuple[str, str]:
     kind, loc, context = detail["type"], detail["loc"], detail.get("ctx", {})
-    name = ".".join(str(part) for part in loc)
+    paths = accumulate(map(str, loc), lambda path, part: f"{path}.{part}")
+    name = ".".join(spoken.get(path, path.rpartition(".")[2]) for path in paths)
     if kind == "extra_forbidden":
         parent = ".".join(str(part) for part in loc[:-1])
         return unknown_key(str(loc[-1]), {*fields_at(model_type, loc[:-1]), *also_known(parent)})

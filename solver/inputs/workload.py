@@ -69,7 +69,7 @@ def apply_overrides(loaded: LoadedWorkload, overrides: Iterable[str]) -> LoadedW
 def _workload(draft: Draft, stated: dict[str, Any]) -> Workload:
     data = domain_spelling(draft, stated)
     try:
-        workload = build_at(Workload, data, draft.place, also_known=known_keys)
+        workload = build_at(Workload, data, draft.place, also_known=known_keys, spoken=draft.spoken)
         check_consistency(draft, workload)
     except InputError as error:
         draft.complaints.extend(error.complaints)

@@ -9,6 +9,7 @@ import numpy as np
 from solver.domain.catalog import TokenApi
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, TokenPrice, Workload
+from solver.operating_points.candidates import pace_s, seconds_of
 from solver.operating_points.physics import late_flags
 from solver.operating_points.point import ApiPoint, Screened
 from solver.operating_points.requests import Floats, mix_of
@@ -120,8 +121,8 @@ def _point(service: Service, api: TokenApi, permits: Permits, trips_s: Floats) -
     mix = mix_of(service)
     speed = api.output_tok_s_per_user.value if api.output_tok_s_per_user else ASSUMED_TOK_S
     first = api.ttft_ms.value / 1e3 if api.ttft_ms else ASSUMED_TTFT_S
-    tau, levels = 1.0 / speed, service.levels
-    if levels.tpot_ms is not None and tau > levels.tpot_ms / 1e3 * (1 + 1e-9):
+    tau, levels = pace_s(speed, service), service.levels
+    if levels.tpot_ms is not None and tau > seconds_of(levels.tpot_ms):
         return Screened(
             service.name,
             api.id,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.domain.bursts import Burstiness
+from solver.domain.quantity import as_written, at_most
 from solver.domain.workload import Service
 from solver.operating_points.requests import Floats, Mix
 from solver.performance.pools import Replicas, memory_slots, safe_shares
@@ -29,6 +30,8 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 FREE_CEILINGS_S = (0.03, 0.1, 0.3)
 #: Ceilings below the promise are offered too: they free KV memory and slots sooner.
 CEILING_STEPS = (1.0, 0.5, 0.25, 0.125)
+#: Rounding of a reciprocal, relative.
+RECIPROCAL = 1 + 2**-49
 #: Candidates of one layout that are compared by what they carry safely.
 FINALISTS = 8
 
@@ -37,11 +40,26 @@ def ceilings(service: Service) -> tuple[float, ...]:
     """TPOT ceilings tried for a service, seconds per token, from the loosest down."""
     levels = service.levels
     if levels.tpot_ms is not None:
-        return tuple(levels.tpot_ms / 1e3 * step for step in CEILING_STEPS)
+        return tuple(seconds_of(levels.tpot_ms) * step for step in CEILING_STEPS)
     if levels.end_to_end_s is not None:
         longest = max(b.output_tokens for b in service.lengths)
         return tuple(levels.end_to_end_s / longest * step for step in (0.8, 0.4, 0.2))
     return FREE_CEILINGS_S
+
+
+def seconds_of(promised_ms: float) -> float:
+    """A promise in seconds: the float that, as written, is not above it."""
+    return at_most(as_written(promised_ms) / 1000)
+
+
+def pace_s(tokens_per_s: float, service: Service) -> float:
+    """Seconds per output token at a stated speed. Where the promise is that very speed it is the promise:
+    reciprocals of floats differ in the last digit."""
+    pace, promised_ms = 1.0 / tokens_per_s, service.levels.tpot_ms
+    if promised_ms is None:
+        return pace
+    most = seconds_of(promised_ms)
+    return most if most < pace <= most * RECIPROCAL else pace
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _late(
     late = {name: flags for name, flags in point.late.items() if service.levels.ttft_ms is not None}
     if service.levels.end_to_end_s is not None:
         first = point.late.get("ttft", (False,) * len(outputs))
-        ends = first_s + outputs * point.tpot_s > service.levels.end_to_end_s * (1 + 1e-12)
+        ends = first_s + outputs * point.tpot_s > service.levels.end_to_end_s
         late["end_to_end"] = tuple(bool(a or b) for a, b in zip(first, ends, strict=True))
     return late
 

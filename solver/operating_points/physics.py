@@ -19,6 +19,7 @@ from solver.operating_points.candidates import (
     promises_of,
     replicas_of,
     rows_of,
+    seconds_of,
     shares_at,
 )
 from solver.operating_points.load import FULL, SIZES_EVALUATED, pool_lines
@@ -217,7 +218,7 @@ def late_flags(service: Service, ttft_s: Floats, ends_s: Floats) -> dict[str, tu
     """Which buckets break each promise even without waiting."""
     levels, late = service.levels, {}
     if levels.ttft_ms is not None:
-        late["ttft"] = tuple(bool(v > levels.ttft_ms / 1e3) for v in ttft_s)
+        late["ttft"] = tuple(bool(v > seconds_of(levels.ttft_ms)) for v in ttft_s)
     if levels.end_to_end_s is not None:
         late["end_to_end"] = tuple(bool(v > levels.end_to_end_s) for v in ends_s)
     return late

@@ -20,14 +20,13 @@ import numpy as np
 from solver.domain.bursts import burstiness_at
 from solver.domain.catalog import MeasuredProfile
 from solver.domain.workload import Service, WorkloadProfile
+from solver.operating_points.candidates import ceilings, pace_s
 from solver.operating_points.load import FULL
-from solver.operating_points.physics import Setting, ceilings
+from solver.operating_points.physics import Setting
 from solver.operating_points.point import OperatingPoint, Screened
 from solver.operating_points.requests import Floats, Mix, mix_of
 from solver.performance.queueing import Line, capacity_lines
 
-#: A speed and the promised step are reciprocals: equal ones differ by up to this factor in floats.
-RECIPROCAL = 1 + 4 * np.finfo(np.float64).eps
 #: Evidence of a profile that the workload itself states.
 STATED = "measured: profile of the workload"
 
@@ -56,7 +55,7 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
     if problem:
         return Screened(service.name, profile.system, words, problem, reached)
     per_user, total = profile.output_tok_s_per_user.value, profile.output_tok_s_total.value
-    tau = min(1.0 / per_user, ceilings(service)[0]) if service.levels.tpot_ms else 1.0 / per_user
+    tau = pace_s(per_user, service)
     slots = max(1, round(total / per_user))
     first_token = profile.ttft_ms.value / 1e3 if profile.ttft_ms else 0.0
     lines: tuple[Line, ...] = FULL
@@ -221,7 +220,7 @@ def _unfit(service: Service, profile: MeasuredProfile) -> tuple[str, float | Non
     if profile.weight_precision not in service.precisions:
         return f"measured with {profile.weight_precision} weights, which the service does not allow", None
     per_user, slowest = profile.output_tok_s_per_user.value, ceilings(service)[0]
-    if service.levels.tpot_ms is not None and 1.0 / per_user > slowest * RECIPROCAL:
+    if service.levels.tpot_ms is not None and pace_s(per_user, service) > slowest:
         return (f"measured at {per_user:,.4g} tok/s per user of the {1 / slowest:,.4g} promised", per_user)
     if service.levels.ttft_ms is not None and profile.ttft_ms is None:
         return "the source tells no time to first token, and the service promises one", None

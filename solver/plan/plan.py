@@ -10,6 +10,10 @@ from pydantic import FailFast, Field
 from solver.domain.quantity import Frozen
 
 FORMAT = "fleet-plan/1"
+#: Figures that a plan repeats are the floats nearest to the exact ones (in older versions: near them).
+NEAREST = "nearest"
+#: Share of the cost that room for exact shares (routes fill pools to 1e-8) and sums of floats may take.
+NOTHING = 1e-6
 
 
 class SystemPurchase(Frozen):
@@ -240,6 +244,7 @@ class Plan(Frozen):
     """The answer. Money in net present US dollars over the horizon unless a name says otherwise."""
 
     format: str = FORMAT
+    figures: str = ""  # nearest; none in plans of older versions
     outcome: str
     workload: str
     objective: str
@@ -279,6 +284,11 @@ class Plan(Frozen):
     provenance: dict[str, str] = Field(default_factory=dict)
     points: dict[str, Any] = Field(default_factory=dict)  # id -> the operating point's numbers
     inputs: dict[str, Any] = Field(default_factory=dict)  # the workload as solved
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is left of the gap but the room that exact shares and sums of floats take."""
+        return self.outcome == "optimal" and self.gap <= NOTHING
 
     def way(self, line: SystemPurchase) -> str:
         """How a line of ``systems`` is got: buy, own, lease, reserve, rent, spot (all hours), rent-hourly,

@@ -63,7 +63,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("per million tokens", dollars(plan.usd_per_m_tokens)),
         ("per million output tokens", dollars(plan.usd_per_m_output_tokens)),
         ("maximum power", f"{number(kw)} kW"),
-        ("gap to the proven bound", percent(plan.gap) if plan.gap else "none"),
+        ("gap to the proven bound", "none" if plan.closed else percent(plan.gap)),
         ("exact check", "passed" if plan.verified else "NOT passed"),
     ]
 

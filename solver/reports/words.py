@@ -101,7 +101,7 @@ def _cost_sentence(plan: Plan) -> Told:
 
 def _sure_sentence(plan: Plan) -> Told:
     gap = number_of(percent(plan.gap), "bound")
-    if plan.outcome == "optimal" and plan.gap == 0:
+    if plan.closed:
         kind = _UNITS.get(plan.objective, "the best plan")
         proof = told(f"It is proven to be {kind} for these inputs")
     elif plan.objective != "cost":

@@ -9,7 +9,7 @@ from fractions import Fraction
 from solver.domain.workload import Site
 from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
-from solver.verify.exact import INSTANT, show, written
+from solver.verify.exact import moment, show, written
 from solver.verify.facts import PlaceFacts
 from solver.verify.hours import years_between
 from solver.verify.registry import Broken, check
@@ -25,11 +25,11 @@ def available(case: Case) -> Iterator[Broken]:
     for line in case.plan.systems:
         offer, start = case.offers[line.offer], case.epochs[line.epoch].start
         owned = offer.supply_total is not None
-        moments = [written(offer.available_years)]
+        moments = [moment(offer.available_years)]
         if (stated := own.get(offer.tier_of or line.offer)) is not None:
-            moments += [years_until(case, stated.available_from), written(stated.lead_months) / 12]
+            moments += [years_until(case, stated.available_from), moment(stated.lead_months / 12)]
         moments.append(Fraction(0) if owned else years_until(case, dates.get(line.system)))
-        if line.count > 0 and max(moments) > start + INSTANT:
+        if line.count > 0 and max(moments) > start:
             message = f"{line.offer} in year {show(start)}, to be had from year {show(max(moments))}"
             yield Broken(message, max(moments) - start)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from solver.domain.workload import LengthBucket, Service, Site, Workload
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.plan import Plan, Pool, SystemPurchase
-from solver.verify.exact import INSTANT, annuity, share_of, written
+from solver.verify.exact import annuity, moment, share_of, written
 from solver.verify.facts import OfferFacts, PlaceFacts
 from solver.verify.hours import Hours, Schedule, cycle_of, demand_factor, schedule
 from solver.verify.waiting import patience, served
@@ -110,7 +110,7 @@ class Case:
     @cached_property
     def horizon(self) -> Fraction:
         """Years."""
-        return written(self.workload.horizon.years)
+        return moment(self.workload.horizon.years)
 
     @cached_property
     def rate(self) -> Fraction:
@@ -120,7 +120,7 @@ class Case:
     @cached_property
     def epochs(self) -> tuple[Span, ...]:
         """The plan's epochs."""
-        spans = ((written(start), written(end)) for start, end in self.plan.epochs)
+        spans = ((moment(start), moment(end)) for start, end in self.plan.epochs)
         return tuple(Span(start, end, annuity(self.rate, start, end)) for start, end in spans)
 
     @cached_property
@@ -229,7 +229,7 @@ class Case:
 
     def outlives(self, offer: OfferFacts, start: Fraction, end: Fraction) -> bool:
         """Whether a system bought at ``start`` still works at ``end`` (years)."""
-        return offer.life_years == float("inf") or start + written(offer.life_years) >= end - INSTANT
+        return offer.life_years == float("inf") or start + moment(offer.life_years) >= end
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from solver.verify.case import Case
-from solver.verify.exact import ROUNDING, share_of, show, written
+from solver.verify.exact import nearest, share_of, show, written
 from solver.verify.registry import Broken, check
 from solver.verify.waiting import Hour, patience
 
@@ -40,6 +40,7 @@ def deadline(case: Case) -> Iterator[Broken]:
         for (k, e, hour), rate in case.served.items():
             if e == period["epoch"] and list(period.get("covers", ())) == [hour]:
                 listed = written(period["rate_rps"][k])
-                if abs(listed - rate) > max(rate, listed) * ROUNDING:
+                if period["rate_rps"][k] != nearest(rate):
                     words = f"{case.services[k].name} in {case.label(n)}"
-                    yield Broken(f"{words}: {show(listed)} requests/s are listed, {show(rate)} served")
+                    words += f": {show(listed)} requests/s are listed, {show(rate)} served"
+                    yield Broken(words, abs(listed - rate))

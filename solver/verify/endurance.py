@@ -8,9 +8,9 @@ from fractions import Fraction
 from math import ceil
 
 from solver.operating_points.point import OperatingPoint, Wear
-from solver.plan.plan import Pool
+from solver.plan.plan import Pool, PoolWear
 from solver.verify.case import Case, Target
-from solver.verify.exact import INSTANT, ROUNDING, show
+from solver.verify.exact import moment, nearest, show
 from solver.verify.registry import Broken, check
 
 
@@ -49,8 +49,8 @@ def _lives(
     if wear.kv_bytes_budget > 0:
         found["KV cache"] = _traffic(case, target, point.kv_bytes, e) / Fraction(wear.kv_bytes_budget)
     if wear.models_per_year > 0:
-        rate = Fraction(wear.models_per_year)
-        last, first = (max(0, ceil(t * rate - INSTANT) - 1) for t in (span.end, span.start))
+        rate = moment(wear.models_per_year)
+        last, first = (max(0, ceil(t * rate) - 1) for t in (span.end, span.start))
         found["mask"] = Fraction((last - first) * pool.replicas)
     elif wear.reads_budget > 0 or wear.weight_life_years < float("inf"):
         steady = Fraction(0)
@@ -74,35 +74,41 @@ def _traffic(case: Case, target: Target, amount: Sequence[float], e: int) -> Fra
 
 
 def _told(case: Case) -> Iterator[Broken]:
-    """The plan's own figures of wear against the recomputed ones (the float of a division: 1e-9)."""
+    """The plan's own figures of wear are the floats nearest to the recomputed ones."""
     for entry in case.plan.wear:
-        target = Target(entry.point, entry.site, "standing")
         point = case.points.get(entry.point)
         if point is None or point.wear is None:
             yield Broken(f"wear of {entry.point}: no such memory")
             continue
-        used, left, worn, last = Fraction(0), Fraction(1), None, Fraction(0)
-        for e, span in enumerate(case.epochs):
-            pool = case.pools.get((target, e))
-            there = pool is not None and pool.replicas > 0
-            lives = _paced(case, target, point, e, pool, entry.memory) if pool and there else Fraction(0)
-            last = lives / span.years
-            if worn is None and lives >= left:
-                worn = span.start + left / last
-            used, left = used + lives, left - lives
-        if worn is None and last > 0:
-            worn = case.horizon + left / last
+        used, worn = wear_of(case, entry, point)
         for told, true in ((entry.lives_used, used), (entry.worn_out_years, worn)):
-            if (told is None) != (true is None) or (
-                told is not None and true is not None and abs(Fraction(told) - true) > true * ROUNDING * 1000
-            ):
-                yield Broken(f"wear of {entry.point}: {told} is told of its {entry.memory}, not {true}")
+            if told != (None if true is None else nearest(true)):
+                words = "never" if true is None else show(true)
+                off = abs(Fraction(told or 0) - (true or 0))
+                yield Broken(f"wear of {entry.point}: {told} is told of its {entry.memory}, not {words}", off)
+
+
+def wear_of(case: Case, entry: PoolWear, point: OperatingPoint) -> tuple[Fraction, Fraction | None]:
+    """(lives of a replica used within the horizon, years until one is used; None: never) of a memory."""
+    target = Target(entry.point, entry.site, "standing")
+    used, left, worn, last = Fraction(0), Fraction(1), None, Fraction(0)
+    for e, span in enumerate(case.epochs):
+        pool = case.pools.get((target, e))
+        there = pool is not None and pool.replicas > 0
+        lives = _paced(case, target, point, e, pool, entry.memory) if pool and there else Fraction(0)
+        last = lives / span.years
+        if worn is None and lives >= left:
+            worn = span.start + left / last
+        used, left = used + lives, left - lives
+    if worn is None and last > 0:
+        worn = case.horizon + left / last
+    return used, worn
 
 
 def _paced(case: Case, target: Target, point: OperatingPoint, e: int, pool: Pool, memory: str) -> Fraction:
     """Lives of one replica used in an epoch."""
     if memory == "mask" and point.wear is not None:
-        return Fraction(point.wear.models_per_year) * case.epochs[e].years
+        return moment(point.wear.models_per_year) * case.epochs[e].years
     assert point.wear is not None
     return _lives(case, target, point, point.wear, e, pool).get(memory, Fraction(0)) / pool.replicas
 

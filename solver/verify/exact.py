@@ -1,15 +1,12 @@
-"""Exact numbers. A number that a user or a catalog wrote is the decimal that was written; a number that
-the physics computed is the float itself.
+"""Exact numbers, compared without a tolerance.
 
-Nothing is rounded after that, with four stated exceptions:
+A number that a user or a catalog wrote is the decimal that was written. A number that the physics computed is
+the float itself; a time that it computed and a promise are both the decimals that stand in the plan. A moment
+is the simplest rational that its float is the nearest float of: 0.08333333333333333 years are 1/12. A figure
+that a plan repeats is the float nearest to the exact one.
 
-- discount factors are the floats of :mod:`solver.time_value` (powers with real exponents have no exact
-  rational value), taken as rationals: the same figures that a spreadsheet shows;
-- times per output token are compared with the float next to the promise; times to an end, sums of several
-  floats, up to ``ROUNDING``, and so are floats that only name an hour or repeat a figure that is computed
-  exactly;
-- reported dollars are compared with recomputed ones to the cent;
-- moments are compared up to ``INSTANT`` (years): multiples of months and of an epoch's length are floats.
+Discount factors are the floats of :mod:`solver.time_value` (powers with real exponents have no exact rational
+value), taken as rationals: the same figures that a spreadsheet shows.
 """
 
 from __future__ import annotations
@@ -17,13 +14,10 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
-from solver.domain.quantity import as_written
+from solver.domain.quantity import as_written, simplest
 from solver.plan.serialise import rational
-from solver.time_value import present_value_factor, running_factor
+from solver.time_value import present_value_factor
 
-ROUNDING = Fraction(1, 10**12)
-INSTANT = Fraction(1, 10**9)
-HALF_CENT = Fraction(1, 200)
 INFINITE = float("inf")
 
 share_of = lru_cache(maxsize=1 << 16)(rational)
@@ -35,6 +29,20 @@ def written(value: float) -> Fraction:
     return as_written(value)
 
 
+@lru_cache(maxsize=1 << 12)
+def moment(years: float) -> Fraction:
+    """Years or a time per year: the simplest rational whose nearest float is the number."""
+    return simplest(years)
+
+
+def nearest(value: Fraction) -> float:
+    """The float nearest to an exact figure; infinite beyond the range of floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        return INFINITE
+
+
 @lru_cache(maxsize=4096)
 def worth(rate: Fraction, years: Fraction) -> Fraction:
     """Value today of one dollar paid after ``years``: the float of solver.time_value as a rational."""
@@ -43,13 +51,16 @@ def worth(rate: Fraction, years: Fraction) -> Fraction:
 
 @lru_cache(maxsize=4096)
 def annuity(rate: Fraction, start: Fraction, end: Fraction) -> Fraction:
-    """Value today of one dollar a year, paid monthly from ``start`` to ``end`` years."""
-    return Fraction(running_factor(float(rate), float(start), float(end)))
+    """Value today of one dollar a year, paid at each month's end from ``start`` to ``end`` years.
 
-
-def exceeds(computed: float, promised: Fraction) -> bool:
-    """Whether a computed time is longer than the float next to the promised one (both in the same unit)."""
-    return computed > float(promised)
+    sum over months of length x (value of a dollar at its end); a last partial month counts by its length.
+    """
+    total, begin = Fraction(0), start
+    while begin < end:
+        until = min(begin + Fraction(1, 12), end)
+        total += (until - begin) * worth(rate, until)
+        begin = until
+    return total
 
 
 def show(value: Fraction) -> str:

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from solver.operating_points.point import ApiPoint, OperatingPoint
-from solver.plan.plan import FORMAT, Move
+from solver.plan.plan import FORMAT, NEAREST, Move
 from solver.verify.case import Case
 from solver.verify.entries import (
     LARGEST,
@@ -35,6 +35,9 @@ UNREAD = ("step", "wait_s", "kv_capacity_bytes", "spread")  # of an operating po
 def shape(case: Case) -> Iterator[Broken]:
     """References lead somewhere, lists have the right lengths, numbers are finite."""
     plan = case.plan
+    if plan.figures != NEAREST:
+        yield Broken("the plan is of an older version, which rounded its figures; solve again")
+        return
     if plan.format != FORMAT:
         yield Broken(f"the plan has format {plan.format!r}, not {FORMAT!r}")
     yield from _workload(case)

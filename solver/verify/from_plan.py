@@ -11,8 +11,10 @@ from solver.domain.workload import Workload
 from solver.errors import Complaint, InputError, Place
 from solver.plan.plan import Plan
 from solver.plan.serialise import api_from_dict, point_from_dict
+from solver.verify.case import Case
 from solver.verify.facts import OfferFacts, PlaceFacts, Verdict
-from solver.verify.verify import verify
+from solver.verify.settle import settled
+from solver.verify.verify import verify_case, well_formed
 
 T = TypeVar("T")
 _OFFER, _PLACE = TypeAdapter(OfferFacts), TypeAdapter(PlaceFacts)
@@ -23,8 +25,20 @@ def verify_plan(plan: Plan, file: str = "plan") -> Verdict:
 
     InputError (naming ``file``) if these are missing or damaged.
     """
+    return verify_case(case_of(plan, file))
+
+
+def settled_plan(plan: Plan) -> Plan:
+    """The plan with the figures that it repeats as exact arithmetic has them (solver.verify.settle), if it is
+    well formed."""
+    case = case_of(plan, "plan")
+    return settled(case) if well_formed(case) else plan
+
+
+def case_of(plan: Plan, file: str) -> Case:
+    """The plan beside the question that travels with it."""
     inputs = plan.inputs
-    return verify(
+    return Case(
         plan,
         _workload(inputs.get("workload"), file),
         _table(inputs, "offers", file, lambda data, where: _checked(_OFFER, data, where)),

@@ -8,11 +8,10 @@ from fractions import Fraction
 from solver.domain.workload import HOURS_PER_YEAR, Site
 from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
-from solver.verify.exact import show, written
+from solver.verify.exact import nearest, show, written
 from solver.verify.registry import Broken, check
+from solver.verify.standing import unserved_share
 
-#: A plan states its goal as a float of exact sums.
-NEAR = Fraction(1, 10**9)
 YEAR_HOURS = Fraction(HOURS_PER_YEAR)
 
 
@@ -22,7 +21,7 @@ def goal(case: Case) -> Iterator[Broken]:
 
     power: sum of typical kW x idle share x PUE x hours / hours of the horizon, and (1 - idle share) x listed
     use; carbon: the same kWh x kg/kWh / 1000; systems that stand elsewhere count with the best site, all
-    power. traffic: per cent of all requests that are not served. Up to 1e-9.
+    power. traffic: per cent of all requests that are not served. The plan states the nearest float.
     """
     stated, objective = case.plan.goal, case.workload.objective
     if stated is None:
@@ -30,13 +29,18 @@ def goal(case: Case) -> Iterator[Broken]:
     if objective == "cost":
         yield Broken("a goal is stated, but the objective is cost")
         return
-    value = unserved_percent(case) if objective == "traffic" else drawn(case)
-    off = abs(value - Fraction(stated.value))
-    if off > NEAR * max(value, Fraction(1)):
+    value = reached(case)
+    if stated.value != nearest(value):
+        off = abs(value - Fraction(stated.value))
         yield Broken(f"{stated.value:g} {stated.unit} stated, {show(value)} recomputed", off)
-    if stated.certified_bound is not None and Fraction(stated.certified_bound) > value * (1 + NEAR) + NEAR:
+    if stated.certified_bound is not None and stated.certified_bound > nearest(value):
         words = f"the certified bound {stated.certified_bound:g} lies above {show(value)} {stated.unit}"
         yield Broken(words, Fraction(stated.certified_bound) - value)
+
+
+def reached(case: Case) -> Fraction:
+    """What the plan reaches of its goal."""
+    return unserved_percent(case) if case.workload.objective == "traffic" else drawn(case)
 
 
 def drawn(case: Case) -> Fraction:
@@ -58,7 +62,7 @@ def _kwh(case: Case) -> Iterator[tuple[Site | None, Fraction]]:
             yield None, energy
     for load in case.plan.loads:
         kw = written(case.systems[load.system].power_typ_kw) * (1 - case.idle(load.system))
-        yield case.sites[load.site], kw * Fraction(load.systems) * case.periods[load.period].hours
+        yield case.sites[load.site], kw * written(load.systems) * case.periods[load.period].hours
 
 
 def _hours(case: Case, line: SystemPurchase) -> Fraction:
@@ -79,9 +83,4 @@ def _weight(case: Case, site: Site | None) -> Fraction:
 
 def unserved_percent(case: Case) -> Fraction:
     """Per cent of all requests of the horizon that the plan leaves out."""
-    total = sum((p.hours * sum(p.rates, Fraction(0)) for p in case.periods), Fraction(0))
-    lost = sum(
-        (case.periods[t].hours * case.periods[t].rates[k] * share for (k, t), share in case.unserved.items()),
-        Fraction(0),
-    )
-    return 100 * lost / total if total else Fraction(0)
+    return 100 * unserved_share(case)

@@ -7,7 +7,6 @@ lists periods: hours of one epoch with one demand vector.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,9 @@ from math import floor, lcm
 from typing import Any, NamedTuple
 
 from solver.domain.workload import HOURS_PER_YEAR, Service, Workload
-from solver.verify.exact import INSTANT, ROUNDING, written
+from solver.verify.exact import nearest, written
 
 FULL = 10**40  # more than any rate: what is enough for a service without demand
-LEAST = 1e-300  # hours: keeps a spoilt epoch from dividing by nothing
-NEAR = float(ROUNDING)  # a float in a plan stands for the exact rate or duration this near
 
 
 class Hours(NamedTuple):
@@ -82,13 +79,13 @@ def years_between(start: str, month: str) -> Fraction:
 def demand_factor(service: Service, years: Fraction, start: str) -> Fraction:
     """What the rates of the first year are multiplied by: growth at full years x the latest step; 0 before
     the service starts and from its end on."""
-    if service.starts and years_between(start, service.starts) > years + INSTANT:
+    if service.starts and years_between(start, service.starts) > years:
         return Fraction(0)
-    if service.ends and years_between(start, service.ends) <= years + INSTANT:
+    if service.ends and years_between(start, service.ends) <= years:
         return Fraction(0)
-    factor = (1 + written(service.demand.growth_per_year)) ** floor(years + INSTANT)
+    factor = (1 + written(service.demand.growth_per_year)) ** floor(years)
     steps = {years_between(start, month): value for month, value in service.demand.steps.items()}
-    passed = [when for when in steps if when <= years + INSTANT]
+    passed = [when for when in steps if when <= years]
     return factor * written(steps[max(passed)]) if passed else factor
 
 
@@ -97,7 +94,7 @@ def changes_within(service: Service, begin: Fraction, end: Fraction, start: str)
     dates = [years_between(start, m) for m in (*service.demand.steps, service.starts, service.ends) if m]
     if service.demand.growth_per_year:
         dates += [Fraction(year) for year in range(1, int(end) + 1)]
-    return any(begin + INSTANT < date < end - INSTANT for date in dates)
+    return any(begin < date < end for date in dates)
 
 
 def schedule(
@@ -108,7 +105,8 @@ def schedule(
     length: int,
     served: Mapping[tuple[int, int, int], Fraction] | None = None,
 ) -> Schedule:
-    """Match the listed periods with the hours of the workload; exact numbers replace the plan's floats.
+    """Match the listed periods with the hours of the workload; exact numbers replace the plan's floats, which
+    are the nearest to them.
 
     ``served``: rates of services whose work waits, by service, epoch and hour; they replace the demand.
     """
@@ -122,28 +120,31 @@ def schedule(
         mine = [n for n, entry in enumerate(listed) if entry["epoch"] == e]
         if mine and all("covers" in listed[n] for n in mine):
             groups = [listed[n] for n in mine]
+            part = year_hours(end - start) / length
             waits = {k for k, epoch, _hour in served if epoch == e}
-            wrong = _not_partitioned(services, growth, groups, length, end - start, waits)
+            facts = [group_facts(services, growth, entry, length, part, e, served) for entry in groups]
+            wrong = _not_partitioned(services, groups, facts, length, waits)
             uncovered += [f"epoch {e + 1}, {words}" for words in wrong]
-            for n, entry in zip(mine, groups, strict=True):
-                rates = tuple(map(written, entry["rate_rps"]))
-                if len(entry["covers"]) == 1:
-                    rates = _single(services, growth, rates, served, e, entry["covers"][0])
-                elif waits:
+            for n, entry, fact in zip(mine, groups, facts, strict=True):
+                if waits and len(entry["covers"]) != 1:
                     uncovered.append(f"epoch {e + 1}: work waits, but {entry['label']} is no single hour")
-                own = _own(services, entry)
-                means = _means(services, growth, entry, length) if "mean_rps" in entry else rates
-                periods[n] = Hours(e, written(entry["hours"]), rates, str(entry["label"]), means, own)
+                rates = tuple(
+                    most if k in waits or rate == nearest(most) else written(rate)
+                    for k, (rate, most) in enumerate(zip(entry["rate_rps"], fact.largest, strict=True))
+                )
+                means = fact.means if "mean_rps" in entry else rates
+                duration = fact.hours if entry["hours"] == nearest(fact.hours) else written(entry["hours"])
+                periods[n] = Hours(e, duration, rates, str(entry["label"]), means, _own(services, entry))
             continue
-        matched = _match(hours, growth, [listed[n] for n in mine], (end - start) / length)
+        matched = _match(hours, growth, [listed[n] for n in mine], year_hours(end - start) / length)
         used: set[int] = set()
         for n, hour in zip(mine, matched, strict=True):
             entry = listed[n]
             duration, rates = written(entry["hours"]), tuple(map(written, entry["rate_rps"]))
             if hour is not None:
                 rates = tuple(b * g for b, g in zip(hours[hour].base, growth, strict=True))
-                exact = Fraction(HOURS_PER_YEAR) * (end - start) * hours[hour].times / length
-                if hour not in used and abs(duration - exact) <= exact * ROUNDING:
+                exact = year_hours(end - start) * hours[hour].times / length
+                if hour not in used and entry["hours"] == nearest(exact):
                     duration = exact
                     used.add(hour)
             periods[n] = Hours(e, duration, rates, str(entry["label"]), rates)
@@ -155,56 +156,83 @@ def schedule(
     return Schedule(tuple(p for p in periods if p is not None), complete, tuple(uncovered))
 
 
-def _single(
+def year_hours(years: Fraction) -> Fraction:
+    """Hours of so many years."""
+    return Fraction(HOURS_PER_YEAR) * years
+
+
+class GroupFacts(NamedTuple):
+    """Exact figures of a group of hours: duration, largest and mean requests/s of each service (0 for those
+    of which it does not speak). Of work that waits both are what is served."""
+
+    hours: Fraction
+    largest: tuple[Fraction, ...]
+    means: tuple[Fraction, ...]
+
+
+def group_facts(
     services: Sequence[Service],
     growth: Sequence[Fraction],
-    listed: Sequence[Fraction],
-    served: Mapping[tuple[int, int, int], Fraction],
+    group: Mapping[str, Any],
+    length: int,
+    part: Fraction,
     epoch: int,
-    hour: int,
-) -> tuple[Fraction, ...]:
-    """Exact rates of a period that is one hour: what is served of work that waits, else the demand listed."""
-    rates = []
-    for k, (service, factor, rate) in enumerate(zip(services, growth, listed, strict=True)):
+    served: Mapping[tuple[int, int, int], Fraction],
+) -> GroupFacts:
+    """What a group of like hours of an epoch is exactly; ``part``: hours per hour of the curve."""
+    covers = covered(group, length)
+    own = _own(services, group)
+    largest, means = [], []
+    for k, (service, factor) in enumerate(zip(services, growth, strict=True)):
+        if len(covers) == 1 and (k, epoch, covers[0]) in served:
+            largest.append(served[k, epoch, covers[0]])
+            means.append(largest[-1])
+            continue
+        if not covers or (own and k not in own):
+            largest.append(Fraction(0))
+            means.append(Fraction(0))
+            continue
         curve = service.demand.rate_rps
-        exact = served.get((k, epoch, hour), written(curve[hour % len(curve)]) * factor)
-        rates.append(exact if abs(exact - rate) <= exact * ROUNDING or (k, epoch, hour) in served else rate)
-    return tuple(rates)
+        counts = Counter(curve[h % len(curve)] for h in covers)
+        largest.append(written(max(counts)) * factor)
+        total = sum((written(v) * n for v, n in counts.items()), Fraction(0))
+        means.append(total / len(covers) * factor)
+    return GroupFacts(part * len(covers), tuple(largest), tuple(means))
+
+
+def covered(group: Mapping[str, Any], length: int) -> list[int]:
+    """Hours of the curve that a group lists."""
+    return [h for h in group["covers"] if isinstance(h, int) and 0 <= h < length]
 
 
 def _not_partitioned(
     services: Sequence[Service],
-    growth: Sequence[Fraction],
     groups: Sequence[Mapping[str, Any]],
+    facts: Sequence[GroupFacts],
     length: int,
-    years: Fraction,
     waits: set[int],
 ) -> list[str]:
     """What is wrong with groups of like hours.
 
     Each hour of the curve stands in one group of each service, which serves at least its demand. The
-    rates of services that a group does not speak of are 0.
+    rates of services that a group does not speak of are 0. Durations and means are the nearest floats.
     """
     wrong: list[str] = []
     times = [[0] * length for _ in services]
-    for group in groups:
-        covers = [h for h in group["covers"] if isinstance(h, int) and 0 <= h < length]
-        exact = Fraction(HOURS_PER_YEAR) * years * len(covers) / length
-        if len(covers) != len(group["covers"]) or abs(written(group["hours"]) - exact) > exact * ROUNDING:
+    for group, fact in zip(groups, facts, strict=True):
+        covers = covered(group, length)
+        if len(covers) != len(group["covers"]) or group["hours"] != nearest(fact.hours):
             wrong.append(f"{group['label']}: its duration is not that of its hours")
+        if "mean_rps" in group and list(group["mean_rps"]) != [nearest(mean) for mean in fact.means]:
+            wrong.append(f"{group['label']}: its mean rates are not those of its hours")
         own = _own(services, group)
-        means = _means(services, growth, group, length) if "mean_rps" in group else ()
-        for listed, mean in zip(group.get("mean_rps", ()), means, strict=False):
-            if abs(written(listed) - mean) > mean * ROUNDING:
-                wrong.append(f"{group['label']}: its mean rates are not those of its hours")
-        for k, (service, factor) in enumerate(zip(services, growth, strict=True)):
+        for k, (service, most) in enumerate(zip(services, fact.largest, strict=True)):
             if own and k not in own:
                 if group["rate_rps"][k] != 0:
                     wrong.append(f"{group['label']}: a rate of {service.name}, whose hours it does not list")
                 continue
-            curve = service.demand.rate_rps
-            most = max((written(curve[h % len(curve)]) for h in covers), default=Fraction(0)) * factor
-            if k not in waits and most > written(group["rate_rps"][k]) * (1 + ROUNDING):
+            rate = group["rate_rps"][k]
+            if k not in waits and rate != nearest(most) and most > written(rate):
                 wrong.append(f"{group['label']}: an hour of {service.name} needs more")
             for h in covers:
                 times[k][h] += 1
@@ -218,48 +246,26 @@ def _own(services: Sequence[Service], group: Mapping[str, Any]) -> tuple[int, ..
     return tuple(k for k in group.get("services", ()) if isinstance(k, int) and 0 <= k < len(services))
 
 
-def _means(
-    services: Sequence[Service], growth: Sequence[Fraction], group: Mapping[str, Any], length: int
-) -> tuple[Fraction, ...]:
-    """Exact mean demand over the hours of a group, requests/s of each service (0 if it is not listed)."""
-    covers = [h for h in group["covers"] if isinstance(h, int) and 0 <= h < length]
-    own = _own(services, group)
-    found = []
-    for k, (service, factor) in enumerate(zip(services, growth, strict=True)):
-        curve = service.demand.rate_rps
-        if not covers or (own and k not in own):
-            found.append(Fraction(0))
-            continue
-        counts = Counter(curve[h % len(curve)] for h in covers)
-        found.append(sum((written(v) * n for v, n in counts.items()), Fraction(0)) / len(covers) * factor)
-    return tuple(found)
-
-
 def _match(
     hours: Sequence[Hour], growth: Sequence[Fraction], listed: Sequence[Mapping[str, Any]], part: Fraction
 ) -> list[int | None]:
-    """For each listed period the hour whose exact demand it stands for, if any.
+    """For each listed period the hour whose exact demand it stands for, if any: its rates are the nearest.
 
     Hours may have equal demand where a service has none: then one that is left, of the period's duration.
-    ``part``: years of the epoch per hour of the curve.
+    ``part``: hours of the epoch per hour of the curve.
     """
-    vectors = [tuple(float(b * g) for b, g in zip(hour.base, growth, strict=True)) for hour in hours]
-    order = sorted(range(len(hours)), key=lambda n: sum(vectors[n]))
-    sums = [sum(vectors[n]) for n in order]
+    named: dict[tuple[float, ...], list[int]] = {}
+    for n, hour in enumerate(hours):
+        vector = tuple(nearest(b * g) for b, g in zip(hour.base, growth, strict=True))
+        named.setdefault(vector, []).append(n)
     found: list[int | None] = []
     taken: set[int] = set()
     for entry in listed:
-        vector, wanted = entry["rate_rps"], entry["hours"] / max(HOURS_PER_YEAR * float(part), LEAST)
-        total = sum(vector)
-        low, high = bisect_left(sums, total * (1 - 2 * NEAR)), bisect_right(sums, total * (1 + 2 * NEAR))
-        near = [n for n in order[low:high] if _near(vectors[n], vector)]
-        found.append(min(near, key=lambda n: (n in taken, abs(hours[n].times - wanted)), default=None))
+        same = named.get(tuple(entry["rate_rps"]), [])
+        wanted = written(entry["hours"]) / part if part else Fraction(0)
+        found.append(min(same, key=lambda n: (n in taken, abs(hours[n].times - wanted)), default=None))
         taken.update(n for n in found[-1:] if n is not None)
     return found
-
-
-def _near(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(abs(a - b) <= NEAR * max(a, b) for a, b in zip(one, other, strict=True))
 
 
 def _not_covered(hours: list[Hour], growth: Sequence[Fraction], periods: list[Hours]) -> list[Hour]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from solver.verify.case import Case
-from solver.verify.exact import INSTANT, written
+from solver.verify.exact import written
 from solver.verify.payments import Payment, payments, present
 
 TERMS = (
@@ -48,7 +48,7 @@ class Ledger:
             if payment.kind != "running":
                 continue
             if payment.start == payment.end:
-                part = Fraction(start <= payment.start + INSTANT < end)
+                part = Fraction(start <= payment.start < end)
             else:
                 overlap = min(end, payment.end) - max(start, payment.start)
                 part = max(overlap, Fraction(0)) / (payment.end - payment.start)

@@ -8,12 +8,9 @@ from fractions import Fraction
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
-from solver.verify.exact import HALF_CENT, INSTANT, ROUNDING, show, written
+from solver.verify.exact import nearest, show, written
 from solver.verify.ledger import TERMS
 from solver.verify.registry import Broken, check
-
-CENT = 2 * HALF_CENT
-GAP_ROUNDING = Fraction(1, 10**5)
 
 
 @check("purchase", "sum price (v^order - value(age) v^gone + support annuity) count")
@@ -37,8 +34,8 @@ def rental(case: Case) -> Iterator[Broken]:
     for line in case.plan.systems:
         if line.acquisition in ("buy", "replace"):
             continue
-        paid = _hours(case, line)
-        if abs(written(line.hours) - paid) > paid * ROUNDING:
+        paid = paid_hours(case, line)
+        if line.hours != nearest(paid):
             message = f"{line.system} is rented for {line.hours:g} h, {show(paid)} are paid"
             yield Broken(message, abs(written(line.hours) - paid))
 
@@ -63,15 +60,15 @@ def api(case: Case) -> Iterator[Broken]:
 
 @check("objective", "objective = sum of the recomputed cost terms; each line of systems costs what it says")
 def objective(case: Case) -> Iterator[Broken]:
-    """The plan's cost is the sum of the recomputed terms to the cent, in total and line by line."""
+    """The plan's cost is the float nearest to the sum of the recomputed terms, in total and line by line."""
     total = case.ledger.total
     reported = Fraction(case.plan.objective_usd)
-    if abs(total - reported) > HALF_CENT:
+    if case.plan.objective_usd != nearest(total):
         message = f"the plan says {case.plan.objective_usd:.2f} USD, its parts cost {show(total)}"
         yield Broken(message, abs(total - reported))
     for line, terms in zip(case.plan.systems, case.ledger.lines, strict=True):
         cost = sum(terms.values(), Fraction(0))
-        if abs(cost - Fraction(line.cost_usd)) > HALF_CENT:
+        if line.cost_usd != nearest(cost):
             message = f"{line.count} {line.system}: {line.cost_usd:.2f} USD, recomputed {show(cost)}"
             yield Broken(message, abs(cost - Fraction(line.cost_usd)))
     for entry in case.plan.costs:
@@ -79,22 +76,21 @@ def objective(case: Case) -> Iterator[Broken]:
             yield Broken(f"{entry.term!r} is no cost term", abs(Fraction(entry.usd)))
 
 
-@check("bound", "claimed and certified bound <= objective (to the cent) <= claimed bound + gap x objective")
+@check("bound", "claimed and certified bound <= objective <= claimed bound + gap x objective")
 def bound(case: Case) -> Iterator[Broken]:
     """No lower bound lies above the cost of the plan, and the claimed one is as near as the stated gap says.
 
-    A program whose cost is not that of its plan shows here: its bound belongs to another plan. The gap is
-    compared up to GAP_ROUNDING, what the solver's floats and the room for exact shares may take.
+    A program whose cost is not that of its plan shows here: its bound belongs to another plan.
     """
     for name in ("bound_usd", "certified_bound_usd"):
         value: float | None = getattr(case.plan, name)
         if value is not None:
             over = Fraction(value) - Fraction(case.plan.objective_usd)
-            if over > CENT:
+            if over > 0:
                 yield Broken(f"{name} {value:.2f} is above the cost {case.plan.objective_usd:.2f} USD", over)
     cost, gap = Fraction(case.plan.objective_usd), Fraction(case.plan.gap)
     short = cost - Fraction(case.plan.bound_usd) - gap * abs(cost)
-    if short > GAP_ROUNDING * abs(cost) + CENT:
+    if short > 0:
         yield Broken(f"the bound lies further below the cost than the gap of {case.plan.gap:.4%} says", short)
 
 
@@ -109,7 +105,7 @@ def budget(case: Case) -> Iterator[Broken]:
     limits = [("capex", sum((p.usd for p in capital), Fraction(0)), money.budget_capex_usd)]
     for year, (start, end) in enumerate(fiscal_years(case)):
         if year < len(money.budget_capex_by_year_usd):
-            spent = sum((p.usd for p in capital if start <= p.start + INSTANT < end), Fraction(0))
+            spent = sum((p.usd for p in capital if start <= p.start < end), Fraction(0))
             limits.append((f"capex of year {year + 1}", spent, money.budget_capex_by_year_usd[year]))
         if year < len(money.budget_opex_by_year_usd):
             limit = money.budget_opex_by_year_usd[year]
@@ -134,9 +130,9 @@ def fiscal_years(case: Case) -> list[tuple[Fraction, Fraction]]:
 
 def term(case: Case, name: str) -> Iterator[Broken]:
     """What is wrong with a cost term of the plan, recomputed."""
-    reported = sum((Fraction(entry.usd) for entry in case.plan.costs if entry.term == name), Fraction(0))
-    recomputed = case.ledger.term(name)
-    if abs(reported - recomputed) > HALF_CENT:
+    listed = [entry.usd for entry in case.plan.costs if entry.term == name]
+    reported, recomputed = sum(map(Fraction, listed), Fraction(0)), case.ledger.term(name)
+    if (listed or [0.0]) != [nearest(recomputed)]:
         message = f"{name}: the plan says {show(reported)} USD, recomputed {show(recomputed)}"
         yield Broken(message, abs(reported - recomputed))
 
@@ -149,7 +145,8 @@ def _prices(case: Case, lines: list[SystemPurchase]) -> Iterator[Broken]:
             yield Broken(message, abs(written(line.unit_price_usd) - written(price)))
 
 
-def _hours(case: Case, line: SystemPurchase) -> Fraction:
+def paid_hours(case: Case, line: SystemPurchase) -> Fraction:
+    """Hours that a line of rented systems is paid for."""
     if line.period is not None:
         return case.periods[line.period].hours
     return Fraction(HOURS_PER_YEAR) * case.epochs[line.epoch].years

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from solver.verify.acquisition import committed, years_until
 from solver.verify.case import Case
-from solver.verify.exact import INSTANT, show
+from solver.verify.exact import show
 from solver.verify.money import term
 from solver.verify.registry import Broken, check
 
@@ -24,6 +24,6 @@ def open_sites(case: Case) -> Iterator[Broken]:
     for line in committed(case):
         opens = years_until(case, case.sites[line.site].open_from)
         start = case.epochs[line.epoch].start
-        if line.count > 0 and case.offers[line.offer].on_site and opens > start + INSTANT:
+        if line.count > 0 and case.offers[line.offer].on_site and opens > start:
             message = f"{line.system} at {line.site} in year {show(start)}, open from year {show(opens)}"
             yield Broken(message, Fraction(opens - start))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from solver.domain.workload import HOURS_PER_YEAR, Site
 from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
-from solver.verify.exact import INSTANT, annuity, worth, written
+from solver.verify.exact import annuity, moment, worth, written
 from solver.verify.facts import OfferFacts
 from solver.verify.hours import years_between
 from solver.verify.standing import left_systems, open_sites
@@ -80,8 +80,8 @@ def _opened(case: Case) -> Iterator[Payment]:
 def _bought(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Iterator[Payment]:
     """Price at order or delivery; support until sold, dead or the end; resale value; write-offs."""
     price, begin = line.count * written(offer.price_usd), case.epochs[line.epoch].start
-    order = begin - written(offer.lead_years) if offer.paid == "order" else begin
-    gone = case.horizon if case.outlives(offer, begin, case.horizon) else begin + written(offer.life_years)
+    order = begin - moment(offer.lead_years) if offer.paid == "order" else begin
+    gone = case.horizon if case.outlives(offer, begin, case.horizon) else begin + moment(offer.life_years)
     worth_something = case.outlives(offer, begin, case.horizon)
     if line.sold_epoch is not None:
         gone, worth_something = case.epochs[line.sold_epoch].start, True
@@ -106,7 +106,7 @@ def value_at(offer: OfferFacts, years: Fraction) -> Fraction:
     if not offer.resale_by_age:
         return written(offer.residual_share)
     shares = [Fraction(1), *map(written, offer.resale_by_age), Fraction(0), Fraction(0)]
-    year = min(int(years + INSTANT), len(shares) - 2)
+    year = min(int(years), len(shares) - 2)
     part = min(max(years - year, Fraction(0)), Fraction(1))
     return shares[year] * (1 - part) + shares[year + 1] * part
 
@@ -116,7 +116,7 @@ def written_off(case: Case, years: Fraction) -> Iterator[tuple[Fraction, Fractio
     money = case.workload.money
     left, count = Fraction(1), money.depreciation_years
     for year in range(1, count + 1):
-        if year > years + INSTANT:
+        if year > years:
             break
         share = Fraction(1, count)
         if money.depreciation == "declining":
@@ -130,7 +130,7 @@ def _rented(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Paym
     """The hours of the term (lease, reserve), of the epoch, or of the period."""
     span, price = case.epochs[line.epoch], line.count * written(offer.price_usd)
     if line.acquisition == "buy":
-        term = written(offer.life_years)
+        term = moment(offer.life_years)
         usd = price * YEAR_HOURS * term
         return Payment("rental", span.start, span.start + term, usd, "running", n)
     hours = YEAR_HOURS * span.years if line.period is None else case.periods[line.period].hours
@@ -168,7 +168,7 @@ def _used(case: Case) -> Iterator[Payment]:
         site, period = case.sites[load.site], case.periods[load.period]
         kw = written(case.systems[load.system].power_typ_kw) * written(site.pue)
         kw *= 1 - case.idle(load.system)
-        usd = Fraction(load.systems) * kw * case.tariff(site, load.period) * period.hours
+        usd = written(load.systems) * kw * case.tariff(site, load.period) * period.hours
         span = case.epochs[period.epoch]
         yield from _in_force(case, site, Payment("energy", span.start, span.end, usd))
 
@@ -178,14 +178,14 @@ def _in_force(case: Case, site: Site, payment: Payment) -> Iterator[Payment]:
     the factor of the latest step."""
     first = case.workload.horizon.start
     steps = {years_between(first, month): written(value) for month, value in site.energy_steps.items()}
-    cuts = {when for when in steps if payment.start + INSTANT < when < payment.end - INSTANT}
+    cuts = {when for when in steps if payment.start < when < payment.end}
     if site.energy_growth_per_year:
         years = range(int(payment.start), int(payment.end) + 2)
-        cuts |= {Fraction(y) for y in years if payment.start + INSTANT < y < payment.end - INSTANT}
+        cuts |= {Fraction(y) for y in years if payment.start < y < payment.end}
     ends = [payment.start, *sorted(cuts), payment.end]
     for begin, end in pairwise(ends):
-        factor = (1 + written(site.energy_growth_per_year)) ** int(begin + INSTANT)
-        passed = [when for when in steps if when <= begin + INSTANT]
+        factor = (1 + written(site.energy_growth_per_year)) ** int(begin)
+        passed = [when for when in steps if when <= begin]
         factor *= steps[max(passed)] if passed else 1
         usd = payment.usd * (end - begin) / (payment.end - payment.start) * factor
         yield payment._replace(start=begin, end=end, usd=usd)

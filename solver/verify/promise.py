@@ -12,7 +12,7 @@ import numpy as np
 from solver.operating_points.lateness import late_rate, limits_of
 from solver.operating_points.point import ApiPoint
 from solver.verify.case import Case, Target
-from solver.verify.exact import INFINITE, ROUNDING, exceeds, show, written
+from solver.verify.exact import INFINITE, show, written
 from solver.verify.registry import Broken, check
 
 
@@ -36,9 +36,8 @@ def promise(case: Case) -> Iterator[Broken]:
         if (
             levels.tpot_ms is not None
             and phase != "prefill"
-            and exceeds(tpot, written(levels.tpot_ms) / 1000)
+            and (over := written(tpot) * 1000 - written(levels.tpot_ms)) > 0
         ):
-            over = Fraction(tpot) * 1000 - written(levels.tpot_ms)
             yield Broken(f"{target.id}: TPOT is {tpot * 1e3:g} of {levels.tpot_ms:g} ms", over)
         for name, tardy in late_buckets(case, target, k).items():
             for t, buckets in stream.items():
@@ -84,14 +83,16 @@ def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
     levels, server = case.services[k].levels, case.server(target)
     if isinstance(server, ApiPoint):
         trips = case.api_trips(k, server)
-        first: list[float] = [server.ttft_s] * len(case.buckets[k])
-        last = [server.ttft_s + b.output_max * server.tpot_s for b in case.buckets[k]]
+        pace = written(server.tpot_s)
+        first: list[Fraction | None] = [written(server.ttft_s)] * len(case.buckets[k])
+        last: list[Fraction | None]
+        last = [written(server.ttft_s) + written(b.output_max) * pace for b in case.buckets[k]]
     else:
         trips = case.trips(k, target.site)
-        first, last = list(server.ttft_s), list(server.end_to_end_s)
+        first, last = ([_time(s) for s in row] for row in (server.ttft_s, server.end_to_end_s))
         if server.phase == "decode":  # the round trip is the prefill pool's
-            trips = (Fraction(0),) * len(case.buckets[k])
-            last = [server.first_token_s + b.output_max * server.tpot_s for b in case.buckets[k]]
+            trips, pace = (Fraction(0),) * len(case.buckets[k]), written(server.tpot_s)
+            last = [written(server.first_token_s) + written(b.output_max) * pace for b in case.buckets[k]]
     found = {}
     for name, seconds, promised in (
         ("ttft", first, None if levels.ttft_ms is None else written(levels.ttft_ms) / 1000),
@@ -100,11 +101,12 @@ def late_buckets(case: Case, target: Target, k: int) -> dict[str, list[bool]]:
         if promised is not None:
             flags = server.late.get(name) or [False] * len(seconds)
             found[name] = [
-                flag or _late(value, trip, promised)
+                flag or value is None or value + trip > promised
                 for flag, value, trip in zip(flags, seconds, trips, strict=True)
             ]
     return found
 
 
-def _late(seconds: float, trip: Fraction, promised: Fraction) -> bool:
-    return seconds == float("inf") or Fraction(seconds) + trip > promised * (1 + ROUNDING)
+def _time(seconds: float) -> Fraction | None:
+    """The decimal of a computed time; None: never."""
+    return None if seconds == INFINITE else written(seconds)

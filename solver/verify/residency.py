@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 
+from solver.domain.quantity import rounding_to
 from solver.verify.case import Case, Target
-from solver.verify.exact import ROUNDING, show, written
+from solver.verify.exact import written
 from solver.verify.registry import Broken, check
 
 
@@ -15,25 +16,28 @@ from solver.verify.registry import Broken, check
 def regions(case: Case) -> Iterator[Broken]:
     """The buckets of a service with regions are its lengths, once for each region, weighted with its share.
 
-    weight[r, length] = share_r / (sum of shares) x sum over regions of weight[., length], for each region r.
+    For each length there is a W so that weight[r, length] is the float nearest to share_r W in each region r.
     """
     for k, service in enumerate(case.services):
-        stated = {name: written(share) for name, share in service.demand.regions.items()}
-        shares = {name: share / sum(stated.values()) for name, share in stated.items()}
-        weights: dict[tuple[float, float, float, float], dict[str, Fraction]] = defaultdict(dict)
+        shares = {name: written(share) for name, share in service.demand.regions.items()}
+        weights: dict[tuple[float, float, float, float], dict[str, tuple[Fraction, Fraction]]]
+        weights = defaultdict(dict)
         for b, bucket in enumerate(case.buckets[k]):
             if bool(shares) != bool(bucket.region) or (shares and bucket.region not in shares):
                 yield Broken(f"{service.name}: bucket {b} is of region {bucket.region!r}")
             cell = (bucket.prompt_tokens, bucket.output_tokens, bucket.prompt_max, bucket.output_max)
             entry = weights[cell]
-            entry[bucket.region] = entry.get(bucket.region, Fraction(0)) + case.weights[k][b]
+            low, high = rounding_to(bucket.share)
+            before = entry.get(bucket.region, (Fraction(0), Fraction(0)))
+            entry[bucket.region] = before[0] + low, before[1] + high
         for cell, found in weights.items():
-            total = sum(found.values())
-            for region, share in shares.items():
-                off = abs(found.get(region, Fraction(0)) - share * total)
-                if off > ROUNDING:
-                    words = f"{service.name}: {cell[0]:g} + {cell[1]:g} tokens from {region}"
-                    yield Broken(f"{words} are {show(found.get(region, Fraction(0)))} of all requests", off)
+            nothing = (Fraction(0), Fraction(0))
+            ends = [[end / r for end in found.get(region, nothing)] for region, r in shares.items()]
+            least = max((low for low, _ in ends), default=Fraction(0))
+            most = min((high for _, high in ends), default=least)
+            if least > most:
+                words = f"{service.name}: {cell[0]:g} + {cell[1]:g} tokens"
+                yield Broken(f"{words} are not the same share of the requests of each region", least - most)
 
 
 @check("residency", "no route of positive share leads to a site or API that a statement on its data forbids")

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from solver.verify.case import Case
-from solver.verify.exact import ROUNDING, share_of, show, written
+from solver.verify.exact import nearest, share_of, show, written
 from solver.verify.money import term
 from solver.verify.payments import RACK_UNITS
 from solver.verify.registry import Broken, check
-from solver.verify.standing import left_systems, needed_loads, open_sites
-
-NEAR = Fraction(1, 10**9)  # of a share that a plan states as a float
+from solver.verify.standing import left_systems, needed_loads, open_sites, unserved_share
 
 
 @check("staffed", "people >= per_system systems + per_rack racks + per_site, at each site in each epoch")
@@ -84,17 +82,14 @@ def tax(case: Case) -> Iterator[Broken]:
 
 @check("load", "load[s,i,t] >= sum_p n_p use rate - systems rented elsewhere, where idle systems draw less")
 def load(case: Case) -> Iterator[Broken]:
-    """The plan lists the use of the user's own systems, in systems fully used (to the last digits).
-
-    For systems that draw less when idle.
-    """
+    """The plan lists the use of the user's own systems that draw less when idle, in systems fully used."""
     listed: dict[tuple[str, str, int], Fraction] = {}
     for entry in case.plan.loads:
         key = (entry.system, entry.site, entry.period)
-        listed[key] = listed.get(key, Fraction(0)) + Fraction(entry.systems)
+        listed[key] = listed.get(key, Fraction(0)) + written(entry.systems)
     for key, need in needed_loads(case).items():
         missing = need - listed.get(key, Fraction(0))
-        if missing > need * ROUNDING and missing > ROUNDING:
+        if missing > 0:
             system, site, t = key
             yield Broken(f"{show(need)} {system} at {site} are used in {case.label(t)}", missing)
 
@@ -104,12 +99,7 @@ def served(case: Case) -> Iterator[Broken]:
     """All requests are served, unless the workload seeks the most traffic: then the plan says how many."""
     if case.unserved and case.workload.objective != "traffic":
         yield Broken(f"requests are not served in {len(case.unserved)} periods", Fraction(len(case.unserved)))
-    total = sum((p.hours * sum(p.rates, Fraction(0)) for p in case.periods), Fraction(0))
-    lost = sum(
-        (case.periods[t].hours * case.periods[t].rates[k] * share for (k, t), share in case.unserved.items()),
-        Fraction(0),
-    )
-    share = 1 - lost / total if total else Fraction(1)
-    if abs(share - Fraction(case.plan.served_share)) > NEAR:
+    share = 1 - unserved_share(case)
+    if case.plan.served_share != nearest(share):
         words = f"{show(share * 100)} % of the requests are served, not {case.plan.served_share:.6%}"
         yield Broken(words, abs(share - Fraction(case.plan.served_share)))

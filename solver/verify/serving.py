@@ -13,7 +13,7 @@ from solver.performance.queueing import Line
 from solver.plan.plan import Pool
 from solver.verify.case import Case, Target
 from solver.verify.entries import COMMITTED, HOURLY
-from solver.verify.exact import ROUNDING, show, written
+from solver.verify.exact import moment, show, written
 from solver.verify.hours import changes_within
 from solver.verify.registry import Broken, check
 
@@ -39,7 +39,7 @@ def hours(case: Case) -> Iterator[Broken]:
                 f"the demand changes within epoch {n + 1}: a year of growth, a step, a start or an end"
             )
         at = span.end
-    for what, years in (("the epochs end", at), ("the plan ends", written(case.plan.horizon_years))):
+    for what, years in (("the epochs end", at), ("the plan ends", moment(case.plan.horizon_years))):
         if years != case.horizon:
             yield Broken(f"{what} at {show(years)} of {show(case.horizon)} years", abs(years - case.horizon))
     for words in case.schedule.uncovered:
@@ -147,12 +147,9 @@ def handoff(case: Case) -> Iterator[Broken]:
 def capacity(case: Case) -> Iterator[Broken]:
     """No resource of a pool is used beyond its safe load.
 
-    Where work of the service waits, what an hour serves is told by floats: up to their last digits.
-
     sum_b use[r,b] share[b,t] weight[b] rate[k,t] <= slope R + intercept, for each pool, resource r and
     period t; R counts replicas without spares; use is in replicas per request/s.
     """
-    waits = {entry.service for entry in case.plan.deferrals}
     for target, stream in case.streams.items():
         if target.mode == "api":
             continue
@@ -166,7 +163,7 @@ def capacity(case: Case) -> Iterator[Broken]:
             if pool is None or not rate:  # a missing pool breaks the demand check
                 continue
             limit = safe_load(point.lines[pool.line], pool)
-            bound = limit * (1 + ROUNDING if point.service in waits else 1) / rate
+            bound = limit / rate
             shares, scale = _integers(list(buckets.values()))
             for resource, (need, unit) in zip(point.resources, needs, strict=True):
                 load = sum(need[b] * share for b, share in zip(buckets, shares, strict=True))

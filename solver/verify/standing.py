@@ -69,3 +69,13 @@ def left_systems(case: Case) -> dict[tuple[str, str, str, int], Fraction]:
         if gone > 0 and e + 1 < len(case.epochs):
             found[model, system, site, e + 1] = gone
     return found
+
+
+def unserved_share(case: Case) -> Fraction:
+    """Share of all requests of the horizon that the plan leaves out."""
+    total = sum((p.hours * sum(p.rates, Fraction(0)) for p in case.periods), Fraction(0))
+    lost = sum(
+        (case.periods[t].hours * case.periods[t].rates[k] * share for (k, t), share in case.unserved.items()),
+        Fraction(0),
+    )
+    return lost / total if total else Fraction(0)

@@ -9,7 +9,7 @@ from math import ceil, floor
 
 from solver.verify.acquisition import acquired
 from solver.verify.case import Case
-from solver.verify.exact import INSTANT, show, written
+from solver.verify.exact import show, written
 from solver.verify.registry import Broken, check
 
 Years = dict[int, int]  # year of the horizon (0, 1, ...) -> systems got in epochs that start in it
@@ -29,7 +29,7 @@ def supply(case: Case) -> Iterator[Broken]:
     bought: dict[str, int] = defaultdict(int)
     owned: dict[str, int] = defaultdict(int)
     for line in acquired(case):
-        offer, year = case.offers[line.offer], floor(case.epochs[line.epoch].start + INSTANT)
+        offer, year = case.offers[line.offer], floor(case.epochs[line.epoch].start)
         offers[offer.tier_of or line.offer][year] += line.count
         if offer.supply_total is not None:
             owned[line.system] += line.count

@@ -64,7 +64,16 @@ def verify(
     ``points`` and ``apis`` are those that the plan names; they are taken as given, as are the prices.
     A plan that is not well formed is not examined further.
     """
-    case = Case(plan, workload, offers, systems, points, apis)
+    return verify_case(Case(plan, workload, offers, systems, points, apis))
+
+
+def well_formed(case: Case) -> bool:
+    """Whether names exist and numbers are numbers, so that the rest can be computed."""
+    return not _run(case, [c.name for c in CHECKS.values() if c.first])
+
+
+def verify_case(case: Case) -> Verdict:
+    """The verdict of :func:`verify`."""
     failures = _run(case, [c.name for c in CHECKS.values() if c.first])
     if failures:
         return _verdict(failures, {}, [c.name for c in CHECKS.values() if c.first])

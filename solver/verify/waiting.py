@@ -7,7 +7,7 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from solver.domain.workload import Service, Workload
-from solver.verify.exact import INSTANT, share_of, written
+from solver.verify.exact import moment, share_of, written
 from solver.verify.hours import cycle_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def patience(workload: Workload, service: Service) -> int:
     prompt = levels.ttft_ms is not None or levels.end_to_end_s is not None
     if levels.deadline_hours is None or prompt or cycle > LONGEST_CYCLE or workload.objective == "traffic":
         return 0
-    return max(0, min(floor(levels.deadline_hours + INSTANT), cycle) - 1)
+    return max(0, min(floor(moment(levels.deadline_hours)), cycle) - 1)
 
 
 def served(case: Case) -> dict[Hour, Fraction]:

@@ -68,7 +68,7 @@ def render(name: str, session: Session, **values: Any) -> str:
 def facts(plan: Plan, sources: Sources) -> list[tuple[str | Markup, Markup]]:
     """Key figures: name and value."""
     horizon = number_of(f"{plan.horizon_years:g} years", "stated", "horizon.years")
-    gap = number_of(percent(plan.gap) if plan.gap else "none", "bound")
+    gap = number_of("none" if plan.closed else percent(plan.gap), "bound")
     passed = number_of("passed" if plan.verified else "NOT passed", "bound")
     per = number_of(dollars(plan.usd_per_m_output_tokens), "per_token")
     return [
