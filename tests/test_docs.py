@@ -2,8 +2,9 @@
 
 A ```sh block (or one that begins with `solver`) holds one command per line; `solver ...` runs in this
 process in an empty folder. Lines of a ```text block right after it must occur in the output in that order, up
-to white space; a line `...` stands for anything. ```python blocks of a page run one after another in one
-namespace. YAML blocks must load (`# file: NAME` as first line also writes the file for later commands).
+to white space and line ends; a line `...` stands for anything. ```python blocks of a page run one after
+another in one namespace. YAML blocks must load (`# file: NAME` as first line also writes the file for later
+commands).
 """
 
 from __future__ import annotations
@@ -39,16 +40,14 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return [(match[1], match[2]) for match in BLOCK.finditer(page.read_text())]
 
 
-def squeezed(text: str) -> list[str]:
-    return [" ".join(line.split()) for line in text.splitlines()]
-
-
 def missing(shown: str, output: str) -> str | None:
-    """The first line of ``shown`` that ``output`` does not have in order."""
-    rest = iter(squeezed(output))
-    for line in squeezed(shown):
-        if line not in ("", "...") and not any(line in found for found in rest):
-            return line
+    """The first line of ``shown`` that ``output`` does not have in order; it may break lines elsewhere."""
+    rest = f" {' '.join(output.split())}"
+    for line in (" ".join(text.split()) for text in shown.splitlines()):
+        if line not in ("", "..."):
+            _, found, rest = rest.partition(line)
+            if not found:
+                return line
     return None
 
 

@@ -8,6 +8,7 @@ import pytest
 from plan_fixture import API_POINT, CHAT, DGX_POINT, L40S_POINT, SAFE, make_plan
 
 from solver.plan.plan import Plan, Pool, Route
+from solver.reports.fleet import fleet, span_words
 from solver.reports.serving import hours_words, pool_groups, serving_lines
 from solver.reports.tables import records
 from solver.reports.traffic import Target, Traffic, safe_load
@@ -175,6 +176,31 @@ def test_elastic_pools_of_one_point_are_one_line() -> None:
     groups = pool_groups(plan, Traffic(plan))
     assert [(g.pool.point, g.replicas) for g in groups][1] == (L40S_POINT, 11)
     assert len(groups) == 3
+
+
+def test_systems_rented_by_the_hour_are_one_line_over_all_years() -> None:
+    plan = make_plan()
+    later = [s.model_copy(update={"epoch": 1, "count": s.count + 1}) for s in plan.systems if s.period]
+    several = plan.model_copy(update={"systems": (*plan.systems, *later), "epochs": ((0.0, 1.0), (1.0, 3.0))})
+    (before,) = (f for f in fleet(plan) if f.acquisition == "rent-hourly")
+    (after,) = (f for f in fleet(several) if f.acquisition == "rent-hourly")
+    assert (after.count, after.epoch) == (before.count + 1, 0)
+    assert after.system_hours == pytest.approx(before.system_hours + sum(s.count * s.hours for s in later))
+
+
+def test_pools_that_stay_are_one_line_until_they_change() -> None:
+    counts = (2, 2, 3)
+    years = [pool("P", "standing", n).model_copy(update={"epoch": e}) for e, n in enumerate(counts)]
+    epochs = tuple((float(e), float(e + 1)) for e in range(3))
+    periods = tuple(
+        {"index": e, "epoch": e, "hours": 8766.0, "rate_rps": [1.0], "label": ""} for e in range(3)
+    )
+    plan = small([1.0], [(0, 0, "P", "1")], pools=tuple(years), epochs=epochs, periods=periods)
+    groups = pool_groups(plan, Traffic(plan))
+    assert [g.replicas for g in groups] == [2, 3]
+    words = [span_words(plan, g.pool.epoch, g.last_epoch) for g in groups]
+    assert words == ["from year 1 to the end of year 2", "from year 3"]
+    assert span_words(plan, 0, 2) == ""
 
 
 def test_tidy_tables_hold_every_entry_and_the_same_totals() -> None:

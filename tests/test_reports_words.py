@@ -231,6 +231,14 @@ def test_json_is_quiet_and_reads_back(text: str) -> None:
     assert "\x7f" not in outside
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("18.7", "18.7"), ("2.9 %", "2.9 %"), ("1. x", "1\\. x"), ("2) x", "2\\) x"), ("-3", "\\-3")],
+)
+def test_markdown_keeps_numbers_and_starts_no_list(text: str, written: str) -> None:
+    assert markdown(text) == written
+
+
 @given(st.text())
 def test_markdown_has_no_live_marks(text: str) -> None:
     left = re.sub(r"\\.", "", markdown(text))

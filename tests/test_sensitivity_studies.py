@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from solver.cli.app import app
 from solver.errors import UsageError
-from solver.sensitivity.findings import Findings
+from solver.sensitivity.findings import Axis, Curves, Findings
 from solver.sensitivity.studies import STUDIES, run
 
 FOUND: dict[str, Findings] = {}
@@ -95,6 +95,16 @@ def test_figures_are_well_formed_and_described() -> None:
             root = ET.fromstring(draw(figure))
             tags = [child.tag.rpartition("}")[2] for child in root]
             assert tags[:2] == ["title", "desc"] and len(tags) > 10
+
+
+def test_lines_that_lie_on_one_another_share_a_name() -> None:
+    from solver.reports.curves import draw
+
+    once, twice = ((1.0, 1.0), (2.0, 3.0)), ((1.0, 2.0), (2.0, 4.0))
+    lines = (("N5", once), ("N3E", once), ("N2", twice))
+    drawn = draw(Curves("k", "t", "c", Axis("x"), Axis("y"), lines))
+    assert drawn.count('fill="none"') == 2
+    assert ">N5 and N3E<" in drawn and ">N2<" in drawn
 
 
 DOCS = Path(__file__).parents[1] / "docs"

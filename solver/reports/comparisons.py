@@ -7,7 +7,7 @@ from typing import Any
 from solver.plan.plan import Plan
 from solver.reports.fleet import Names, deciding
 from solver.reports.section import SOURCE, Column, Section, right, signed
-from solver.reports.units import dollars, number, percent
+from solver.reports.units import dollars, listed, number, percent
 from solver.reports.words import quantity_words, range_words, value_words
 
 
@@ -39,13 +39,24 @@ def wishes_section(plan: Plan, names: Names) -> Section:
     )
 
 
+def refused(plan: Plan) -> dict[str, list[str]]:
+    """Reason -> alternatives without a plan: what they cannot do, or that nobody looked."""
+    found: dict[str, list[str]] = {}
+    for a in plan.alternatives:
+        if not a.feasible:
+            open_ = a.reason.startswith(("not compared", "no fleet was found"))
+            found.setdefault(a.reason if open_ else f"not possible: {a.reason}", []).append(a.name)
+    return found
+
+
 def alternatives_section(plan: Plan, names: Names) -> Section:
     """The best fleet of each single kind of hardware."""
-    others = [a for a in plan.alternatives if a.feasible] + [a for a in plan.alternatives if not a.feasible]
     rows: list[tuple[Any, ...]] = []
-    for a in others:
-        told = a.fleet if a.feasible else f"not possible: {a.reason}"
-        rows.append((names.in_words(a.name), a.objective_usd, a.extra_share, names.in_words(told)))
+    for a in [a for a in plan.alternatives if a.feasible]:
+        rows.append((names.in_words(a.name), a.objective_usd, a.extra_share, names.in_words(a.fleet)))
+    for reason, several in refused(plan).items():
+        told = "only " + listed([names.in_words(name.removeprefix("only ")) for name in several], "or")
+        rows.append((told, None, None, names.in_words(reason)))
     if rows:
         rows.insert(0, ("this plan", plan.objective_usd, 0.0, "see above"))
     return Section(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from solver.reports.escape import html
 from solver.reports.svg import Bar, bar_figure, ticks
-from solver.reports.units import number, number_tick, percent, usd, usd_tick
+from solver.reports.units import listed, number, number_tick, percent, usd, usd_tick
 from solver.sensitivity.findings import Axis, Bars, Curves, Figure, Kind, Regions
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 340, 70, 44, 14
@@ -97,7 +97,7 @@ def _curves(figure: Curves) -> str:
     y = _Scale(figure.y, [p[1] for p in points], bottom, TOP + 10)
     parts = _frame(x, y, figure.x, figure.y, bottom)
     legend: list[str] = []
-    for n, (name, line) in enumerate(figure.lines):
+    for n, (name, line) in enumerate(_apart(figure)):
         places = [(x(a), y(b)) for a, b in line]
         colour, dash, mark = f"var(--c{n % 6 + 1})", _DASHES[n // 2 % 6], _MARKS[n % 10]
         path = "M" + "L".join(f"{a:.1f},{b:.1f}" for a, b in places)
@@ -113,6 +113,14 @@ def _curves(figure: Curves) -> str:
         parts.append(f'<line x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{bottom}" class="limit"/>')
         parts.append(_text(at + 4, TOP + 12, figure.mark[1], "start"))
     return _svg(figure.key, figure.title, figure.caption, parts, legend if len(legend) > 1 else [])
+
+
+def _apart(figure: Curves) -> list[tuple[str, tuple[tuple[float, float], ...]]]:
+    """The lines of a figure; those that lie on one another are one line with all their names."""
+    names: dict[tuple[tuple[float, float], ...], list[str]] = {}
+    for name, line in figure.lines:
+        names.setdefault(line, []).append(name)
+    return [(listed(several), line) for line, several in names.items()]
 
 
 def _regions(figure: Regions) -> str:

@@ -26,7 +26,9 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 #: Characters that make a spreadsheet read a cell as a formula (OWASP, CSV injection), also full width.
 _FORMULA = "=+-@|%＝＋－＠"
 _SEPARATED = re.compile(rf"([;|][\s\"]*)(?=[{re.escape(_FORMULA)}])")
-_MARKDOWN = re.compile(r"[\\`*\[\]|~$^]|(?<![^\W_])_|_(?![^\W_])|^\s*(?:\d+(?=[.)])|[-+#=:])")
+_MARKDOWN = re.compile(
+    r"[\\`*\[\]|~$^]|(?<![^\W_])_|_(?![^\W_])|^\s*[-+#=:]|^\s*(?P<item>\d+)(?P<dot>[.)])(?=\s|$)"
+)
 #: Longest text of an XLSX cell (ECMA-376 as implemented by Excel).
 XLSX_LONGEST = 32_767
 
@@ -49,8 +51,13 @@ def html(text: object) -> str:
 
 def markdown(text: object) -> str:
     """Text for a line or table cell of Markdown."""
-    escaped = _MARKDOWN.sub(lambda found: f"\\{found[0].strip()}", plain(text))
+    escaped = _MARKDOWN.sub(_marked, plain(text))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _marked(found: re.Match[str]) -> str:
+    """A mark of Markdown with a backslash before it; of a list's number before the dot (\\1 is no escape)."""
+    return f"{found['item']}\\{found['dot']}" if found["item"] else f"\\{found[0].strip()}"
 
 
 def csv_cell(value: Any) -> Any:

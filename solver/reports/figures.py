@@ -11,7 +11,7 @@ from solver.reports.fleet import Names, fleet
 from solver.reports.sections import cost_words
 from solver.reports.svg import NEUTRAL, Bar, Series, bar_figure, hours_figure, share_figure
 from solver.reports.traffic import Target, Traffic
-from solver.reports.units import listed, number, percent, usd, usd_tick
+from solver.reports.units import counted, listed, number, percent, usd, usd_tick
 from solver.reports.words import kept
 
 _LONGEST = 400  # hours drawn one by one
@@ -235,10 +235,10 @@ def _alternatives(plan: Plan, names: Names, link: Link) -> Figure | None:
         extra = f" ({percent(a.extra_share, signed=True)})" if a.extra_share is not None else ""
         bars.append(Bar(names.in_words(a.name), cost, f"{usd(cost)}{extra}", series=5))
     title = "What the alternatives cost"
-    impossible = [names.in_words(a.name) for a in plan.alternatives if not a.feasible]
     caption = "Net present US dollars of the best fleet of each single kind of hardware."
-    if impossible:
-        caption += f" Not possible: {', '.join(impossible)}."
+    without = sum(not a.feasible for a in plan.alternatives)
+    if without:
+        caption += f" Without a plan: {counted(without, 'kind')}; the table of alternatives tells why."
     words, to = listed([f"{bar.label} {bar.text}" for bar in bars]), link(("alternatives",))
     drawing = bar_figure("alternatives", title, f"{words}.", bars, usd_tick, link=to)
     return Figure(title, told(caption), drawing)

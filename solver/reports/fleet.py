@@ -13,7 +13,8 @@ from solver.reports.traffic import Target
 class FleetLine:
     """Systems of one kind got in one way at one site in one epoch.
 
-    For systems rented by the hour ``count`` is the most at once and ``system_hours`` their total.
+    Those rented by the hour are one line over all epochs (``epoch`` is the first one): ``count`` is the most
+    at once and ``system_hours`` their total.
     """
 
     system: str
@@ -38,7 +39,8 @@ def fleet(plan: Plan) -> list[FleetLine]:
     """Lines of the fleet, the dearest first."""
     groups: dict[tuple[object, ...], list[SystemPurchase]] = {}
     for line in plan.systems:
-        key = (line.system, line.site, plan.way(line), line.epoch, line.offer, line.sold_epoch)
+        epoch = None if line.acquisition == "rent-hourly" else line.epoch
+        key = (line.system, line.site, plan.way(line), epoch, line.offer, line.sold_epoch)
         groups.setdefault(key, []).append(line)
     found = [_line(group, str(key[2])) for key, group in groups.items()]
     return sorted(found, key=lambda f: (-f.cost_usd, f.system, f.site, f.epoch))
@@ -65,7 +67,7 @@ def _line(group: list[SystemPurchase], way: str) -> FleetLine:
         name=first.name,
         site=first.site,
         acquisition=way,
-        epoch=first.epoch,
+        epoch=min(s.epoch for s in group),
         count=max(s.count for s in group) if hourly else sum(s.count for s in group),
         unit_price_usd=first.unit_price_usd,
         cost_usd=sum(s.cost_usd for s in group),
@@ -112,6 +114,18 @@ def epoch_words(plan: Plan, epoch: int | None, sold_epoch: int | None = None) ->
         return ""
     sold = "" if sold_epoch is None else f", sold in {year_words(plan.epochs[sold_epoch][0])}"
     return f"from {year_words(plan.epochs[epoch][0])}{sold}"
+
+
+def span_words(plan: Plan, first: int | None, last: int | None) -> str:
+    """Epochs in which a pool stands: "" for all, "from year 2", "from year 1 to the end of year 2"."""
+    if first is None or last is None or last - first + 1 == len(plan.epochs):
+        return ""
+    start = epoch_words(plan, first)
+    if last == len(plan.epochs) - 1:
+        return start
+    months = round(12 * plan.epochs[last][1])
+    month = f"month {months % 12} of year {months // 12 + 1}"
+    return f"{start} to {month if months % 12 else f'the end of year {months // 12}'}"
 
 
 def year_words(years: float) -> str:

@@ -18,6 +18,7 @@ from solver.reports.fleet import (
     epoch_words,
     fleet,
     replica_words,
+    span_words,
 )
 from solver.reports.money import cash_section, moves_section, people_section, unserved_section
 from solver.reports.places import loss_section, regions_section
@@ -95,10 +96,10 @@ def _pools(plan: Plan, traffic: Traffic, names: Names) -> Section:
     for group in pool_groups(plan, traffic):
         pool = group.pool
         where = names.system(pool.system) + (f", {pool.site}" if len(plan.power_kw) > 1 else "")
-        when = epoch_words(plan, pool.epoch) if pool.mode == "standing" else f"in {group.hours_words}"
+        when = span_words(plan, pool.epoch, group.last_epoch)
         replicas = replica_words(group.replicas, pool.spare_replicas)
         if pool.mode != "standing":
-            replicas = f"up to {replicas}"
+            when, replicas = f"in {group.hours_words}", f"up to {replicas}"
         rows.append(
             (
                 pool.service,

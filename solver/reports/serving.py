@@ -11,12 +11,14 @@ from solver.reports.units import counted
 
 @dataclass(frozen=True)
 class PoolGroup:
-    """A standing pool, or the elastic pools of one operating point at one site."""
+    """A standing pool over the epochs in which it stays as it is, or the elastic pools of one operating point
+    at one site."""
 
-    pool: Pool
+    pool: Pool  # the first one
     replicas: int  # most in any period
-    peak_load: float
+    peak_load: float  # highest in any period
     hours_words: str
+    last_epoch: int | None  # of a standing pool
 
 
 @dataclass(frozen=True)
@@ -31,24 +33,36 @@ class ServingLine:
 
 
 def pool_groups(plan: Plan, traffic: Traffic) -> list[PoolGroup]:
-    """Pools by service, elastic ones of all periods as one."""
-    groups: dict[tuple[str, str, str, str, int], list[Pool]] = {}
-    for pool in plan.pools:
-        epoch = pool.epoch or 0 if pool.mode == "standing" else -1
-        groups.setdefault((pool.service, pool.mode, pool.point, pool.site, epoch), []).append(pool)
+    """Pools by service: standing ones that stay over several epochs as one, elastic ones of all periods."""
+    groups: dict[tuple[str, str, str, str], list[Pool]] = {}
+    for pool in sorted(plan.pools, key=lambda p: p.epoch or 0):
+        groups.setdefault((pool.service, pool.mode, pool.point, pool.site), []).append(pool)
     found = []
     for key in sorted(groups, key=lambda k: (k[0], k[1] != "standing", *k[2:])):
-        pools = groups[key]
-        periods = {pool.period for pool in pools}
-        active = [hour.period in periods for hour in traffic.hours]
-        found.append(
-            PoolGroup(
-                pool=pools[0],
-                replicas=max(pool.replicas for pool in pools),
-                peak_load=max(traffic.peak_load(pool) for pool in pools),
-                hours_words=hours_words(traffic, active),
+        for pools in _stretches(groups[key]) if key[1] == "standing" else [groups[key]]:
+            periods = {pool.period for pool in pools}
+            active = [hour.period in periods for hour in traffic.hours]
+            found.append(
+                PoolGroup(
+                    pool=pools[0],
+                    replicas=max(pool.replicas for pool in pools),
+                    peak_load=max(traffic.peak_load(pool) for pool in pools),
+                    hours_words=hours_words(traffic, active),
+                    last_epoch=pools[-1].epoch,
+                )
             )
-        )
+    return found
+
+
+def _stretches(pools: list[Pool]) -> list[list[Pool]]:
+    """Standing pools of one point and site in the order of epochs, cut where they change or pause."""
+    found: list[list[Pool]] = []
+    for pool in pools:
+        before = found[-1][-1] if found else None
+        if before and pool == before.model_copy(update={"epoch": (before.epoch or 0) + 1, "line": pool.line}):
+            found[-1].append(pool)
+        else:
+            found.append([pool])
     return found
 
 
@@ -64,6 +78,11 @@ def serving_lines(traffic: Traffic) -> list[ServingLine]:
             phase = traffic.phase(target.point)
             found.append(ServingLine(service, target, share, words, "" if phase == "both" else phase))
     return found
+
+
+def hour_words(traffic: Traffic, hour: int) -> str:
+    """An hour of a day as a range ("14-15 h"), of a longer curve by its number from 0."""
+    return f"{hour}-{hour + 1} h" if len({h.hour for h in traffic.hours}) == 24 else f"hour {hour}"
 
 
 def hours_words(traffic: Traffic, active: list[bool]) -> str:

@@ -17,6 +17,7 @@ WIDTH = 460
 ROW = 44  # height of a labelled bar
 FONT = 13.5
 _CHARACTER = 7.3  # mean width of a character at FONT
+_WIDE, _NARROW = 9.3, 5.0  # capitals, digits and signs; space, brackets and slim letters, in a wide font
 _SERIES = 6
 NEUTRAL = -1  # the series of a bar that stands for no hardware
 
@@ -59,6 +60,13 @@ def shortened(text: str, room: float) -> str:
     most = max(4, int(room / _CHARACTER))
     text = plain(text)
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def width_of(text: str) -> float:
+    """About the width of ``text`` at FONT, rather too much than too little."""
+    slim = sum(character in " ()[].,:;'|/-fijlrtI" for character in text)
+    wide = sum(character.isupper() or character.isdigit() or character in "%×≤≥" for character in text)
+    return slim * _NARROW + wide * _WIDE + (len(text) - slim - wide) * (_CHARACTER + 0.7)
 
 
 def bar_figure(
@@ -214,7 +222,7 @@ def _legend(key: str, names: Sequence[tuple[str, int]], line: str = "") -> tuple
     x = x0
     for name, style in [*names, *([(line, None)] if line else [])]:
         text = shortened(name, WIDTH - 60)
-        wide = 26 + len(text) * _CHARACTER + 14
+        wide = 26 + width_of(text) + 14
         if x > x0 and x + wide > WIDTH:
             x, y = x0, y + 22
         if style is None:

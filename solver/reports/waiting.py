@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from solver.plan.plan import Plan
 from solver.reports.section import Column, Section, right
-from solver.reports.serving import hours_words
+from solver.reports.serving import hour_words, hours_words
 from solver.reports.traffic import Traffic, share_value
 from solver.reports.units import number, percent
 
@@ -19,6 +19,7 @@ class Waiting:
     moved: float  # share of the requests that are served in a later hour
     mean_wait_hours: float
     longest_wait_hours: int
+    deadline_hours: float | None
     hours: str  # in which it runs
     busiest: str
 
@@ -42,9 +43,10 @@ def waiting(plan: Plan, traffic: Traffic) -> list[Waiting]:
         rates = traffic.demand_rps(name)
         most = max(range(len(rates)), key=rates.__getitem__)
         words = hours_words(traffic, [rate > 0 for rate in rates])
-        busiest = f"hour {traffic.hours[most].hour}, {number(rates[most])} requests/s"
+        busiest = f"{hour_words(traffic, traffic.hours[most].hour)}, {number(rates[most])} requests/s"
         scale = total or 1.0
-        found.append(Waiting(name, moved / scale, waited / scale, longest, words, busiest))
+        deadline = traffic.workload.services[k].levels.deadline_hours if traffic.workload else None
+        found.append(Waiting(name, moved / scale, waited / scale, longest, deadline, words, busiest))
     return found
 
 
@@ -58,19 +60,23 @@ def _factor(traffic: Traffic, k: int, start_years: float) -> float:
 def waiting_section(plan: Plan, traffic: Traffic) -> Section:
     """Work with a deadline: when it runs."""
     rows = tuple(
-        (w.service, w.moved, w.mean_wait_hours, float(w.longest_wait_hours), w.hours, w.busiest)
+        (
+            *(w.service, w.moved, w.mean_wait_hours, float(w.longest_wait_hours), w.deadline_hours),
+            *(w.hours, w.busiest),
+        )
         for w in (waiting(plan, traffic) if plan.deferrals else ())
     )
     return Section(
         "waiting",
         "Work that waits",
         "Later: share of the requests that are served in a later hour than they come, in order of arrival. "
-        "Waits in hours.",
+        "Waits in hours; work that waits n hours is done within n + 1.",
         (
             Column("Service"),
             right("Later", percent),
             right("Mean wait, h", number),
             right("Longest, h", number),
+            right("Promised within, h", number),
             Column("Runs in"),
             Column("Most in"),
         ),

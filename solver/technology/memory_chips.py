@@ -53,7 +53,7 @@ def derive_weight_wafer(catalog: Catalog, design: WeightWafer) -> tuple[System, 
         "write_endurance_cycles": derived(design.endurance_cycles, "cycles", "swept"),
     }
     cells.pop("read_limit_reads", None)
-    name = f"NVM wafer {design.density_mb_mm2:g} Mb/mm2, {design.endurance_cycles:.0e} cycles"
+    name = f"NVM wafer {design.density_mb_mm2:g} Mb/mm2, {design.endurance_cycles:,.0f} cycles"
     system = pattern.model_copy(
         update={"id": design.id, "name": name, "values": values, "weight_technology": design.id}
     )

@@ -169,7 +169,7 @@ def _grid_words(rows: tuple[tuple[object, ...], ...]) -> list[str]:
         density = [float(str(r[0])) for r in cheapest if r[2] == updates]
         if cycles:
             sentences.append(
-                f"With {updates:g} update{'s' if updates > 1 else ''} a day {min(cycles):.0e} cycles and "
+                f"With {updates:g} update{'s' if updates > 1 else ''} a day {min(cycles):,.0f} cycles and "
                 f"{min(density):g} Mb/mm2 are enough to be cheapest."
             )
     return sentences
@@ -188,7 +188,7 @@ def _assumptions() -> Table:
 def _figure() -> Curves:
     updates = [10**x for x in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.2)]
     lines = tuple(
-        (f"{cycles:.0e} cycles", tuple((u, update_years(cycles, u)) for u in updates))
+        (f"{cycles:,.0f} cycles", tuple((u, update_years(cycles, u)) for u in updates))
         for cycles in ENDURANCES
     )
     return Curves(
@@ -212,8 +212,8 @@ def _answer(rows: Sequence[tuple[object, ...]]) -> list[str]:
             f"{words}; it enters at {' and at '.join(ends)} (assumed price {usd(float(str(price)))})."
         )
     sentences.append(
-        f"1e4 cycles last {update_years(1e4, 1):.0f} years of daily updates and "
+        f"10,000 cycles last {update_years(1e4, 1):.0f} years of daily updates and "
         f"{update_years(1e4, 24):.2f} of hourly ones; "
-        f"1e6 cycles last {update_years(1e6, 288):.1f} years of updates every five minutes."
+        f"1,000,000 cycles last {update_years(1e6, 288):.1f} years of updates every five minutes."
     )
     return sentences
