@@ -12,6 +12,7 @@ $(VENV)/.run: pyproject.toml
 	@echo "installing into $(VENV) (once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m compileall -q solver
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.run

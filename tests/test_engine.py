@@ -14,7 +14,6 @@ from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.cli.app import main
 from solver.engine.attempt import raise_unless_point
-from solver.engine.derating import LAST_DIGITS, bounded_by, lowered
 from solver.engine.infeasible import explain_program
 from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError, NumericalRefusal
@@ -343,26 +342,3 @@ def test_the_same_question_gives_the_same_bytes(capsys: pytest.CaptureFixture[st
     assert [p.name for p in first] == [p.name for p in second]
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.name
-
-
-def test_safe_loads_are_lowered_by_small_steps() -> None:
-    """First the last digits, then 3 %, and so on to a half; services that are not late keep theirs."""
-    factors: dict[str, float] = {"other": 0.97}
-    seen = []
-    for _ in range(11):
-        factors |= lowered(factors, ["chat"])
-        seen.append(factors["chat"])
-    assert seen[:3] == [LAST_DIGITS, 0.97, 0.94]
-    assert seen[-2:] == [0.5, 0.5]
-    assert factors["other"] == 0.97
-
-
-def test_a_plan_with_lower_safe_loads_is_measured_by_the_first_bound() -> None:
-    """First bound 100, then a plan of 110 that is the best with lower loads: a gap of 10 / 110."""
-    first = Outcome(Ending.OPTIMAL, "kOptimal", np.zeros(1), 100.0, 100.0, 1.0)
-    lower = Outcome(Ending.OPTIMAL, "kOptimal", np.zeros(1), 110.0, 110.0, 1.0)
-    found = bounded_by(first, lower, 0.0)
-    assert (found.ending, found.bound) == (Ending.FEASIBLE, 100.0)
-    assert found.gap == pytest.approx(10 / 110)
-    assert bounded_by(first, lower, 0.1).ending is Ending.OPTIMAL
-    assert bounded_by(first, first, 0.0).ending is Ending.OPTIMAL

@@ -106,10 +106,10 @@ class HighsModel:
     def __init__(self, program: Program, objective: Mapping[int, float] | None = None) -> None:
         check_range(program)
         self.program = program
-        self._costs = dict(program.objective() if objective is None else objective)
+        self.costs = dict(program.objective() if objective is None else objective)
         swallow_banner()
         started = time.perf_counter()
-        carrier = to_pulp(program, self._costs)
+        carrier = to_pulp(program, self.costs)
         hand = pulp.HiGHS(msg=False)
         hand.createAndConfigureSolver(carrier)
         hand.buildSolverModel(carrier)
@@ -120,6 +120,12 @@ class HighsModel:
             self._option(name, value)
         self._check_transfer()
         self.build_seconds = time.perf_counter() - started
+
+    def alike(self, program: Program) -> HighsModel:
+        """Another program in a model with the options of this one."""
+        made = HighsModel(program)
+        self._accepted(made._highs.passOptions(self._highs.getOptions()), "its own options")
+        return made
 
     def _option(self, name: str, value: bool | int | float | str) -> None:
         if self._highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
@@ -141,7 +147,7 @@ class HighsModel:
 
     def set_costs(self, objective: Mapping[int, float]) -> None:
         """Replace the objective (k$ per unit of each column)."""
-        self._costs = dict(objective)
+        self.costs = dict(objective)
         costs = np.zeros(len(self.program.columns))
         for column, kusd in objective.items():
             costs[self._column[column]] = kusd
@@ -226,7 +232,7 @@ class HighsModel:
 
     def cost(self, values: NDArray[np.float64]) -> float:
         """What values of all columns cost, k$."""
-        return sum(kusd * float(values[c]) for c, kusd in self._costs.items())
+        return sum(kusd * float(values[c]) for c, kusd in self.costs.items())
 
     def solve_lp(self, fixed: Mapping[int, float]) -> Outcome:
         """The linear program with integer columns fixed at ``fixed``; bounds are restored afterwards."""
@@ -271,9 +277,10 @@ class HighsModel:
             self._option("solver", "choose")
 
     @contextlib.contextmanager
-    def relaxed(self) -> Iterator[None]:
-        """Within: every column may take fractions."""
-        whole = [n for n, column in enumerate(self.program.columns) if column.integer]
+    def relaxed(self, columns: Iterable[int] | None = None) -> Iterator[None]:
+        """Within: every column may take fractions, or those given."""
+        among = range(len(self.program.columns)) if columns is None else columns
+        whole = [n for n in among if self.program.columns[n].integer]
         self._set_integer(whole, integer=False)
         try:
             yield

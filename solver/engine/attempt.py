@@ -15,7 +15,7 @@ from solver.engine.dispatch import dispatch
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.grouped import solve_grouped
 from solver.engine.infeasible import explain_program
-from solver.engine.neighbourhood import solve_large
+from solver.engine.neighbourhood import search, solve_large
 from solver.engine.start import start
 from solver.errors import InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
 from solver.formulation.build import build_program
@@ -123,9 +123,7 @@ def search_plan(
     multipliers = None
     try:
         if len(program.columns) < LARGE:
-            if known is not None:
-                model.start_from(known)
-            outcome = model.solve(request.gap, request.time_limit_s)
+            outcome = search(model, {}, request.gap, request.time_limit_s, known)
         else:
             outcome, linear = solve_large(model, request.gap, request.time_limit_s, known)
             multipliers = None if linear is None else linear.duals

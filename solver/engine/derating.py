@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 from solver.backend.outcome import Ending, Outcome
+from solver.engine.fleets import Solved
 from solver.formulation.prepare import Prepared
+from solver.plan.plan import Plan
 from solver.verify import Verdict
+from solver.verify.case import Case
+from solver.verify.from_plan import case_of
+from solver.verify.promise import kept_at
 
 #: Safe loads of a service are multiplied by these in turn where its promise fails at the mix a pool gets:
 #: first by the last digits of the waiting model's floats.
 LAST_DIGITS = 1 - 1e-6
 DERATINGS = (LAST_DIGITS, 0.97, 0.94, 0.9, 0.85, 0.78, 0.7, 0.6, 0.5)
+#: Parts of its traffic that a pool is tried with.
+PARTS = 64
 #: Solves of one problem at most.
 MOST_DERATINGS = 12
 
@@ -37,10 +45,59 @@ def full_services(verdict: Verdict, prepared: Prepared) -> set[str]:
     return {n for n in names if any(f.message.startswith(f"{n}/") for f in verdict.failures)}
 
 
-def lowered(factors: Mapping[str, float], late: Iterable[str]) -> dict[str, float]:
-    """The next factors on the safe loads of services that are late."""
-    smaller = {name: [f for f in DERATINGS if f < factors.get(name, 1.0)] for name in late}
-    return {name: (further or DERATINGS[-1:])[0] for name, further in smaller.items()}
+def lowered(
+    factors: Mapping[str, float], late: Iterable[str], needed: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """The next factors on the safe loads of services that are late: one step, or as far as is ``needed``."""
+    found = {}
+    for name in late:
+        further = [f for f in DERATINGS if f < factors.get(name, 1.0)] or DERATINGS[-1:]
+        found[name] = min(further[0], max((needed or {}).get(name, 1.0), DERATINGS[-1]))
+    return found
+
+
+def needed_factors(
+    plan: Plan, solved: Solved, factors: Mapping[str, float], late: Iterable[str]
+) -> dict[str, float]:
+    """Factors at which the pools of a plan that fails would keep the promises of the services that are late.
+
+    In each period in which a service is late its fullest pool is loaded to some share of its safe load, and a
+    part of that traffic would be in time. The largest product of any period is returned: less would not do.
+    """
+    case, found = case_of(plan), {}
+    loads = fullest(solved)
+    for name in late:
+        k = case.order[name]
+        periods = [t for t in range(len(case.periods)) if not kept_at(case, k, t, Fraction(1))]
+        shares = [loads.get((name, t), 1.0) * _part_in_time(case, k, t) for t in periods]
+        if shares:
+            found[name] = factors.get(name, 1.0) * max(shares)
+    return found
+
+
+def _part_in_time(case: Case, k: int, t: int) -> float:
+    """The largest part of service k's traffic in period t that its pools would serve in time, in PARTS."""
+    low, high = 0, PARTS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if kept_at(case, k, t, Fraction(middle, PARTS)) else (low, middle)
+    return low / PARTS
+
+
+def fullest(solved: Solved) -> dict[tuple[str, int], float]:
+    """The fullest pool of each service in each period, as a share of its safe load."""
+    program, problem, values = solved.program, solved.prepared.problem, solved.outcome.values
+    assert values is not None
+    found: dict[tuple[str, int], float] = {}
+    for row in program.rows:
+        if row.family == "capacity":
+            load = sum(a * values[c] for c, a in row.terms if a > 0)
+            room = -sum(a * values[c] for c, a in row.terms if a < 0)
+            routed = [program.columns[c].key for c, a in row.terms if a > 0]
+            if routed and room > 0:
+                key = (problem.points[routed[0][1]].service, routed[0][-1])
+                found[key] = max(found.get(key, 0.0), float(load / room))
+    return found
 
 
 def derated(prepared: Prepared, factors: Mapping[str, float]) -> Prepared:

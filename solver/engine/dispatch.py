@@ -34,7 +34,7 @@ def dispatch(
         values[column] = value
     costs = program.objective()
     parts = blocks(program, fixed)
-    if not _holds(program, fixed, values, rounding):
+    if not rows_hold(program, fixed, rounding):
         return None
     begun = _least(program, fixed, costs, [row for part in parts for row in part], 0.0, end, whole=False)
     if begun is None:
@@ -111,14 +111,12 @@ def fractional(
     return any(abs(values[c] - round(values[c])) > WHOLE for c in free)
 
 
-def _holds(
-    program: Program, fixed: Mapping[int, float], values: NDArray[np.float64], rounding: float
-) -> bool:
+def rows_hold(program: Program, fixed: Mapping[int, float], rounding: float = ROUNDING) -> bool:
     """Whether the rows hold that only fixed columns stand in."""
     for row in program.rows:
         if all(c in fixed for c, _ in row.terms):
-            left = sum(a * values[c] for c, a in row.terms)
-            room = rounding * max(1.0, sum(abs(a * values[c]) for c, a in row.terms))
+            left = sum(a * fixed[c] for c, a in row.terms)
+            room = rounding * max(1.0, sum(abs(a * fixed[c]) for c, a in row.terms))
             over = (left - row.rhs) * (-1 if row.sense == ">=" else 1)
             if over > room or (row.sense == "==" and -over > room):
                 return False

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solver.backend.outcome import Ending, Outcome, near
+from solver.engine.apart import Bounds
+from solver.engine.fleet_first import fleet_first, hourly_counts, served
 from solver.engine.fleets import FINER, Fleet, Solved, placed, serve_all, solve_largest
-from solver.engine.neighbourhood import NEAR, Bounds, search
+from solver.engine.neighbourhood import NEAR, search
 from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, left, period_costs, refined
 from solver.formulation.groups import Group
 from solver.formulation.prepare import Prepared
@@ -119,7 +121,19 @@ def round_of(prepared: Prepared, relaxed: Relaxed, state: State) -> Outcome | No
             _serve(prepared, relaxed, outcome, state)
             if state.over or _due_to_groups(prepared, relaxed, state):
                 return None
+        if hourly_counts(program):
+            _fleet_first(prepared, relaxed, state, goal)
+            if state.over or _due_to_groups(prepared, relaxed, state):
+                return None
     return _search_all(prepared, relaxed, state, goal)
+
+
+def _fleet_first(prepared: Prepared, relaxed: Relaxed, state: State, goal: float) -> None:
+    """The fleet of the relaxation with its hours in fractions, its bound, and every hour served with it."""
+    known = None if state.served is None else state.served.values
+    fleet = fleet_first(relaxed.model, goal, state.part(FIRST), known)
+    state.raise_bound(fleet.bound, relaxed)
+    _serve(prepared, relaxed, served(relaxed.model, fleet, goal, state.part(FIRST)), state)
 
 
 def _search_all(prepared: Prepared, relaxed: Relaxed, state: State, goal: float) -> Outcome | None:

@@ -8,18 +8,18 @@ but those that no better fleet uses.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome, near
+from solver.engine.apart import Bounds, Floats, solve_apart
+from solver.engine.fleet_first import fleet_first, hourly_counts, served
 from solver.formulation.model import Program
 
-Bounds = dict[int, tuple[float, float]]
-Floats = NDArray[np.float64]
 #: Linear programs of so many columns are solved by the interior point method.
 INTERIOR = 10_000
 #: What a linear program leaves at its lower bound (absolute).
@@ -27,6 +27,8 @@ NOTHING = 1e-9
 #: Fleets are searched among the columns that the linear program uses, then also among those a unit of which
 #: would cost so little more there (share of the gap asked for, in cost).
 NEAR = 0.02
+#: The fleet is searched before its hours to this gap at the least, and its hours are served to the same.
+ROUGH = 1e-3
 #: Shares of the time left: for the linear program, and for each search near it.
 LINEAR, SEARCH = 0.5, 0.4
 
@@ -88,7 +90,13 @@ class Linear:
 def search(
     model: HighsModel, bounds: Bounds, gap: float, seconds: float | None, start: Floats | None = None
 ) -> Outcome:
-    """The program in whole numbers within other bounds of some columns, ``start`` a known plan."""
+    """The program in whole numbers within other bounds of some columns, ``start`` a known plan.
+
+    Part by part, where it falls apart.
+    """
+    apart = solve_apart(model, bounds, gap, seconds, start)
+    if apart is not None:
+        return apart
     with model.bounded(bounds):
         if start is not None:  # HiGHS forgets it when bounds change
             model.start_from(start)
@@ -107,23 +115,35 @@ def solve_large(
     linear = Linear.of(model, part(LINEAR))
     if not linear.solved:
         return search(model, {}, gap, part(1.0), known), None
-    floor, best = linear.outcome.objective, _Best.of(model, known)
+    program, dearer = model.program, NEAR * gap * abs(linear.outcome.objective)
+    best = _Best.of(model, known, linear.outcome.objective)
+
+    def steps() -> Iterator[None]:
+        best.keep(search(model, linear.unused(program), gap, part(SEARCH), best.values))
+        yield
+        if hourly_counts(program):
+            fleet = fleet_first(model, max(gap / 2, ROUGH), part(SEARCH), best.values)
+            best.bound = max(best.bound, fleet.bound)
+            best.keep(served(model, fleet, max(gap / 2, ROUGH), part(SEARCH)))
+            yield
+        best.keep(search(model, linear.unused(program, dearer), gap, part(SEARCH), best.values))
+        yield
+
     try:
-        for dearer in (0.0, NEAR * gap * abs(floor)):
-            best.keep(search(model, linear.unused(model.program, dearer), gap, part(SEARCH), best.values))
-            if best.done(floor, gap):
-                return best.outcome(floor, gap), linear
-        dear = {} if best.found is None else linear.too_dear(model.program, best.found.objective)
+        for _ in steps():
+            if best.done(gap):
+                return best.outcome(gap), linear
+        dear = {} if best.found is None else linear.too_dear(program, best.found.objective)
         outcome = search(model, dear, gap, part(1.0), best.values)
     except MemoryError:
         if best.found is None:
             raise
-        return best.outcome(floor, gap), linear
+        return best.outcome(gap), linear
     if best.found is None:
         return outcome, linear
-    bound = max(floor, min(outcome.bound, best.found.objective))
+    best.bound = max(best.bound, min(outcome.bound, best.found.objective))
     best.keep(outcome)
-    return best.outcome(bound, gap), linear
+    return best.outcome(gap), linear
 
 
 @dataclass
@@ -131,14 +151,17 @@ class _Best:
     """The cheapest outcome so far."""
 
     values: Floats | None
+    bound: float
     found: Outcome | None = None
 
     @classmethod
-    def of(cls, model: HighsModel, known: Floats | None) -> _Best:
+    def of(cls, model: HighsModel, known: Floats | None, bound: float) -> _Best:
         """A known plan to begin with."""
         if known is None:
-            return cls(None)
-        return cls(known, Outcome(Ending.FEASIBLE, "kKnown", known, model.cost(known), float("-inf"), 0.0))
+            return cls(None, bound)
+        return cls(
+            known, bound, Outcome(Ending.FEASIBLE, "kKnown", known, model.cost(known), float("-inf"), 0.0)
+        )
 
     def keep(self, outcome: Outcome) -> None:
         better = self.found is None or outcome.objective < self.found.objective
@@ -147,13 +170,13 @@ class _Best:
         elif self.found is not None:
             self.found = replace(self.found, interrupted=self.found.interrupted or outcome.interrupted)
 
-    def done(self, bound: float, gap: float) -> bool:
+    def done(self, gap: float) -> bool:
         if self.found is None:
             return False
-        return self.found.interrupted or near(self.found.objective, bound, gap)
+        return self.found.interrupted or near(self.found.objective, self.bound, gap)
 
-    def outcome(self, bound: float, gap: float) -> Outcome:
+    def outcome(self, gap: float) -> Outcome:
         assert self.found is not None
-        found = replace(self.found, bound=min(bound, self.found.objective))
+        found = replace(self.found, bound=min(self.bound, self.found.objective))
         met = near(found.objective, found.bound, gap)
         return replace(found, ending=Ending.OPTIMAL if met else Ending.FEASIBLE)

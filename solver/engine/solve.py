@@ -23,6 +23,7 @@ from solver.engine.derating import (
     full_services,
     late_services,
     lowered,
+    needed_factors,
 )
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.infeasible import explain_screening
@@ -94,10 +95,12 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
             residual = str(verdict.residual)
             plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
             return _told(plan, loaded, solved, first, factors, request)
-        late = late_services(verdict, now) or full_services(verdict, now) - set(factors)
-        if not late:
+        if late := late_services(verdict, now):
+            factors |= lowered(factors, late, needed_factors(plan, solved, factors, late))
+        elif full := full_services(verdict, now) - set(factors):
+            factors |= lowered(factors, full)
+        else:
             break
-        factors |= lowered(factors, late)
     raise VerificationFailed(
         "the plan did not pass the exact check and is not shown: "
         + "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5]),

@@ -35,7 +35,7 @@ def settled_plan(plan: Plan) -> Plan:
     return settled(case) if well_formed(case) else plan
 
 
-def case_of(plan: Plan, file: str) -> Case:
+def case_of(plan: Plan, file: str = "plan") -> Case:
     """The plan beside the question that travels with it."""
     inputs = plan.inputs
     return Case(

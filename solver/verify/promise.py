@@ -41,17 +41,39 @@ def promise(case: Case) -> Iterator[Broken]:
             yield Broken(f"{target.id}: TPOT is {tpot * 1e3:g} of {levels.tpot_ms:g} ms", over)
         for name, tardy in late_buckets(case, target, k).items():
             for t, buckets in stream.items():
-                long = sum((case.weights[k][b] * s for b, s in buckets.items() if tardy[b]), Fraction(0))
-                late[k, name, t] += max(long, waiting(case, target, k, name, t, buckets))
+                late[k, name, t] += _late_share(case, target, k, name, t, buckets, tardy)
     for (k, name, t), share in late.items():
-        levels, total = case.services[k].levels, sum(case.weights[k])
-        percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
-        total *= 1 - case.unserved.get((k, t), Fraction(0))
-        permitted = (1 - written(percentile)) * total
+        permitted = _permitted(case, k, name, t)
         if share > permitted and case.periods[t].rates[k] > 0:
             message = (f"{case.services[k].name} in {case.label(t)}: {show(share * 100)} % of the "
                        f"requests are late ({name}), {show(permitted * 100)} % may be")  # fmt: skip
             yield Broken(message, share - permitted)
+
+
+def _permitted(case: Case, k: int, name: str, t: int) -> Fraction:
+    """Share of a service's requests that may be late in a period."""
+    levels, total = case.services[k].levels, sum(case.weights[k], Fraction(0))
+    percentile = levels.ttft_percentile if name == "ttft" else levels.end_to_end_percentile
+    return (1 - written(percentile)) * total * (1 - case.unserved.get((k, t), Fraction(0)))
+
+
+def _late_share(
+    case: Case, target: Target, k: int, name: str, t: int, buckets: Mapping[int, Fraction], tardy: list[bool]
+) -> Fraction:
+    """Share of a service's requests that are late at a target: too long, or with waits if that is more."""
+    long = sum((case.weights[k][b] * s for b, s in buckets.items() if tardy[b]), Fraction(0))
+    return max(long, waiting(case, target, k, name, t, buckets))
+
+
+def kept_at(case: Case, k: int, t: int, part: Fraction) -> bool:
+    """Whether service k would keep its promises in period t if its pools got ``part`` of their traffic."""
+    late: dict[str, Fraction] = defaultdict(Fraction)
+    for target, stream in case.streams.items():
+        if case.order[case.server(target).service] == k and t in stream:
+            fewer = {b: share * part for b, share in stream[t].items()}
+            for name, tardy in late_buckets(case, target, k).items():
+                late[name] += _late_share(case, target, k, name, t, fewer, tardy)
+    return all(share <= part * _permitted(case, k, name, t) for name, share in late.items())
 
 
 def waiting(

@@ -1,0 +1,95 @@
+"""Safe loads lowered where promises fail at the mix that pools get: by steps, or as far as is needed."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from solver.backend.outcome import Ending, Outcome
+from solver.engine.attempt import Request, attempt
+from solver.engine.derating import LAST_DIGITS, PARTS, bounded_by, fullest, lowered, needed_factors
+from solver.engine.fleets import Solved
+from solver.engine.solve import solve
+from solver.formulation.prepare import prepare
+from solver.inputs.catalogs import load_catalog
+from solver.inputs.references import resolve_references
+from solver.inputs.workload import load_workload
+from solver.paths import find_workload
+from solver.performance.calibration import load_calibration
+from solver.plan.plan import Plan
+from solver.verify.from_plan import case_of
+from solver.verify.promise import kept_at
+
+
+def test_safe_loads_are_lowered_by_small_steps() -> None:
+    """First the last digits, then 3 %, and so on to a half; services that are not late keep theirs."""
+    factors: dict[str, float] = {"other": 0.97}
+    seen = []
+    for _ in range(11):
+        factors |= lowered(factors, ["chat"])
+        seen.append(factors["chat"])
+    assert seen[:3] == [LAST_DIGITS, 0.97, 0.94]
+    assert seen[-2:] == [0.5, 0.5]
+    assert factors["other"] == 0.97
+
+
+def test_a_larger_step_is_taken_at_once_where_it_is_needed() -> None:
+    """From 0.97 the next step is 0.94; 0.8 where that is needed, never below a half, and always a step."""
+    now = {"chat": 0.97}
+    assert lowered(now, ["chat"], {"chat": 0.8}) == {"chat": 0.8}
+    assert lowered(now, ["chat"], {"chat": 0.96}) == {"chat": 0.94}
+    assert lowered(now, ["chat"], {"chat": 0.1}) == {"chat": 0.5}
+
+
+def test_a_plan_with_lower_safe_loads_is_measured_by_the_first_bound() -> None:
+    """First bound 100, then a plan of 110 that is the best with lower loads: a gap of 10 / 110."""
+    first = Outcome(Ending.OPTIMAL, "kOptimal", np.zeros(1), 100.0, 100.0, 1.0)
+    lower = Outcome(Ending.OPTIMAL, "kOptimal", np.zeros(1), 110.0, 110.0, 1.0)
+    found = bounded_by(first, lower, 0.0)
+    assert (found.ending, found.bound) == (Ending.FEASIBLE, 100.0)
+    assert found.gap == pytest.approx(10 / 110)
+    assert bounded_by(first, lower, 0.1).ending is Ending.OPTIMAL
+    assert bounded_by(first, first, 0.0).ending is Ending.OPTIMAL
+
+
+@pytest.fixture(scope="module")
+def solved() -> tuple[Plan, Solved]:
+    """The plan of lesson 04 and the program behind it."""
+    catalog = load_catalog()
+    loaded = resolve_references(load_workload(find_workload("04-conversation-and-code")), catalog)
+    prepared = prepare(loaded.workload, catalog, load_calibration())
+    plan = solve(loaded, catalog, request=Request(compare=False))
+    return plan, attempt(loaded, prepared, Request())[0]
+
+
+def promised_sooner(plan: Plan, share: float) -> Plan:
+    """The plan as if its first service had promised first tokens in a share of the time."""
+    service, *others = plan.inputs["workload"]["services"]
+    levels = service["levels"] | {"ttft_ms": service["levels"]["ttft_ms"] * share}
+    workload = plan.inputs["workload"] | {"services": [service | {"levels": levels}, *others]}
+    return plan.model_copy(update={"inputs": plan.inputs | {"workload": workload}})
+
+
+def test_the_load_at_which_a_late_service_would_be_in_time(solved: tuple[Plan, Solved]) -> None:
+    """Promised in 70 % of the time the service is late; at the factor told its pools would not be, at the
+    next larger part of their traffic they would."""
+    plan, found = solved
+    name = plan.inputs["workload"]["services"][0]["name"]
+    sooner = promised_sooner(plan, 0.7)
+    case = case_of(sooner)
+    k = case.order[name]
+    assert not kept_at(case, k, 0, Fraction(1))
+    load = fullest(found)[name, 0]
+    assert 0 < load <= 1 + 1e-9
+    part = needed_factors(sooner, found, {}, [name])[name] / load
+    assert 0 < part < 1
+    assert kept_at(case, k, 0, Fraction(round(part * PARTS), PARTS))
+    assert not kept_at(case, k, 0, Fraction(round(part * PARTS) + 1, PARTS))
+    half = needed_factors(sooner, found, {name: 0.5}, [name])[name]
+    assert half == pytest.approx(0.5 * part * load)
+
+
+def test_nothing_is_needed_where_no_promise_fails(solved: tuple[Plan, Solved]) -> None:
+    """A plan in time tells no factor."""
+    plan, found = solved
+    assert needed_factors(plan, found, {}, [s["name"] for s in plan.inputs["workload"]["services"]]) == {}
