@@ -94,9 +94,9 @@ def test_reduced_and_full_agree(tmp_path: Path, seed: int) -> None:
 def curves_written_out(prepared: Prepared) -> Prepared:
     """Every hour of the day a period of its own, equal or not."""
     curves = Curves(prepared.problem.workload, prepared.problem.epochs)
-    everything = tuple(range(len(prepared.problem.services)))
+    everything = tuple(range(len(curves.streams)))
     hours = [
-        type(g)(g.epoch, g.services, (h,)) for g in curves.coarse([(everything, True)], 1) for h in g.hours
+        type(g)(g.epoch, g.streams, (h,)) for g in curves.coarse([(everything, True)], 1) for h in g.hours
     ]
     return replace(prepared, problem=replace(prepared.problem, periods=curves.periods(hours, mean=False)))
 

@@ -14,6 +14,7 @@ from solver.domain.workload import (
     LengthBucket,
     Money,
     Region,
+    RegionalDemand,
     Residency,
     Resilience,
     Service,
@@ -40,7 +41,8 @@ def test_every_key_is_explained() -> None:
     text = PAGE.read_text()
     words = set(re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"`[^`\n]+`", text))))
     sections: dict[str, type[BaseModel]] = {
-        "workload": Workload, "service": Service, "demand": Demand, "lengths": LengthBucket,
+        "workload": Workload, "service": Service, "demand": Demand, "regional": RegionalDemand,
+        "lengths": LengthBucket,
         "levels": ServiceLevels, "site": Site, "money": Money, "staff": Staff, "hardware": HardwarePolicy,
         "horizon": Horizon, "offer": WorkloadOffer, "profile": WorkloadProfile,
         "token_price": TokenPrice, "region": Region, "residency": Residency, "resilience": Resilience,

@@ -47,7 +47,7 @@ def test_it_has_the_size_it_claims() -> None:
     assert len(prepared.all_periods) > 4 * 8000  # nearly every hour is another vector
     served = sum(sum(point.serves) for point in problem.points)
     assert served * len(problem.sites) * len(problem.epochs) * 8760 > 30_000_000
-    priced = {len(group.services) for group in prepared.groups}
+    priced = {len(group.streams) for group in prepared.groups}
     assert priced == {1}  # nothing couples the services within an hour
     assert {group.even for group in prepared.groups} == {True, False}
 

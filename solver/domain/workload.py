@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from solver.domain.bursts import Burstiness, Bursts
 from solver.domain.calendar import INSTANT, Month, factor_in_force, years_until
+from solver.domain.demand import Demand as Demand
+from solver.domain.demand import RegionalDemand as RegionalDemand
 from solver.domain.money import Money as Money
 from solver.domain.money import Staff as Staff
 from solver.domain.money import WorkloadOffer as WorkloadOffer
@@ -42,60 +42,6 @@ class LengthBucket(Frozen):
         object.__setattr__(self, "prompt_max", max(self.prompt_max, self.prompt_tokens))
         object.__setattr__(self, "output_max", max(self.output_max, self.output_tokens))
         return self
-
-
-class Demand(Frozen):
-    """Request rate per representative hour.
-
-    ``rate_rps`` has 1 value (constant), 24 (a day), 168 (a week) or 8760 (a year): mean requests per
-    second in that hour, in the first year. ``growth_per_year`` multiplies it yearly (0.3 = +30 %).
-    ``cv2`` is the squared coefficient of variation of the times between arrivals within an hour
-    (1 = Poisson). ``planned_cv2`` is what the waiting model is told instead, where replays have shown that
-    another number sizes the pools for this traffic; ``planned_cv2_by_s`` one for each time scale in seconds
-    (:class:`~solver.domain.bursts.Bursts`). ``regions`` are the shares of every hour's requests that
-    come from each region. ``steps`` multiplies the rate too: from a month on by its factor, until the next.
-    """
-
-    rate_rps: tuple[float, ...]
-    growth_per_year: float = Field(default=0.0, gt=-1)
-    steps: dict[Month, float] = {}
-    cv2: float = Field(default=1.0, ge=0)
-    planned_cv2: float | None = Field(default=None, ge=0)
-    planned_cv2_by_s: dict[float, float] = {}
-    regions: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
-
-    @model_validator(mode="after")
-    def _shape(self) -> Demand:
-        if len(self.rate_rps) not in (1, 24, 168, 8760):
-            raise ValueError(f"{len(self.rate_rps)} hourly values; write 1, 24, 168 or 8760 of them")
-        if any(rate < 0 for rate in self.rate_rps):
-            raise ValueError("a request rate is negative; write 0 or more")
-        total = sum(self.regions.values())
-        if self.regions and abs(total - 1) > 1e-6:
-            raise ValueError(f"the shares of the regions add up to {total:g}; make them add up to 1")
-        if any(factor < 0 for factor in self.steps.values()):
-            raise ValueError("a factor of steps is negative; write 0 or more")
-        return self
-
-    @model_validator(mode="after")
-    def _planned(self) -> Demand:
-        by_time = sorted(self.planned_cv2_by_s.items())
-        told = "planned_burstiness_by_time"
-        if by_time and self.planned_cv2 is not None:
-            raise ValueError(f"planned_burstiness and {told} state the same thing; keep one of the two")
-        if any(not 0 < time < math.inf or not 0 <= value < math.inf for time, value in by_time):
-            raise ValueError(f"{told} has a time of 0 or a value below 0; write {{500 ms: 20, 10 s: 180}}")
-        if any(later < value for (_, value), (_, later) in pairwise(by_time)):
-            raise ValueError(f"{told} falls; a longer time feels no smaller bursts, so let it rise")
-        object.__setattr__(self, "planned_cv2_by_s", dict(by_time))
-        return self
-
-    @property
-    def bursts(self) -> Burstiness:
-        """Burstiness that the waiting model is told."""
-        if self.planned_cv2_by_s:
-            return Bursts(tuple(self.planned_cv2_by_s), tuple(self.planned_cv2_by_s.values()))
-        return self.cv2 if self.planned_cv2 is None else self.planned_cv2
 
 
 class ServiceLevels(Frozen):
@@ -143,16 +89,17 @@ class Service(Frozen):
         str, TokenPrice
     ] = {}  # id of a token API -> prices for this service, before all others
 
-    def factor_at(self, years: float, start: str) -> float:
+    def factor_at(self, years: float, start: str, region: str = "") -> float:
         """What the rates of the first year are multiplied by at ``years`` from the month ``start``.
 
         Growth (at each full year) x the step in force; 0 before the service starts and after it ends.
+        ``region``: one with a curve of its own, which may have its own growth.
         """
         if self.starts and years < years_until(self.starts, start) - INSTANT:
             return 0.0
         if self.ends and years >= years_until(self.ends, start) - INSTANT:
             return 0.0
-        growth = (1 + self.demand.growth_per_year) ** math.floor(years + INSTANT)
+        growth = (1 + self.demand.growth_of(region)) ** math.floor(years + INSTANT)
         return growth * factor_in_force(self.demand.steps, years, start)
 
     def changes(self, start: str) -> tuple[float, ...]:

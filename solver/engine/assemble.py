@@ -127,16 +127,32 @@ def _inputs(problem: Problem, loaded: LoadedWorkload, used: set[str]) -> dict[st
     }
 
 
+def _by_region(problem: Problem, period: Period) -> dict[str, Any]:
+    """Rates by region, for services whose regions have curves of their own."""
+    several = any(s.region for s in problem.streams)
+    found: dict[str, Any] = {}
+    for name, rates in (("region_rps", period.rate_rps), ("mean_region_rps", period.mean_rps)):
+        if several and rates:
+            found[name] = [
+                {problem.streams[s].region: rates[s] for s in own if problem.streams[s].region}
+                for own in problem.streams_of
+            ]
+    return found
+
+
 def _period(problem: Problem, period: Period) -> dict[str, Any]:
+    means = problem.rates(replace(period, rate_rps=period.mean_rps or period.rate_rps))
+    services = sorted({problem.streams[s].position for s in period.streams})
     return {
         "index": period.index,
         "epoch": period.epoch,
         "hours": period.hours,
-        "rate_rps": list(period.rate_rps),
+        "rate_rps": list(problem.rates(period)),
         "label": period.label,
         **({"covers": list(period.covers)} if period.covers else {}),
-        **({"mean_rps": list(period.mean_rps)} if period.mean_rps else {}),
-        **({"services": list(period.services)} if period.services else {}),
+        **({"mean_rps": list(means)} if period.mean_rps else {}),
+        **({"services": list(services)} if period.streams else {}),
+        **_by_region(problem, period),
         **(
             {"energy_usd_kwh": [problem.tariff(i, period) for i in range(len(problem.sites))]}
             if problem.workload.power_follows_load
@@ -166,7 +182,7 @@ def discounted_tokens(prepared: Prepared, missing: tuple[Unserved, ...] = ()) ->
     problem, tokens, output = prepared.problem, 0.0, 0.0
     lost = {(entry.service, entry.period): float(Fraction(entry.share)) for entry in missing}
     for period in problem.periods if missing else prepared.all_periods:
-        for given, service in zip(period.rate_rps, problem.services, strict=True):
+        for given, service in zip(problem.rates(period), problem.services, strict=True):
             rate = given * (1 - lost.get((service.name, period.index), 0.0))
             seconds = 3600 * problem.hours_factor(period)
             out = sum(b.share * b.output_tokens for b in service.lengths)

@@ -197,11 +197,11 @@ def split(prepared: Prepared, relaxed: Relaxed, state: State) -> list[Group]:
     if best is None or state.served is None or state.served.values is None:
         return cut(curves, groups, np.ones(len(groups)), MOST_GROUPS)
     assert best.outcome.values is not None
-    home = {(g.epoch, g.services, h): n for n, g in enumerate(groups) for h in g.hours}
+    home = {(g.epoch, g.streams, h): n for n, g in enumerate(groups) for h in g.hours}
     over = -period_costs(relaxed.model.program, state.served.values, len(groups))
     paid = period_costs(best.program, best.outcome.values, len(best.prepared.problem.periods))
     for period, cost in zip(best.prepared.problem.periods, paid, strict=True):
-        own = period.services or tuple(range(len(period.rate_rps)))
+        own = period.streams or tuple(range(len(period.rate_rps)))
         over[home[period.epoch, own, period.covers[0]]] += cost
     finer = cut(curves, groups, over, MOST_GROUPS)
     if len(finer) == len(groups):  # another fleet pays elsewhere

@@ -36,7 +36,7 @@ def _without_waits(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
             if route.service != service.name or apart == "prefill":
                 continue
             period, bucket = problem.periods[route.period], service.lengths[route.bucket]
-            weight = float(Fraction(route.share)) * bucket.share * period.rate_rps[k] * period.hours
+            weight = float(Fraction(route.share)) * problem.bucket_rps(k, route.bucket, period) * period.hours
             if route.mode == "api":
                 api = apis[route.target]
                 trip = problem.workload.stated_api(api.api, api.provider).trip_ms(bucket.region) / 1e3

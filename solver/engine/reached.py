@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from solver.formulation.problem import Problem
+from solver.formulation.problem import Period, Problem
 from solver.operating_points.lateness import handover_s, late_rate
 from solver.operating_points.point import OperatingPoint
 from solver.operating_points.requests import Floats
@@ -34,9 +34,9 @@ def reached_s(
     None where a token API or a published operating point takes part: they state no waits.
     """
     service = problem.services[k]
-    period = max(problem.periods, key=lambda p: p.rate_rps[k])
+    period = max(problem.periods, key=lambda p: problem.rate(k, p))
     mine = [r for r in paths if r.service == service.name and r.period == period.index]
-    streams = _streams(problem, k, mine, standing, period.index, period.epoch, period.rate_rps[k])
+    streams = _streams(problem, k, mine, standing, period)
     if not streams or any(s.point.queue is None for s in streams):
         return None
     total = sum(float(s.rates_rps.sum()) for s in streams if s.point.phase != "prefill")
@@ -68,26 +68,25 @@ def reached_s(
 
 
 def _streams(
-    problem: Problem, k: int, mine: list[Route], standing: tuple[Pool, ...], t: int, epoch: int, rate: float
+    problem: Problem, k: int, mine: list[Route], standing: tuple[Pool, ...], period: Period
 ) -> list[Stream]:
     points = {p.id: p for p in problem.points}
     buckets = problem.services[k].lengths
     trips = {s.name: np.array([s.trip_ms(b.region) / 1e3 for b in buckets]) for s in problem.sites}
-    shares = [b.share for b in problem.services[k].lengths]
     rates: dict[tuple[str, str, str], Floats] = {}
     for route in mine:
         if route.mode == "api":
             return []
         target = (route.target, route.site, route.mode)
-        column = rates.setdefault(target, np.zeros(len(shares)))
-        column[route.bucket] += float(Fraction(route.share)) * shares[route.bucket] * rate
+        column = rates.setdefault(target, np.zeros(len(buckets)))
+        column[route.bucket] += float(Fraction(route.share)) * problem.bucket_rps(k, route.bucket, period)
     found = []
     for (name, site, mode), column in rates.items():
         replicas = sum(
             p.replicas
             for p in standing
             if (p.point, p.site, p.mode) == (name, site, mode)
-            and (p.period == t if mode == "elastic" else p.epoch == epoch)
+            and (p.period == period.index if mode == "elastic" else p.epoch == period.epoch)
         )
         found.append(Stream(points[name], max(replicas, 1), trips[site], column))
     return found

@@ -162,7 +162,7 @@ def _people_and_moves(plan: Plan, workload: Workload) -> Iterator[Payment]:
 
 def _tokens(plan: Plan, workload: Workload, epoch: int) -> dict[str, float]:
     """Dollars paid to each API in an epoch, undiscounted."""
-    from solver.plan.plan import mean_rps
+    from solver.plan.plan import mean_rps, region_weight
 
     services = {s.name: (k, s) for k, s in enumerate(workload.services)}
     usd: dict[str, float] = {}
@@ -171,7 +171,9 @@ def _tokens(plan: Plan, workload: Workload, epoch: int) -> dict[str, float]:
         if route.mode != "api" or period["epoch"] != epoch:
             continue
         k, service = services[route.service]
-        requests = mean_rps(period)[k] * service.lengths[route.bucket].share * 3600 * period["hours"]
+        bucket = service.lengths[route.bucket]
+        weight = region_weight(period, k, bucket.region, service.demand.regions, mean=True)
+        requests = mean_rps(period)[k] * bucket.share * weight * 3600 * period["hours"]
         api = plan.inputs["apis"][route.target]
         price = api["usd_per_request"][route.bucket]
         usd[api["provider"]] = usd.get(api["provider"], 0.0) + float(Fraction(route.share)) * requests * price

@@ -19,16 +19,15 @@ SUMMED = ("endurance", "budget", "budget_opex", "goal")
 
 
 def service_clusters(problem: Problem) -> tuple[tuple[tuple[int, ...], bool], ...]:
-    """Positions of services in clusters: two are together if a row of one hour holds columns of both.
+    """Streams of services in clusters: two services are together if a row of one hour holds columns of both.
 
     With each, whether anything of theirs is paid or written by the hour: tokens, rent or wear.
 
     Read off the program itself at the hour of all peaks, so that a new family that couples services
     keeps them together.
     """
-    peak = tuple(problem.peak_rps(k) for k in range(len(problem.services)))
-    hour = Period(0, 0, 1.0, peak, "peak")
-    program = build_program(replace(problem, periods=(hour,), peaks_rps=peak), LINKS)
+    hour = Period(0, 0, 1.0, problem.peaks, "peak")
+    program = build_program(replace(problem, periods=(hour,), peaks_rps=problem.peaks), LINKS)
     parent: dict[object, object] = {}
 
     def find(node: object) -> object:
@@ -57,7 +56,10 @@ def service_clusters(problem: Problem) -> tuple[tuple[tuple[int, ...], bool], ..
     sets: dict[object, list[int]] = {}
     for k in range(len(problem.services)):
         sets.setdefault(find(("service", k)), []).append(k)
-    return tuple((tuple(group), root in priced) for root, group in sets.items())
+    return tuple(
+        (tuple(s for k in group for s in problem.streams_of[k]), root in priced)
+        for root, group in sets.items()
+    )
 
 
 def _owner(problem: Problem, key: tuple[Any, ...]) -> object:

@@ -161,6 +161,6 @@ def api(problem: Problem, program: Program) -> None:
         point, period = problem.apis[j], problem.periods[t]
         k = problem.service_index(point.service)
         epoch = problem.epochs[period.epoch]
-        requests = problem.peak_rps(k) * 3600 * period.hours * problem.mean_share(k, t)
+        requests = problem.peak_rps(k) * 3600 * period.hours * problem.mean_share(k, b, t)
         usd = problem.mean(k, b, point.usd_per_request) * requests
         pay(problem, program, "api", column, [Payment(epoch.start_years, epoch.end_years, usd)])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from solver.domain.calendar import years_until
 from solver.domain.quantity import simplest
+from solver.domain.streams import streams
 from solver.domain.workload import HOURS_PER_YEAR, Site, Workload, cycle_hours, window_hours
 from solver.errors import UsageError
 
@@ -31,13 +32,13 @@ class Period:
     index: int
     epoch: int
     hours: float
-    rate_rps: tuple[float, ...]  # per service
+    rate_rps: tuple[float, ...]  # per stream: a service, or one of its regions with curves of their own
     label: str
     covers: tuple[int, ...] = ()  # hours of the representative curve, grouped or (work that waits) one by one
     cheapest: bool = False  # of several tariffs the least counts (lower bounds), not the largest
     mean_rps: tuple[float, ...] = ()  # mean of those hours, where it is not the rate that is served
     largest_rps: tuple[float, ...] = ()  # largest of those hours, where the mean is served
-    services: tuple[int, ...] = ()  # whose hours, where services are grouped apart (others: 0)
+    streams: tuple[int, ...] = ()  # whose hours, where services are grouped apart (others: 0)
 
 
 def make_epochs(
@@ -51,7 +52,7 @@ def make_epochs(
     that has a budget for purchases of its own.
     """
     years, step, first = workload.horizon.years, workload.horizon.epoch_years, workload.horizon.start
-    grows = any(s.demand.growth_per_year for s in workload.services)
+    grows = any(s.demand.grows for s in workload.services)
     dates = sorted({t for s in workload.services for t in s.changes(first) if t < years - 1e-9})
     if step is None:
         step = 1.0 if grows or shortest_life_years < years else years
@@ -88,7 +89,8 @@ def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period,
     Where work can wait, each hour is a period, in order; where power depends on the load, hours of
     different tariffs are different periods.
     """
-    curves = [s.demand.rate_rps for s in workload.services]
+    parts = streams(workload)
+    curves = [s.rate_rps for s in parts]
     length = cycle_hours(workload)
     ordered = any(window_hours(workload, s) > 1 for s in workload.services)
     if length == 8760 and any(len(c) == 168 for c in curves):
@@ -103,7 +105,7 @@ def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period,
         for base, hours in groups.items():
             rates = tuple(
                 rate * s.factor_at(epoch.start_years, workload.horizon.start)
-                for rate, s in zip(base[: len(curves)], workload.services, strict=True)
+                for rate, s in zip(base[: len(curves)], parts, strict=True)
             )
             duration = HOURS_PER_YEAR * epoch.years * len(hours) / length
             label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""

@@ -60,7 +60,7 @@ def unserved_terms(problem: Problem, program: Program) -> dict[int, float]:
     """Per cent of all requests of the horizon that each unserved share stands for."""
     total = sum(p.hours * sum(p.rate_rps) for p in problem.periods)
     return {
-        column: max(100 * (p := problem.periods[t]).hours * p.rate_rps[k] / total, 1e-6)
+        column: max(100 * (p := problem.periods[t]).hours * problem.rate(k, p) / total, 1e-6)
         for (_, k, t), column in program.family("unserved")
     }
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from solver.domain.streams import Stream, streams
 from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
 from solver.formulation.epochs import Epoch, Period
 
@@ -27,14 +28,14 @@ Vector = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Group:
-    """Hours of the representative curve in one epoch, for some services (positions).
+    """Hours of the representative curve in one epoch, for some streams (positions).
 
     ``even``: nothing of theirs is paid by the hour, and one of the hours exceeds all others: it stands for
     all, in plan and relaxation.
     """
 
     epoch: int
-    services: tuple[int, ...]
+    streams: tuple[int, ...]
     hours: tuple[int, ...]
     even: bool = False
 
@@ -47,30 +48,35 @@ class Curves:
     epochs: tuple[Epoch, ...]
 
     @cached_property
+    def streams(self) -> tuple[Stream, ...]:
+        """Services, or their regions where these have curves of their own."""
+        return streams(self.workload)
+
+    @cached_property
     def vectors(self) -> list[Vector]:
-        """Rates of all services in each hour of the first year."""
-        curves = [s.demand.rate_rps for s in self.workload.services]
+        """Rates of all streams in each hour of the first year."""
+        curves = [s.rate_rps for s in self.streams]
         return [tuple(c[h % len(c)] for c in curves) for h in range(cycle_hours(self.workload))]
 
     @cached_property
     def columns(self) -> list[Vector]:
-        """Rates of each service in all hours of the first year."""
+        """Rates of each stream in all hours of the first year."""
         return list(zip(*self.vectors, strict=True))
 
     def growth(self, epoch: int) -> Vector:
-        """Factor on the first year's rates of each service in an epoch."""
+        """Factor on the first year's rates of each stream in an epoch."""
         start = self.epochs[epoch].start_years
-        return tuple(s.factor_at(start, self.workload.horizon.start) for s in self.workload.services)
+        return tuple(s.factor_at(start, self.workload.horizon.start) for s in self.streams)
 
     @property
     def peaks_rps(self) -> Vector:
-        """Largest rate of each service over the horizon (at least 1e-9, so that it can divide)."""
+        """Largest rate of each stream over the horizon (at least 1e-9, so that it can divide)."""
         factors = [self.growth(e.index) for e in self.epochs]
         return tuple(max(max(c) * max(f[k] for f in factors), 1e-9) for k, c in enumerate(self.columns))
 
     def own(self, group: Group) -> list[Vector]:
-        """Demand vectors of a group's hours, its services only."""
-        columns = [self.columns[k] for k in group.services]
+        """Demand vectors of a group's hours, its streams only."""
+        columns = [self.columns[k] for k in group.streams]
         return list(zip(*([column[h] for h in group.hours] for column in columns), strict=True))
 
     @cached_property
@@ -78,9 +84,9 @@ class Curves:
         return {}
 
     def extent(self, group: Group) -> tuple[Vector, Vector, Vector]:
-        """Least, mean and largest rate of each service of a group over its hours (remembered)."""
+        """Least, mean and largest rate of each stream of a group over its hours (remembered)."""
         if group not in self._known:
-            columns = [[self.columns[k][h] for h in group.hours] for k in group.services]
+            columns = [[self.columns[k][h] for h in group.hours] for k in group.streams]
             means = tuple(sum(column) / len(column) for column in columns)
             self._known[group] = tuple(map(min, columns)), means, tuple(map(max, columns))
         return self._known[group]
@@ -95,7 +101,7 @@ class Curves:
         if group.even:
             return [group]
         cut = median_cut(self.own(group), most)
-        return [Group(group.epoch, group.services, tuple(group.hours[n] for n in part)) for part in cut]
+        return [Group(group.epoch, group.streams, tuple(group.hours[n] for n in part)) for part in cut]
 
     def fine(self, groups: Sequence[Group], most: int) -> list[Group]:
         """The groups cut as far as their hours differ, about ``most`` in all."""
@@ -117,15 +123,15 @@ class Curves:
         return found
 
     def coarse(self, clusters: Iterable[tuple[tuple[int, ...], bool]], most: int) -> list[Group]:
-        """Groups to begin with, for each epoch and cluster (services, whether an hour has its price).
+        """Groups to begin with, for each epoch and cluster (streams, whether an hour has its price).
 
         The hours that no other exceeds, and a few groups of the rest; where no hour has a price, each of
         those hours with all that it exceeds.
         """
         found: list[Group] = []
         for epoch in self.epochs:
-            for services, priced in clusters:
-                everything = Group(epoch.index, services, tuple(range(len(self.vectors))))
+            for members, priced in clusters:
+                everything = Group(epoch.index, members, tuple(range(len(self.vectors))))
                 if not priced:
                     found += self._dominated(everything)
                     continue
@@ -133,9 +139,9 @@ class Curves:
                 top = set(_largest(set(vectors))[:MOST_LARGEST])
                 high = tuple(h for h, v in enumerate(vectors) if v in top)
                 rest = tuple(h for h, v in enumerate(vectors) if v not in top)
-                found += self.parts(Group(epoch.index, services, high), len(top))
+                found += self.parts(Group(epoch.index, members, high), len(top))
                 if rest:
-                    found += self.parts(Group(epoch.index, services, rest), most)
+                    found += self.parts(Group(epoch.index, members, rest), most)
         return found
 
     def _dominated(self, everything: Group) -> list[Group]:
@@ -148,23 +154,23 @@ class Curves:
         hours: list[list[int]] = [[] for _ in top]
         for hour, vector in enumerate(vectors):
             hours[home[vector]].append(hour)
-        return [Group(everything.epoch, everything.services, tuple(part), even=True) for part in hours]
+        return [Group(everything.epoch, everything.streams, tuple(part), even=True) for part in hours]
 
     def periods(self, groups: Sequence[Group], mean: bool) -> tuple[Period, ...]:
         """Periods at the largest demand of their groups, paid at the mean; or (``mean``) served there too."""
         several = len(self.epochs) > 1
-        names = [s.name for s in self.workload.services]
+        names = [s.service.name for s in self.streams]
         found: list[Period] = []
         for group in groups:
             epoch, growth = self.epochs[group.epoch], self.growth(group.epoch)
             size, alike = len(group.hours), self.alike(group)
             largest, average = [0.0] * len(names), [0.0] * len(names)
             _, means, most = self.extent(group)
-            for k, middle, high in zip(group.services, means, most, strict=True):
+            for k, middle, high in zip(group.streams, means, most, strict=True):
                 largest[k] = high * growth[k]
                 average[k] = largest[k] if alike else middle * growth[k]
-            apart = len(group.services) < len(names)
-            who = ", ".join(names[k] for k in group.services) + ": " if apart else ""
+            apart = len(group.streams) < len(names)
+            who = ", ".join(dict.fromkeys(names[k] for k in group.streams)) + ": " if apart else ""
             hours = f"hour {group.hours[0]}" if size == 1 else f"{size} like hours of {len(self.vectors)}"
             served = tuple(average if mean else largest)
             found.append(
@@ -177,7 +183,7 @@ class Curves:
                     group.hours,
                     mean_rps=tuple(average) if tuple(average) != served else (),
                     largest_rps=tuple(largest) if tuple(largest) != served else (),
-                    services=group.services if apart else (),
+                    streams=group.streams if apart else (),
                 )
             )
         return tuple(found)

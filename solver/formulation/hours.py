@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from solver.domain.streams import streams
 from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
 from solver.formulation.epochs import Epoch, Period, tariff_sites
 from solver.formulation.groups import median_cut
@@ -31,7 +32,8 @@ def grouped(
     workload: Workload, epochs: tuple[Epoch, ...], most: int
 ) -> tuple[tuple[Period, ...], tuple[Period, ...]]:
     """(periods at the largest demand of their group, the same periods at the mean demand)."""
-    curves = [s.demand.rate_rps for s in workload.services]
+    parts = streams(workload)
+    curves = [s.rate_rps for s in parts]
     length = cycle_hours(workload)
     vectors = [
         (*(c[h % len(c)] for c in curves), *(site.energy_at(h) for site in tariff_sites(workload)))
@@ -41,7 +43,7 @@ def grouped(
     upper: list[Period] = []
     mean: list[Period] = []
     for epoch in epochs:
-        growth = [s.factor_at(epoch.start_years, workload.horizon.start) for s in workload.services]
+        growth = [s.factor_at(epoch.start_years, workload.horizon.start) for s in parts]
         for group in groups:
             columns = list(zip(*(vectors[h] for h in group), strict=True))
             rates = list(zip(columns[: len(curves)], growth, strict=True))

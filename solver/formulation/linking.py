@@ -151,8 +151,9 @@ def _largest(problem: Problem, way: Way, t: int) -> float:
     """All traffic that the service may have there in the largest hour of period t, in its peaks."""
     period, k = problem.periods[t], way.k
     rates = period.largest_rps or period.rate_rps
+    whole = sum(rates[s] for s in problem.streams_of[k])
     share = 1.0 if way.lost is None else problem.workload.share_after_loss(problem.services[k])
-    return share * rates[k] / problem.peak_rps(k) * sum(problem.class_shares[k])
+    return share * whole / problem.peak_rps(k) * sum(problem.class_shares[k])
 
 
 def _counts(problem: Problem, program: Program, way: Way, i: int, t: int) -> dict[int, float]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from solver.domain.calendar import years_until
+from solver.domain.streams import Stream, streams
 from solver.domain.workload import (
     Service,
     Site,
@@ -98,7 +99,7 @@ class Problem:
     apis: tuple[ApiPoint, ...]
     offers: tuple[SystemOffer, ...]
     systems: dict[str, SystemFacts]
-    peaks_rps: tuple[float, ...] = ()  # largest rates, where the periods at hand are a part of all
+    peaks_rps: tuple[float, ...] = ()  # largest rates of streams, where the periods at hand are a part of all
     empty_pools: frozenset[tuple[int, int, int]] = frozenset()  # point, site, epoch: a fixed fleet has none
 
     @property
@@ -106,10 +107,63 @@ class Problem:
         """Whether hours differ, so that renting by the hour may pay."""
         return bool(self.peaks_rps) or len(self.periods) > len(self.epochs)
 
-    def mean_share(self, k: int, t: int) -> float:
-        """Mean rate of service k over the hours of period t, as a share of the rate that is served."""
-        period = self.periods[t]
-        return period.mean_rps[k] / period.rate_rps[k] if period.mean_rps else 1.0
+    def mean_share(self, k: int, g: int, t: int) -> float:
+        """Mean rate of class g of service k over the hours of period t, as a share of what is served."""
+        period, s = self.periods[t], self.stream_of[k][g]
+        return period.mean_rps[s] / period.rate_rps[s] if period.mean_rps else 1.0
+
+    @cached_property
+    def streams(self) -> tuple[Stream, ...]:
+        """Whose rates a period holds: services, or their regions where these have curves of their own."""
+        return streams(self.workload)
+
+    @cached_property
+    def streams_of(self) -> tuple[tuple[int, ...], ...]:
+        """For each service its streams (positions)."""
+        return tuple(
+            tuple(n for n, s in enumerate(self.streams) if s.position == k) for k in range(len(self.services))
+        )
+
+    @cached_property
+    def stream_of(self) -> tuple[tuple[int, ...], ...]:
+        """For each service the stream of each length class (position)."""
+        at = {(s.position, s.region): n for n, s in enumerate(self.streams)}
+        return tuple(
+            tuple(at.get((k, s.lengths[group[0]].region), self.streams_of[k][0]) for group in self.classes[k])
+            for k, s in enumerate(self.services)
+        )
+
+    @cached_property
+    def stream_shares(self) -> tuple[tuple[float, ...], ...]:
+        """For each service the share of each length class in the requests of its stream."""
+        found = []
+        for own, shares in zip(self.stream_of, self.class_shares, strict=True):
+            whole = {n: sum(x for s, x in zip(own, shares, strict=True) if s == n) for n in own}
+            alone = len(whole) == 1
+            found.append(tuple(x if alone else x / whole[s] for s, x in zip(own, shares, strict=True)))
+        return tuple(found)
+
+    def rate(self, k: int, period: Period) -> float:
+        """Requests per second of service k that are served in a period."""
+        own = self.streams_of[k]
+        return period.rate_rps[own[0]] if len(own) == 1 else sum(period.rate_rps[s] for s in own)
+
+    def rates(self, period: Period) -> tuple[float, ...]:
+        """Requests per second of each service that are served in a period."""
+        return tuple(self.rate(k, period) for k in range(len(self.services)))
+
+    def bucket_rps(self, k: int, b: int, period: Period, mean: bool = False) -> float:
+        """Requests per second of a length bucket in a period (``mean``: over its hours, which are paid)."""
+        bucket = self.services[k].lengths[b]
+        rates = (period.mean_rps if mean else ()) or period.rate_rps
+        part = self.services[k].demand.regions[bucket.region] if len(self.streams_of[k]) > 1 else 1.0
+        return bucket.share / part * rates[self._at[k, bucket.region]]
+
+    @cached_property
+    def _at(self) -> dict[tuple[int, str], int]:
+        """Stream of each service and region."""
+        found = {(k, b.region): self.streams_of[k][0] for k, s in enumerate(self.services) for b in s.lengths}
+        return found | {(s.position, s.region): n for n, s in enumerate(self.streams)}
 
     @cached_property
     def classes(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
@@ -157,7 +211,7 @@ class Problem:
         for k, window in enumerate(self.windows):
             peak = self.peak_rps(k)
             loads = [
-                sum(self.periods[n].rate_rps[k] for n in self.recent(t, window)) / peak
+                sum(self.rate(k, self.periods[n]) for n in self.recent(t, window)) / peak
                 for t in range(len(self.periods) if window > 1 else 0)
             ]
             found.append(max(loads, default=1.0))
@@ -201,15 +255,24 @@ class Problem:
         return hours / (hours + (stated.repair_hours if repair is None else repair))
 
     def peak_rps(self, service: int) -> float:
-        """Largest request rate of a service over all periods (at least 1e-9, so that it can divide)."""
+        """The unit of a service's traffic: its largest rate of all periods, requests/s (at least 1e-9).
+
+        Where regions have curves of their own, the sum of their largest rates.
+        """
         return self._peaks[service]
 
     @cached_property
-    def _peaks(self) -> tuple[float, ...]:
+    def peaks(self) -> tuple[float, ...]:
+        """Largest rate of each stream over all periods (at least 1e-9)."""
         if self.peaks_rps:
             return self.peaks_rps
         columns = zip(*(period.rate_rps for period in self.periods), strict=True)
         return tuple(max(max(column), 1e-9) for column in columns)
+
+    @cached_property
+    def _peaks(self) -> tuple[float, ...]:
+        """Of several streams the sum of their peaks: at least the largest rate of any hour or group."""
+        return tuple(sum(self.peaks[s] for s in own) for own in self.streams_of)
 
     def service_index(self, name: str) -> int:
         """Position of a service."""
@@ -231,6 +294,19 @@ class Problem:
             tuple(sum(s.lengths[b].share for b in group) for group in groups)
             for s, groups in zip(self.services, self.classes, strict=True)
         )
+
+    @cached_property
+    def largest_shares(self) -> tuple[tuple[float, ...], ...]:
+        """For each service and length bucket the most traffic of any hour, in peaks of the service."""
+        found = []
+        for k, service in enumerate(self.services):
+            regions, peak = service.demand.regions if len(self.streams_of[k]) > 1 else {}, self.peak_rps(k)
+            weights = {
+                b.region: self.peaks[self._at[k, b.region]] / peak / regions.get(b.region, 1.0)
+                for b in service.lengths
+            }
+            found.append(tuple(b.share * weights[b.region] for b in service.lengths))
+        return tuple(found)
 
     def hours_factor(self, period: Period) -> float:
         """Discounted hours of a period: its share of the epoch's hours times the epoch's running factor."""

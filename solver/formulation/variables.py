@@ -74,7 +74,7 @@ def add_variables(problem: Problem, program: Program) -> None:
             if not offer.committed and problem.by_the_hour:
                 for t, period in enumerate(problem.periods):
                     if any(
-                        problem.windows[k] > 1 or period.rate_rps[k] > 0
+                        problem.windows[k] > 1 or problem.rate(k, period) > 0
                         for k in flexible.get(offer.system, ())
                     ):
                         program.add(("rent", o, i, t), 0, high, integer=True)
@@ -102,7 +102,7 @@ def _over_time(problem: Problem, program: Program) -> None:
     if problem.workload.objective == "traffic":
         for k in range(len(problem.services)):
             for t, period in enumerate(problem.periods):
-                if period.rate_rps[k] > 0:
+                if problem.rate(k, period) > 0:
                     program.add(("unserved", k, t), 0, 1)
     if problem.workload.power_follows_load:
         here = sorted({o.system for o in problem.offers if o.on_site} & {p.system for p in problem.points})
@@ -189,7 +189,8 @@ def allowed_offers(problem: Problem, point: OperatingPoint) -> list[SystemOffer]
 
 def traffic(problem: Problem, k: int, g: int, t: int) -> float:
     """Traffic of length class g of service k in period t, in peaks of the service."""
-    return problem.class_shares[k][g] * problem.periods[t].rate_rps[k] / problem.peak_rps(k)
+    rate = problem.periods[t].rate_rps[problem.stream_of[k][g]]
+    return problem.stream_shares[k][g] * rate / problem.peak_rps(k)
 
 
 def has_work(problem: Problem, k: int, g: int, t: int) -> bool:
@@ -231,8 +232,8 @@ def most_hourly(problem: Problem, point: OperatingPoint) -> int:
 def _whole_load(problem: Problem, point: OperatingPoint) -> float:
     """Largest use of a resource by the whole service at its peak, in replicas."""
     k = problem.service_index(point.service)
-    buckets = problem.services[k].lengths
-    worst = max(sum(b.share * use for b, use in zip(buckets, row, strict=True)) for row in point.use)
+    shares = problem.largest_shares[k]
+    worst = max(sum(share * use for share, use in zip(shares, row, strict=True)) for row in point.use)
     return worst * problem.peak_rps(k) * problem.busiest[k] * (1 + _MARGIN)
 
 
@@ -241,7 +242,7 @@ def _replicas_that_wear(problem: Problem, point: OperatingPoint) -> float:
     if point.wear is None:
         return 0.0
     k = problem.service_index(point.service)
-    shares = [b.share for b in problem.services[k].lengths]
+    shares = problem.largest_shares[k]
     per_request = max(
         sum(s * v for s, v in zip(shares, lives, strict=True)) for lives in lives_per_request(point)
     )
@@ -269,7 +270,7 @@ def _elastic(problem: Problem, program: Program, p: int, i: int) -> None:
     high = most_hourly(problem, problem.points[p])
     k = problem.service_index(problem.points[p].service)
     for t, period in enumerate(problem.periods):
-        if problem.windows[k] > 1 or period.rate_rps[k] > 0:
+        if problem.windows[k] > 1 or problem.rate(k, period) > 0:
             program.add(("Q", p, i, t), 0, high, integer=True)
             if problem.hourly_spares:
                 program.add(("w", p, i, t), 0, 1, integer=True)
@@ -283,11 +284,12 @@ def _routing(problem: Problem, program: Program, p: int, i: int, mode: str) -> N
     for t, period in enumerate(problem.periods):
         if mode == "s" and (p, i, period.epoch) in problem.empty_pools:
             continue
-        for g in able if problem.windows[k] > 1 or period.rate_rps[k] > 0 else ():
+        for g in able if problem.windows[k] > 1 or problem.rate(k, period) > 0 else ():
             if has_work(problem, k, g, t):
                 high = math.inf
                 if point.phase == "prefill":  # no demand row bounds it, but no more comes than there is
-                    high = problem.class_shares[k][g] * problem.busiest[k] * (1 + 1e-6)
+                    high = sum(problem.largest_shares[k][b] for b in problem.classes[k][g])
+                    high *= problem.busiest[k] * (1 + 1e-6)
                 program.add(("x", p, i, mode, g, t), 0.0, high)
 
 

@@ -28,19 +28,77 @@ def demand_fields(draft: Draft, data: Any, path: str, mean_output_tokens: float)
     if not isinstance(data, dict):
         draft.complain(path, "demand is not a mapping", _WRITE)
         return None
-    known = ("rate_rps", *section_keys("demand"))
-    refuse_unknown(draft, data, known, path)
-    options = {key: value for key, value in data.items() if key in section_keys("demand")}
-    amounts = {key: value for key, value in options.items() if key in (*RATES, *PEAKS, *SHAPES)}
-    fields = rewrite(draft, "demand", {k: v for k, v in options.items() if k not in amounts}, path)
-    if "rate_rps" in data:
-        amounts["rate_rps"] = data["rate_rps"]
+    refuse_unknown(draft, data, ("rate_rps", *section_keys("demand")), path)
+    regions = data.get("regions")
+    if isinstance(regions, dict) and any(isinstance(stated, dict) for stated in regions.values()):
+        return _by_region(draft, data, path, mean_output_tokens)
     before = len(draft.complaints)
+    amounts, fields = _amounts(draft, "demand", data, path)
     rates = _rates(draft, amounts, path, mean_output_tokens)
     if rates is None or len(draft.complaints) > before:
         return None
     draft.alias(f"{path}.{next(iter(amounts))}", f"{path}.rate_rps")
     return {**fields, "rate_rps": rates}
+
+
+def _amounts(
+    draft: Draft, section: str, data: dict[str, Any], path: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What states an amount, as it stands, and the other fields."""
+    names = (*RATES, *PEAKS, *SHAPES, "rate_rps")
+    others = {key: value for key, value in data.items() if key in section_keys(section) and key not in names}
+    amounts = {key: data[key] for key in data if key in names}
+    return amounts, rewrite(draft, section, others, path)
+
+
+def _by_region(draft: Draft, data: dict[str, Any], path: str, mean_output: float) -> dict[str, Any] | None:
+    """The fields where regions state curves of their own; a total scales them all."""
+    before, own = len(draft.complaints), {}
+    totals, fields = _amounts(
+        draft, "demand", {key: value for key, value in data.items() if key != "regions"}, path
+    )
+    for key in totals:
+        if key not in (*RATES, *PEAKS) or isinstance(totals[key], list):
+            words = "the demand states a curve beside those of its regions"
+            draft.complain(f"{path}.{key}", words, "leave it out, or state the regions as shares")
+    for name, stated in data["regions"].items():
+        place = f"{path}.regions.{name}"
+        if not isinstance(stated, dict):
+            words = f"'{shorten(name)}' has no curve of its own, as another region has"
+            draft.complain(place, words, "write {requests_per_s: 5, day: [24 values]} of each region, in UTC")
+            continue
+        refuse_unknown(draft, stated, ("rate_rps", *section_keys("regional")), place)
+        amounts, others = _amounts(draft, "regional", stated, place)
+        rates = _rates(draft, amounts, place, mean_output, name)
+        own[name] = {**others, "rate_rps": rates}
+        draft.alias(place, f"{path}.by_region.{name}")
+    if len(draft.complaints) > before:
+        return None
+    if totals:
+        own = _scaled_regions(draft, own, totals, path, mean_output)
+    draft.alias(f"{path}.regions", f"{path}.rate_rps")
+    return {**fields, "rate_rps": [0.0], "by_region": own} if own else None
+
+
+def _scaled_regions(
+    draft: Draft, own: dict[str, Any], totals: dict[str, Any], path: str, mean_output: float
+) -> dict[str, Any]:
+    """The curves of all regions times what makes their sum the stated rate; {} after a complaint."""
+    length = max(len(fields["rate_rps"]) for fields in own.values())
+    curves = [fields["rate_rps"] for fields in own.values()]
+    whole = [sum(curve[h % len(curve)] for curve in curves) for h in range(length)]
+    if len(totals) > 1:
+        names = " and ".join(f"'{key}'" for key in totals)
+        draft.complain(f"{path}.{list(totals)[-1]}", f"{names} state the demand twice", "keep one of them")
+        return {}
+    scaled = _scaled(draft, whole, *next(iter(totals.items())), path, mean_output)
+    if scaled is None:
+        return {}
+    factor = sum(scaled) / sum(whole)
+    return {
+        name: {**fields, "rate_rps": [rate * factor for rate in fields["rate_rps"]]}
+        for name, fields in own.items()
+    }
 
 
 def _from_text(draft: Draft, text: str, path: str) -> dict[str, Any] | None:
@@ -56,7 +114,9 @@ def _from_text(draft: Draft, text: str, path: str) -> dict[str, Any] | None:
     return None
 
 
-def _rates(draft: Draft, amounts: dict[str, Any], path: str, mean_output: float) -> list[float] | None:
+def _rates(
+    draft: Draft, amounts: dict[str, Any], path: str, mean_output: float, region: str = ""
+) -> list[float] | None:
     lists = {key: value for key, value in amounts.items() if key in SHAPES or isinstance(value, list)}
     if "rate_rps" in amounts:
         lists["rate_rps"] = amounts["rate_rps"]
@@ -68,7 +128,7 @@ def _rates(draft: Draft, amounts: dict[str, Any], path: str, mean_output: float)
     if not amounts:
         draft.complain(path, "the demand states no amount", _WRITE)
         return None
-    shape = _shape(draft, *next(iter(lists.items())), path, mean_output) if lists else [1.0]
+    shape = _shape(draft, *next(iter(lists.items())), path, mean_output, region) if lists else [1.0]
     if shape is None or not scalars:
         return shape
     key, value = next(iter(scalars.items()))
@@ -102,10 +162,12 @@ def _scalar(draft: Draft, key: str, value: Any, path: str, mean_output: float) -
     return number / seconds / (mean_output if noun == "output_tokens" else 1.0)
 
 
-def _shape(draft: Draft, key: str, value: Any, path: str, mean_output: float) -> list[float] | None:
+def _shape(
+    draft: Draft, key: str, value: Any, path: str, mean_output: float, region: str
+) -> list[float] | None:
     place = f"{path}.{key}"
     if key == "curve":
-        return _curve(draft, value, place, mean_output)
+        return _curve(draft, value, place, mean_output, region)
     if key == "week" and isinstance(value, dict):
         return _week(draft, value, place)
     if not isinstance(value, list):
@@ -136,17 +198,25 @@ def _week(draft: Draft, value: dict[str, Any], path: str) -> list[float] | None:
     return found if len(found) == 168 else None
 
 
-def _curve(draft: Draft, value: Any, path: str, mean_output: float) -> list[float] | None:
+def _curve(draft: Draft, value: Any, path: str, mean_output: float, region: str) -> list[float] | None:
+    """Rates from a file; a region's column may bear its name."""
     try:
         table = read_table(beside(draft.folder, value, draft.place(path)))
         name = table.column("rps", "requests_per_s", "output_tokens_per_s")
+        if name is None and region:
+            name = table.column(region)
         if name is None:
-            raise InputError.at(table.file, 1, "no column with the rate", "name a column rps")
+            raise InputError.at(
+                table.file,
+                1,
+                "no column with the rate",
+                f"name a column rps{f' or {region}' if region else ''}",
+            )
         values = _in_order(table, table.numbers(name))
     except InputError as error:
         draft.note(path, error)
         return None
-    return [v / mean_output for v in values] if name.startswith("output") else values
+    return [v / mean_output for v in values] if name == "output_tokens_per_s" else values
 
 
 def _in_order(table: Table, values: list[float]) -> list[float]:

@@ -67,6 +67,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "planned_burstiness_by_time": Key("planned_cv2_by_s", "count", bare=False, kind="times"),
         "regions": Key("regions", "share", kind="table"),
     },
+    "regional": _share("growth_per_year", "growth"),
     "levels": {
         **_number("ttft_ms", "ms", "ttft"),
         **_number("tpot_ms", "ms", "tpot"),
@@ -187,6 +188,7 @@ SHAPES = ("day", "week", "hourly", "curve")
 
 _SPECIAL: dict[str, tuple[str, ...]] = {
     "demand": (*RATES, *PEAKS, *SHAPES),
+    "regional": (*RATES, *PEAKS, *SHAPES),
     "levels": ("percentile", "tokens_per_s_per_user"),
     "lengths": ("prompt", "output", "histogram", "quantiles", "trace", "cells", "columns"),
 }
@@ -194,6 +196,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
 _SECTION_OF = (
     ("service", re.compile(r"services\.\d+")),
     ("demand", re.compile(r"services\.\d+\.demand")),
+    ("regional", re.compile(r"services\.\d+\.demand\.(regions|by_region)\.[^.]+")),
     ("levels", re.compile(r"services\.\d+\.levels")),
     ("lengths", re.compile(r"services\.\d+\.lengths")),
     ("horizon", re.compile("horizon")),

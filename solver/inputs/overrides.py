@@ -135,7 +135,7 @@ def _clear(node: dict[str, Any], parent: str, key: str, value: Any, places: dict
         replaced.update(_PERCENTILES)
     if section == "levels" and key in ("tokens_per_s_per_user", "tpot", "tpot_ms"):
         replaced.update(("tpot", "tpot_ms", "tokens_per_s_per_user"))
-    if section == "demand" and key in (*RATES, *PEAKS, *SHAPES, "rate_rps"):
+    if section in ("demand", "regional") and key in (*RATES, *PEAKS, *SHAPES, "rate_rps"):
         replaced.update((*RATES, *PEAKS, *SHAPES))
         if isinstance(value, list | dict) or key in (*SHAPES, "rate_rps"):
             replaced.add("rate_rps")

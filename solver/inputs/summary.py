@@ -79,11 +79,21 @@ def _demand(demand: Demand) -> str:
         words = f"{mean:.5g} requests/s on average and {peak:.5g} at the peak of {len(rates)} hours"
     growth = "".join(f", {factor:g} times from {month}" for month, factor in sorted(demand.steps.items()))
     growth += f", growing {demand.growth_per_year:.3g} per year" if demand.growth_per_year else ""
-    regions = ", ".join(f"{share:.4g} from {name}" for name, share in demand.regions.items())
+    regions = ", ".join(
+        f"{share:.4g} from {name}{_own(demand, name)}" for name, share in demand.regions.items()
+    )
     planned = "" if demand.planned_cv2 is None else f", planned with {demand.planned_cv2:.3g}"
     if by_time := [f"{value:.3g} within {time:.3g} s" for time, value in demand.planned_cv2_by_s.items()]:
         planned = f", planned with {', '.join(by_time)}"
     return f"{words} (cv2 {demand.cv2:.3g}{planned}){growth}" + (f", {regions}" if regions else "")
+
+
+def _own(demand: Demand, region: str) -> str:
+    """The peak and growth of a region with a curve of its own."""
+    if region not in demand.by_region:
+        return ""
+    curve, growth = demand.by_region[region].rate_rps, demand.by_region[region].growth_per_year
+    return f" ({max(curve):.5g}/s at its peak" + (f", growing {growth:.3g} per year)" if growth else ")")
 
 
 def _levels(levels: ServiceLevels) -> str:

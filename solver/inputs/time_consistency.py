@@ -13,7 +13,7 @@ from solver.inputs.draft import Draft
 def check_time(draft: Draft, workload: Workload) -> None:
     """Complain about a stated epoch within which the demand changes, and about offers with two values."""
     step, horizon = workload.horizon.epoch_years, workload.horizon
-    grows = any(s.demand.growth_per_year for s in workload.services)
+    grows = any(s.demand.grows for s in workload.services)
     if step is not None and grows and (1 / simplest(step)).denominator > 1:
         words = f"an epoch of {step:g} years, while demand grows from year to year"
         draft.complain("horizon.epoch_years", words, "write 1 year or a whole part of a year")

@@ -23,6 +23,10 @@ class _Dumper(yaml.SafeDumper):
 def to_data(workload: Workload) -> dict[str, Any]:
     """Plain data in domain spelling, without fields that have their default."""
     data: dict[str, Any] = _plain(workload.model_dump(mode="python", exclude_defaults=True))
+    for service in data["services"]:
+        if own := service["demand"].pop("by_region", None):
+            del service["demand"]["rate_rps"]  # their sum
+            service["demand"]["regions"] = own
     return {"name": workload.name, **data}
 
 

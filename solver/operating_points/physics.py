@@ -61,9 +61,8 @@ class Setting:
         """Largest request rate of the service over the horizon."""
         demand = self.service.demand
         step = max(1.0, *demand.steps.values()) if demand.steps else 1.0
-        return float(
-            max(demand.rate_rps) * (1 + max(demand.growth_per_year, 0.0)) ** self.horizon.years * step
-        )
+        fastest = max(0.0, *map(demand.growth_of, demand.by_region or ("",)))
+        return float(max(demand.rate_rps) * (1 + fastest) ** self.horizon.years * step)
 
 
 def kv_table(models: tuple[Model, ...], table: StepTable, contexts: Floats) -> Floats:

@@ -114,8 +114,7 @@ def narrowed(service: Service, cells: tuple[int, ...]) -> Service:
     part = sum(service.lengths[b].share for b in cells)
     buckets = (service.lengths[b] for b in cells)
     lengths = tuple(b.model_copy(update={"share": min(b.share / part, 1.0)}) for b in buckets)
-    rates = tuple(rate * part for rate in service.demand.rate_rps)
-    demand = service.demand.model_copy(update={"rate_rps": rates})
+    demand = service.demand.of_regions(part, tuple(sorted({b.region for b in lengths})))
     return service.model_copy(update={"lengths": lengths, "demand": demand})
 
 

@@ -20,7 +20,7 @@ def deferrals(problem: Problem, program: Program, routing: Routing) -> tuple[Def
     for k, window in enumerate(problem.windows):
         for epoch in problem.epochs if window > 1 else ():
             first, peak = epoch.index * cycle, problem.peak_rps(k)
-            arrivals = [Fraction(problem.periods[first + h].rate_rps[k] / peak) for h in range(cycle)]
+            arrivals = [Fraction(problem.rate(k, problem.periods[first + h]) / peak) for h in range(cycle)]
             left = [routing.traffic.get(program.index["q", k, first + h], Fraction(0)) for h in range(cycle)]
             for hour, waits in enumerate(first_come(arrivals, work_of(arrivals, left))):
                 for wait, share in sorted(waits.items()):
@@ -95,13 +95,18 @@ def served_periods(problem: Problem, moved: tuple[Deferral, ...]) -> tuple[Perio
     cycle = cycle_hours(problem.workload)
     order = {s.name: k for k, s in enumerate(problem.services)}
     rates = [
-        [Fraction(0) if problem.windows[k] > 1 else rate for k, rate in enumerate(p.rate_rps)]
+        [
+            Fraction(0) if problem.windows[s.position] > 1 else rate
+            for s, rate in zip(problem.streams, p.rate_rps, strict=True)
+        ]
         for p in problem.periods
     ]
     for entry in moved:
         k, first = order[entry.service], entry.epoch * cycle
-        came = Fraction(problem.periods[first + entry.hour].rate_rps[k])
-        rates[first + (entry.hour + entry.wait_hours) % cycle][k] += came * Fraction(entry.share)
+        came = Fraction(problem.rate(k, problem.periods[first + entry.hour]))
+        rates[first + (entry.hour + entry.wait_hours) % cycle][problem.streams_of[k][0]] += came * Fraction(
+            entry.share
+        )
     return tuple(
         replace(p, rate_rps=tuple(float(r) for r in row))
         for p, row in zip(problem.periods, rates, strict=True)

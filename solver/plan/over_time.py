@@ -123,5 +123,5 @@ def served_share(problem: Problem, missing: tuple[Unserved, ...]) -> float:
     lost = 0.0
     for entry in missing:
         period, k = problem.periods[entry.period], problem.service_index(entry.service)
-        lost += period.hours * period.rate_rps[k] * float(Fraction(entry.share))
+        lost += period.hours * problem.rate(k, period) * float(Fraction(entry.share))
     return 1.0 - lost / total if total > 0 else 1.0

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import FailFast, Field
 
 from solver.domain.quantity import Frozen
+from solver.domain.workload import Service
 
 FORMAT = "fleet-plan/1"
 #: Figures that a plan repeats are the floats nearest to the exact ones (in older versions: near them).
@@ -231,6 +232,28 @@ def mean_rps(period: Mapping[str, Any]) -> Sequence[float]:
     return rates
 
 
+def region_weight(
+    period: Mapping[str, Any], k: int, region: str, shares: Mapping[str, float], mean: bool = False
+) -> float:
+    """Factor on the share that a length bucket of a region has in the requests of service k, in a period.
+
+    1 where all regions follow one curve; else the region's part of the period's requests over its part
+    of all (``shares``). ``mean``: over the hours of the period, which are paid.
+    """
+    several = (period.get("mean_region_rps") if mean else None) or period.get("region_rps")
+    if not several or region not in several[k]:
+        return 1.0
+    total = (mean_rps(period) if mean else period["rate_rps"])[k]
+    return float(several[k][region] / total / shares[region]) if total else 1.0
+
+
+def bucket_rps(period: Mapping[str, Any], k: int, service: Service) -> list[float]:
+    """Requests per second of each length bucket of service k that are served in a period."""
+    regions = {b.region for b in service.lengths}
+    weights = {r: region_weight(period, k, r, service.demand.regions) for r in regions}
+    return [float(period["rate_rps"][k]) * b.share * weights[b.region] for b in service.lengths]
+
+
 class Goal(Frozen):
     """What a plan reaches of a goal other than cost, and the bound that exact arithmetic proves (no less is
     possible): mean kW at the meter, t CO2e over the horizon, or per cent of the requests unserved."""
@@ -257,7 +280,8 @@ class Plan(Frozen):
     verified_residual: str = ""
     horizon_years: float
     epochs: tuple[tuple[float, float], ...]
-    periods: tuple[dict[str, Any], ...]  # index, epoch, hours, rate_rps served per service, label
+    periods: tuple[dict[str, Any], ...]  # index, epoch, hours, rate_rps served per service, label,
+    # region_rps per service by region where regions have curves of their own
     systems: Annotated[tuple[SystemPurchase, ...], FailFast()]
     pools: Annotated[tuple[Pool, ...], FailFast()]
     routes: Annotated[tuple[Route, ...], FailFast()]

@@ -71,12 +71,11 @@ def _used(
 ) -> float:
     """Lives that the traffic of a pool uses in an epoch."""
     k = problem.service_index(point.service)
-    shares, total = [b.share for b in problem.services[k].lengths], 0.0
+    total = 0.0
     for route in paths:
         period = problem.periods[route.period]
         if (route.target, route.site, route.mode, period.epoch) == (point.id, site, "standing", e):
-            rate = (period.mean_rps or period.rate_rps)[k]
-            requests = float(Fraction(route.share)) * shares[route.bucket] * rate
+            requests = float(Fraction(route.share)) * problem.bucket_rps(k, route.bucket, period, mean=True)
             total += requests * 3600 * period.hours * lives[route.bucket]
     return total
 

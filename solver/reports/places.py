@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from solver.domain.workload import Workload
-from solver.plan.plan import Plan
+from solver.plan.plan import Plan, region_weight
 from solver.reports.fleet import Names
 from solver.reports.section import Column, Section, right
 from solver.reports.traffic import Target, Traffic, share_value
@@ -32,7 +32,7 @@ def region_lines(traffic: Traffic, names: Names) -> list[RegionLine]:
     sites = {site.name: site for site in traffic.workload.sites}
     for k, service in enumerate(traffic.workload.services):
         for region in sorted(service.demand.regions):
-            served = _served(traffic, k, service.name, region)
+            served = _served(traffic, k, region)
             total = sum(served.values()) or 1.0
             for target, amount in sorted(served.items(), key=lambda item: (-item[1], item[0])):
                 site = sites.get(target.site)
@@ -54,13 +54,13 @@ def _api_trip_ms(workload: Workload, plan: Plan, target: Target, region: str) ->
     return stated.trip_ms(region) if names else None
 
 
-def _served(traffic: Traffic, k: int, service: str, region: str) -> dict[Target, float]:
+def _served(traffic: Traffic, k: int, region: str) -> dict[Target, float]:
     """Requests of a region over the horizon by target."""
     assert traffic.workload is not None
     buckets = traffic.workload.services[k].lengths
     found: dict[Target, float] = {}
     for hour in traffic.hours:
-        for target, parts in traffic.parts.get((service, hour.period), {}).items():
+        for target, parts in traffic.parts_at(hour, k).items():
             share = sum(part for b, part in parts.items() if buckets[b].region == region)
             if share > 0:
                 found[target] = found.get(target, 0.0) + share * hour.rate_rps[k] * hour.hours
@@ -116,6 +116,8 @@ def loss_lines(plan: Plan, traffic: Traffic, names: Names) -> list[LossLine]:
             if f.period == busiest:
                 key = (f.lost_site, Target(f.target, f.site, f.mode))
                 weight = service.lengths[f.bucket].share * share_value(f.share)
+                region = service.lengths[f.bucket].region
+                weight *= region_weight(plan.periods[busiest], k, region, service.demand.regions)
                 shares[key] = shares.get(key, 0.0) + weight
         carried = traffic.workload.share_after_loss(service)
         for (lost, target), share in sorted(shares.items()):

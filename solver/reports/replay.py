@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from solver.plan.plan import Plan
+from solver.plan.plan import Plan, bucket_rps
 from solver.sensitivity.findings import Axis, Bars, Column, Curves, Findings, Table
 from solver.simulate.from_plan import PeriodReplay, PlanReplay, workload_of
 from solver.simulate.plan_pools import pools_in
@@ -150,15 +150,15 @@ def _pools(plan: Plan, replayed: PlanReplay) -> Table:
 def _planned(plan: Plan, period: PeriodReplay) -> list[tuple[float, float]]:
     """Use of the replicas (largest resource) and TB of KV written per hour by the plan's own model."""
     names = [s.name for s in workload_of(plan).services]
-    shares = {s.name: [b.share for b in s.lengths] for s in workload_of(plan).services}
     found = []
     for pool in pools_in(plan, period.period):
         point = plan.points[pool.point]
-        rate = float(plan.periods[period.period]["rate_rps"][names.index(pool.service)])
-        mine = np.zeros(len(shares[pool.service]))
+        k = names.index(pool.service)
+        flows = bucket_rps(plan.periods[period.period], k, workload_of(plan).services[k])
+        mine = np.zeros(len(flows))
         for r in plan.routes:
             if (r.target, r.site, r.mode, r.period) == (pool.point, pool.site, pool.mode, period.period):
-                mine[r.bucket] += float(Fraction(r.share)) * shares[pool.service][r.bucket] * rate
+                mine[r.bucket] += float(Fraction(r.share)) * flows[r.bucket]
         used = max(float(np.array(row) @ mine) for row in point["use"]) / max(pool.replicas, 1)
         found.append((used, float(np.array(point["kv_bytes"]) @ mine) * 3600 / 1e12))
     return found

@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
-from solver.plan.plan import Plan, Pool
+from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.plan.plan import Plan, Pool, region_weight
+from solver.reports.hours import Hour, larger_period, rates_by_hour, stream_rates
 
 
 @dataclass(frozen=True, order=True)
@@ -21,17 +22,6 @@ class Target:
     point: str
     site: str
     mode: str  # standing | elastic | api
-
-
-@dataclass(frozen=True)
-class Hour:
-    """A representative hour: ``hours`` of it in its epoch, with the period whose routing it follows."""
-
-    epoch: int
-    hour: int
-    hours: float
-    rate_rps: tuple[float, ...]
-    period: int
 
 
 class Traffic:
@@ -58,12 +48,18 @@ class Traffic:
         """
         if self.plan.deferrals:
             return tuple(
-                Hour(p["epoch"], p["covers"][0], p["hours"], tuple(map(float, p["rate_rps"])), p["index"])
+                Hour(
+                    p["epoch"],
+                    p["covers"][0],
+                    p["hours"],
+                    tuple(map(float, p["rate_rps"])),
+                    p["index"],
+                    self._weights(p),
+                )
                 for p in self.plan.periods
             )
         periods = [
-            (int(p["index"]), int(p["epoch"]), tuple(float(r) for r in p["rate_rps"]), float(p["hours"]))
-            for p in self.plan.periods
+            (int(p["index"]), int(p["epoch"]), stream_rates(p), float(p["hours"])) for p in self.plan.periods
         ]
         if self.workload is None:
             return tuple(
@@ -75,15 +71,38 @@ class Traffic:
         }
         found = []
         for epoch, (start, end) in enumerate(self.plan.epochs):
-            curves = _curves(self.workload, start)
+            curves = rates_by_hour(self.workload, start)
             share = HOURS_PER_YEAR * (end - start) / len(curves)
-            for hour, rates in enumerate(curves):
+            for hour, period in enumerate(curves):
+                rates = stream_rates(period)
                 index = covering.get((epoch, hour), exact.get((epoch, rates)))
                 if index is None:
-                    index = _larger(periods, epoch, rates)
+                    index = larger_period(periods, epoch, rates)
                 if index is not None:
-                    found.append(Hour(epoch, hour, share, rates, index))
+                    weights = self._weights(period)
+                    found.append(Hour(epoch, hour, share, tuple(period["rate_rps"]), index, weights))
         return tuple(found)
+
+    def _weights(self, period: Mapping[str, Any]) -> tuple[Mapping[str, float], ...]:
+        if self.workload is None or "region_rps" not in period:
+            return ()
+        stated = [s.demand.regions if s.demand.by_region else {} for s in self.workload.services]
+        return tuple(
+            {region: region_weight(period, k, region, shares) for region in shares}
+            for k, shares in enumerate(stated)
+        )
+
+    def parts_at(self, hour: Hour, k: int) -> dict[Target, dict[int, float]]:
+        """Target -> bucket -> its share of the requests of service k in an hour."""
+        parts = self.parts.get((self.services[k], hour.period), {})
+        weights = hour.weights[k] if hour.weights else {}
+        if not weights or self.workload is None:
+            return parts
+        of_bucket = [weights[b.region] for b in self.workload.services[k].lengths]
+        return {
+            target: {b: share * of_bucket[b] for b, share in buckets.items()}
+            for target, buckets in parts.items()
+        }
 
     @cached_property
     def mixes(self) -> dict[str, tuple[float, ...]]:
@@ -97,7 +116,10 @@ class Traffic:
 
     @cached_property
     def parts(self) -> dict[tuple[str, int], dict[Target, dict[int, float]]]:
-        """(service, period) -> target -> bucket -> its share of the service's requests in that period."""
+        """(service, period) -> target -> bucket -> its share of the service's requests in that period.
+
+        Of the requests of all hours, where regions have curves of their own: see `parts_at`.
+        """
         found: dict[tuple[str, int], dict[Target, dict[int, float]]] = {}
         for route in self.plan.routes:
             target = Target(route.target, route.site, route.mode)
@@ -130,7 +152,10 @@ class Traffic:
         for k, service in enumerate(self.services):
             found = served.setdefault(service, {})
             for n, hour in enumerate(self.hours):
-                for target, share in totals.get((service, hour.period), {}).items():
+                there = totals.get((service, hour.period), {})
+                if hour.weights and hour.weights[k]:
+                    there = {target: sum(parts.values()) for target, parts in self.parts_at(hour, k).items()}
+                for target, share in there.items():
                     if (self.phase(target.point) == "prefill") != prefill:
                         continue
                     if target not in found:
@@ -188,7 +213,7 @@ class Traffic:
         target, k, peak = _target(pool), self.services.index(pool.service), 0.0
         for n in self._hours_of(pool):
             hour = self.hours[n]
-            buckets = self.parts.get((pool.service, hour.period), {}).get(target, {})
+            buckets = self.parts_at(hour, k).get(target, {})
             for row in rows:
                 peak = max(peak, sum(row[b] * share for b, share in buckets.items()) * hour.rate_rps[k])
         return peak / safe if safe > 0 else 0.0
@@ -213,7 +238,7 @@ class Traffic:
         for service in self.services:
             k = self.services.index(service)
             for hour in self.hours:
-                for target, buckets in self.parts.get((service, hour.period), {}).items():
+                for target, buckets in self.parts_at(hour, k).items():
                     mix = mixes.setdefault(target, defaultdict(float))
                     for b, share in buckets.items():
                         mix[b] += share * hour.rate_rps[k] * hour.hours
@@ -260,27 +285,3 @@ def use_rows(plan: Plan, point: str) -> Sequence[Sequence[float]]:
 
 def _target(pool: Pool) -> Target:
     return Target(pool.point, pool.site, pool.mode)
-
-
-def _curves(workload: Workload, start_years: float) -> list[tuple[float, ...]]:
-    """Rates of all services for each hour of the longest curve, at the start of an epoch."""
-    length = cycle_hours(workload)
-    columns = []
-    for service in workload.services:
-        rates, growth = service.demand.rate_rps, service.factor_at(start_years, workload.horizon.start)
-        if length == 8760 and len(rates) == 168:
-            rates = tuple(rates[h % 168] for h in range(8760))
-        columns.append([rates[h % len(rates)] * growth for h in range(length)])
-    return list(zip(*columns, strict=True))
-
-
-def _larger(
-    periods: Sequence[tuple[int, int, tuple[float, ...], float]], epoch: int, rates: tuple[float, ...]
-) -> int | None:
-    """A period of the epoch with at least these rates (equal ones up to rounding come first)."""
-    rivals = [
-        (sum(held), index)
-        for index, e, held, _ in periods
-        if e == epoch and all(h >= r * (1 - 1e-9) for h, r in zip(held, rates, strict=True))
-    ]
-    return min(rivals)[1] if rivals else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from solver.domain.workload import Demand, LoadedWorkload, Workload
+from solver.domain.workload import LoadedWorkload, Workload
 from solver.errors import Complaint, InputError, Place
 
 _DIGITS = r"(?:[0-9]{1,3}(?:[,_][0-9]{3})+|[0-9]+)?"
@@ -134,12 +134,8 @@ def _promise(service: object, field: str, factor: float) -> object:
 
 def scaled_demand(workload: Workload, factors: dict[str, float]) -> Workload:
     """The workload with the request rates of some services multiplied."""
-
-    def scaled(demand: Demand, factor: float) -> Demand:
-        return demand.model_copy(update={"rate_rps": tuple(r * factor for r in demand.rate_rps)})
-
     services = tuple(
-        s.model_copy(update={"demand": scaled(s.demand, factors[s.name])}) if s.name in factors else s
+        s.model_copy(update={"demand": s.demand.scaled(factors[s.name])}) if s.name in factors else s
         for s in workload.services
     )
     return workload.model_copy(update={"services": services})

@@ -236,5 +236,5 @@ def token_weights(problem: Problem, program: Program) -> dict[str, Floats]:
             found.setdefault(system, np.zeros(len(program.columns)))[column] = tokens
     for k, service in enumerate(problem.services):
         per_request = sum(b.share * (b.prompt_tokens + b.output_tokens) for b in service.lengths)
-        total += sum(p.rate_rps[k] * p.hours for p in problem.periods) * per_request
+        total += sum(problem.rate(k, p) * p.hours for p in problem.periods) * per_request
     return {system: weight / total for system, weight in found.items()} if total > 0 else found

@@ -25,7 +25,7 @@ from solver.sensitivity.envelope import Floats
 from solver.sensitivity.factors import THROUGHPUT, Factor, spreads
 from solver.sensitivity.known import Fleet, Known, strain_of
 from solver.sensitivity.priced import FoundPlan, Priced
-from solver.sensitivity.scenario_check import ScenarioCheck, demand_factors, exponent
+from solver.sensitivity.scenario_check import ScenarioCheck, demand_factors, exponent, scaled_rates
 
 #: Relative gap and seconds of each scenario.
 GAP, SECONDS = 1e-3, 20.0
@@ -94,7 +94,7 @@ class Scenarios:
         slowest = min((f.low for f in factors if f.is_throughput), default=1.0)
         self.most = [f / min(slowest, 1.0) for f in highest]  # so that bounds leave room for more replicas
         periods = tuple(
-            replace(p, rate_rps=tuple(r * m for r, m in zip(p.rate_rps, self.most, strict=True)))
+            replace(p, rate_rps=scaled_rates(prepared.problem, p.rate_rps, self.most))
             for p in prepared.problem.periods
         )
         largest = replace(prepared, problem=replace(prepared.problem, periods=periods))

@@ -38,6 +38,11 @@ def demand_factors(factors: tuple[Factor, ...], values: tuple[float, ...], probl
     return found
 
 
+def scaled_rates(problem: Problem, rates: tuple[float, ...], factors: list[float]) -> tuple[float, ...]:
+    """Rates of the streams of a period, each times the factor of its service."""
+    return tuple(rate * factors[s.position] for rate, s in zip(rates, problem.streams, strict=False))
+
+
 def exponent(point: OperatingPoint, widest: dict[str, float]) -> float:
     """Power of its system's factor on throughput that a point follows: that of its own spread.
 
@@ -101,7 +106,7 @@ def scenario_of(prepared: Prepared, factors: tuple[Factor, ...], values: tuple[f
     room = _room(factors, tuple(speeds.values()))
 
     def scaled(rates: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(r * f for r, f in zip(rates, shares, strict=True)) if rates else rates
+        return scaled_rates(problem, rates, shares)
 
     def paced(point: OperatingPoint) -> OperatingPoint:
         factor = speeds[point.system] ** exponent(point, widest)
@@ -119,7 +124,7 @@ def scenario_of(prepared: Prepared, factors: tuple[Factor, ...], values: tuple[f
         workload=workload,
         periods=tuple(map(hours, problem.periods)),
         points=tuple(paced(p) if p.system in speeds else p for p in problem.points),
-        peaks_rps=tuple(problem.peak_rps(k) * room for k in range(len(shares))),
+        peaks_rps=tuple(peak * room for peak in problem.peaks),
     )
     return replace(prepared, problem=changed, all_periods=tuple(map(hours, prepared.all_periods)))
 

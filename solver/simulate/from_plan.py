@@ -10,13 +10,14 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from solver.domain.workload import LengthBucket, Service, Workload
 from solver.errors import InputError
-from solver.plan.plan import Plan, Pool
+from solver.plan.plan import Plan, Pool, bucket_rps
 from solver.simulate.arrivals import Stream, generate, merge, scale_trace, with_lengths
 from solver.simulate.engine import replay
 from solver.simulate.failures import FailureRates, failures_of
@@ -151,16 +152,17 @@ def traffic_of(
     for k, service in enumerate(workload.services):
         rng = np.random.default_rng([seed, period, k])
         rate = float(plan.periods[period]["rate_rps"][k])
+        lengths = _lengths_in(plan.periods[period], k, service)
         trace = traces.get(service.name, traces.get(""))
         if trace is None or rate <= 0:
-            stream = generate(rng, [rate], duration_s, service.demand.cv2, service.lengths)
+            stream = generate(rng, [rate], duration_s, service.demand.cv2, lengths)
         else:
             nearest = bucket_of(trace.prompt_tokens, trace.output_tokens, service.lengths)
-            bucket = with_regions(rng, nearest, service.lengths)
+            bucket = with_regions(rng, nearest, lengths)
             whole = Stream(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, bucket)
             stream = scale_trace(rng, whole, rate, duration_s)
             if trace.arrivals_only:
-                stream = with_lengths(rng, stream.arrival_s, service.lengths)
+                stream = with_lengths(rng, stream.arrival_s, lengths)
         streams.append(stream)
         mine = Routing.of(plan, period, service)
         targets.append(mine.first(rng, stream))
@@ -169,6 +171,16 @@ def traffic_of(
         handover_s.append(seconds)
         further.append(_further(plan, workload, period, service)[targets[-1], stream.bucket])
     return merge(streams, targets, then, handover_s, further)
+
+
+def _lengths_in(period: Mapping[str, Any], k: int, service: Service) -> tuple[LengthBucket, ...]:
+    """Length buckets with their shares of the requests of a period: those of regions change by the hour."""
+    rates = bucket_rps(period, k, service)
+    if not service.demand.by_region or not (total := sum(rates)):
+        return service.lengths
+    return tuple(
+        b.model_copy(update={"share": r / total}) for b, r in zip(service.lengths, rates, strict=True)
+    )
 
 
 def _further(plan: Plan, workload: Workload, period: int, service: Service) -> Floats:

@@ -15,6 +15,7 @@ from solver.plan.plan import Plan, Pool, SystemPurchase
 from solver.verify.exact import annuity, moment, share_of, written
 from solver.verify.facts import OfferFacts, PlaceFacts
 from solver.verify.hours import Hours, Schedule, cycle_of, demand_factor, schedule
+from solver.verify.streams import Curve, curves_of
 from solver.verify.waiting import patience, served
 
 if TYPE_CHECKING:
@@ -163,6 +164,53 @@ class Case:
                 buckets = stream.setdefault(route.period, {})
                 buckets[route.bucket] = buckets.get(route.bucket, Fraction(0)) + share
         return dict(found)
+
+    @cached_property
+    def curves(self) -> list[Curve]:
+        """Whose rates the hours hold."""
+        return curves_of(self.services)
+
+    @cached_property
+    def flows(self) -> dict[Target, Stream]:
+        """The routes, shares times what a bucket's region has in its period over what it has of all requests.
+
+        So share x weight x rate are the requests/s of a bucket that a target serves.
+        """
+        return {target: self._weighted(target, stream, False) for target, stream in self.streams.items()}
+
+    @cached_property
+    def mean_flows(self) -> dict[Target, Stream]:
+        """The same for the mean rates of periods, which are paid and written."""
+        return {target: self._weighted(target, stream, True) for target, stream in self.streams.items()}
+
+    def _weighted(self, target: Target, stream: Stream, mean: bool) -> Stream:
+        k = self.order[self.server(target).service]
+        return {t: self.weighted(k, t, shares, mean) for t, shares in stream.items()}
+
+    def weighted(
+        self, k: int, t: int, shares: dict[int, Fraction], mean: bool = False
+    ) -> dict[int, Fraction]:
+        """Shares of buckets of a service in a period times the weights of their regions there."""
+        if not self.services[k].demand.by_region:
+            return shares
+        period = self.periods[t]
+        rate, parts = (period.means[k], period.mean_parts) if mean else (period.rates[k], period.parts)
+        own = {c.region: part for c, part in zip(self.curves, parts, strict=True) if c.k == k}
+        found = {}
+        for b, share in shares.items():
+            region = self.buckets[k][b].region
+            found[b] = share * own[region] / (rate * self._part(k, region)) if rate else Fraction(0)
+        return found
+
+    def _part(self, k: int, region: str) -> Fraction:
+        """Weight of all buckets of a region."""
+        weights = zip(self.weights[k], self.buckets[k], strict=True)
+        return sum((w for w, bucket in weights if bucket.region == region), Fraction(0))
+
+    def arrives(self, k: int, b: int, t: int) -> bool:
+        """Whether there are requests of a bucket in a period."""
+        parts = zip(self.curves, self.periods[t].parts, strict=True)
+        return any(c.k == k and c.region in ("", self.buckets[k][b].region) and part > 0 for c, part in parts)
 
     @cached_property
     def unserved(self) -> dict[tuple[int, int], Fraction]:

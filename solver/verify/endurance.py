@@ -65,7 +65,7 @@ def _traffic(case: Case, target: Target, amount: Sequence[float], e: int) -> Fra
     """3600 sum_t hours[t] rate[t] amount[b] share[b,t] weight[b] over the periods of an epoch."""
     k = case.order[case.points[target.id].service]
     total = Fraction(0)
-    for t, buckets in case.streams.get(target, {}).items():
+    for t, buckets in case.mean_flows.get(target, {}).items():
         period = case.periods[t]
         if period.epoch == e:
             each = sum(Fraction(amount[b]) * case.weights[k][b] * s for b, s in buckets.items())

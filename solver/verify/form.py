@@ -23,6 +23,7 @@ from solver.verify.entries import (
 )
 from solver.verify.exact import share_of
 from solver.verify.registry import Broken, check
+from solver.verify.streams import well_formed
 
 MOST_EPOCHS = 1000
 MOST_GROWTH = 1e6
@@ -128,7 +129,9 @@ def _workload(case: Case) -> Iterator[Broken]:
             yield Broken(f"two {what}s are called {name!r}")
     if not _sane(case.workload.model_dump()):
         yield Broken(f"the workload has a number above {LARGEST:g}, or one below 0 where none may be")
-    if any(s.demand.growth_per_year > MOST_GROWTH for s in case.workload.services):
+    if any(
+        s.demand.growth_of(r) > MOST_GROWTH for s in case.workload.services for r in ("", *s.demand.regions)
+    ):
         yield Broken(f"the workload grows more than {MOST_GROWTH:g} times a year")
 
 
@@ -192,6 +195,7 @@ def _time(case: Case) -> Iterator[Broken]:
             and len(rates) == len(case.services)
             and all(is_number(rate) and rate >= 0 for rate in rates)
             and _grouped_well(period, len(case.services))
+            and well_formed(case.services, period)
         ):
             yield Broken(f"period {n} lacks its index, epoch, hours, label or a rate of each service")
 

@@ -8,7 +8,7 @@ lists periods: hours of one epoch with one demand vector.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, lcm
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from solver.domain.workload import HOURS_PER_YEAR, Service, Workload
 from solver.verify.exact import nearest, written
+from solver.verify.streams import Curve, curves_of, listed, together
 
 FULL = 10**40  # more than any rate: what is enough for a service without demand
 
@@ -29,6 +30,8 @@ class Hours(NamedTuple):
     label: str
     means: tuple[Fraction, ...]  # mean over the hours, what is paid and written; the rates are served
     services: tuple[int, ...] = ()  # whose hours, where services are grouped apart
+    parts: tuple[Fraction, ...] = ()  # rates by curve: of services, or of their regions (curves_of)
+    mean_parts: tuple[Fraction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,11 @@ def cycle_of(workload: Workload) -> int:
     return max(lengths)
 
 
-def distinct_hours(services: Sequence[Service], length: int) -> list[Hour]:
+def distinct_hours(curves: Sequence[Curve], length: int) -> list[Hour]:
     """Hours of different demand in a representative curve of ``length`` hours."""
-    curves = [s.demand.rate_rps for s in services]
     counts: dict[tuple[float, ...], list[int]] = {}
     for h in range(length):
-        entry = counts.setdefault(tuple(c[h % len(c)] for c in curves), [0, h])
+        entry = counts.setdefault(tuple(c.at(h) for c in curves), [0, h])
         entry[0] += 1
     hours = [Hour(tuple(map(written, v)), count, first) for v, (count, first) in counts.items()]
     return hours
@@ -76,14 +78,17 @@ def years_between(start: str, month: str) -> Fraction:
     return Fraction(12 * (year - year_0) + number - number_0, 12)
 
 
-def demand_factor(service: Service, years: Fraction, start: str) -> Fraction:
+def demand_factor(service: Service, years: Fraction, start: str, region: str = "") -> Fraction:
     """What the rates of the first year are multiplied by: growth at full years x the latest step; 0 before
-    the service starts and from its end on."""
+    the service starts and from its end on. A region with a curve of its own may have its own growth."""
     if service.starts and years_between(start, service.starts) > years:
         return Fraction(0)
     if service.ends and years_between(start, service.ends) <= years:
         return Fraction(0)
-    factor = (1 + written(service.demand.growth_per_year)) ** floor(years)
+    own = service.demand.by_region.get(region)
+    growth = service.demand.growth_per_year if own is None else own.growth_per_year
+    growth = service.demand.growth_per_year if growth is None else growth
+    factor = (1 + written(growth)) ** floor(years)
     steps = {years_between(start, month): value for month, value in service.demand.steps.items()}
     passed = [when for when in steps if when <= years]
     return factor * written(steps[max(passed)]) if passed else factor
@@ -92,7 +97,7 @@ def demand_factor(service: Service, years: Fraction, start: str) -> Fraction:
 def changes_within(service: Service, begin: Fraction, end: Fraction, start: str) -> bool:
     """Whether the demand of a service changes (but for its hourly curve) inside an epoch."""
     dates = [years_between(start, m) for m in (*service.demand.steps, service.starts, service.ends) if m]
-    if service.demand.growth_per_year:
+    if service.demand.growth_per_year or any(r.growth_per_year for r in service.demand.by_region.values()):
         dates += [Fraction(year) for year in range(1, int(end) + 1)]
     return any(begin < date < end for date in dates)
 
@@ -100,7 +105,7 @@ def changes_within(service: Service, begin: Fraction, end: Fraction, start: str)
 def schedule(
     services: Sequence[Service],
     spans: Sequence[tuple[Fraction, Fraction]],
-    listed: Sequence[Mapping[str, Any]],
+    entries: Sequence[Mapping[str, Any]],
     first_month: str,
     length: int,
     served: Mapping[tuple[int, int, int], Fraction] | None = None,
@@ -111,49 +116,85 @@ def schedule(
     ``served``: rates of services whose work waits, by service, epoch and hour; they replace the demand.
     """
     served = served or {}
-    hours = distinct_hours(services, length)
-    periods: list[Hours | None] = [None] * len(listed)
+    curves = curves_of(services)
+    hours = distinct_hours(curves, length)
+    periods: list[Hours | None] = [None] * len(entries)
     uncovered: list[str] = []
     complete = True
     for e, (start, end) in enumerate(spans):
-        growth = [demand_factor(s, start, first_month) for s in services]
-        mine = [n for n, entry in enumerate(listed) if entry["epoch"] == e]
-        if mine and all("covers" in listed[n] for n in mine):
-            groups = [listed[n] for n in mine]
+        growth = growth_of(curves, start, first_month)
+        mine = [n for n, entry in enumerate(entries) if entry["epoch"] == e]
+        if mine and all("covers" in entries[n] for n in mine):
+            groups = [entries[n] for n in mine]
             part = year_hours(end - start) / length
             waits = {k for k, epoch, _hour in served if epoch == e}
-            facts = [group_facts(services, growth, entry, length, part, e, served) for entry in groups]
-            wrong = _not_partitioned(services, groups, facts, length, waits)
+            facts = [group_facts(curves, growth, entry, length, part, e, served) for entry in groups]
+            wrong = _not_partitioned(curves, groups, facts, length, waits)
             uncovered += [f"epoch {e + 1}, {words}" for words in wrong]
             for n, entry, fact in zip(mine, groups, facts, strict=True):
                 if waits and len(entry["covers"]) != 1:
                     uncovered.append(f"epoch {e + 1}: work waits, but {entry['label']} is no single hour")
                 rates = tuple(
-                    most if k in waits or rate == nearest(most) else written(rate)
-                    for k, (rate, most) in enumerate(zip(entry["rate_rps"], fact.largest, strict=True))
+                    most if curve.k in waits or rate == nearest(most) else written(rate)
+                    for curve, rate, most in zip(curves, listed(curves, entry), fact.largest, strict=True)
                 )
                 means = fact.means if "mean_rps" in entry else rates
                 duration = fact.hours if entry["hours"] == nearest(fact.hours) else written(entry["hours"])
-                periods[n] = Hours(e, duration, rates, str(entry["label"]), means, _own(services, entry))
+                periods[n] = _hours(curves, e, duration, entry, (rates, means), _own(curves, entry))
             continue
-        matched = _match(hours, growth, [listed[n] for n in mine], year_hours(end - start) / length)
+        matched = _match(hours, growth, curves, [entries[n] for n in mine], year_hours(end - start) / length)
         used: set[int] = set()
         for n, hour in zip(mine, matched, strict=True):
-            entry = listed[n]
-            duration, rates = written(entry["hours"]), tuple(map(written, entry["rate_rps"]))
+            entry = entries[n]
+            duration, rates = written(entry["hours"]), tuple(map(written, listed(curves, entry)))
             if hour is not None:
                 rates = tuple(b * g for b, g in zip(hours[hour].base, growth, strict=True))
                 exact = year_hours(end - start) * hours[hour].times / length
                 if hour not in used and entry["hours"] == nearest(exact):
                     duration = exact
                     used.add(hour)
-            periods[n] = Hours(e, duration, rates, str(entry["label"]), rates)
+            periods[n] = _hours(curves, e, duration, entry, (rates, rates), ())
         complete &= len(used) == len(hours) == len(mine)
         if len(used) < len(hours):
             rivals = [r for n in mine if (r := periods[n]) is not None]
             left = [hour for n, hour in enumerate(hours) if n not in used]
             uncovered += [f"epoch {e + 1}, hour {h.first}" for h in _not_covered(left, growth, rivals)]
-    return Schedule(tuple(p for p in periods if p is not None), complete, tuple(uncovered))
+    found = tuple(p for p in periods if p is not None)
+    uncovered += [
+        words for p, entry in zip(found, entries, strict=False) for words in _wrong_sums(curves, p, entry)
+    ]
+    return Schedule(found, complete, tuple(uncovered))
+
+
+def growth_of(curves: Sequence[Curve], start: Fraction, first_month: str) -> list[Fraction]:
+    """Factor on the rates of the first year of each curve from ``start`` on."""
+    return [demand_factor(c.service, start, first_month, c.region) for c in curves]
+
+
+def _hours(
+    curves: Sequence[Curve],
+    epoch: int,
+    duration: Fraction,
+    entry: Mapping[str, Any],
+    rates: tuple[tuple[Fraction, ...], tuple[Fraction, ...]],
+    own: tuple[int, ...],
+) -> Hours:
+    """A period with the rates of its curves, served and paid."""
+    served, paid = (together(curves, parts) for parts in rates)
+    return Hours(epoch, duration, served, str(entry["label"]), paid, own, *rates)
+
+
+def _wrong_sums(curves: Sequence[Curve], period: Hours, entry: Mapping[str, Any]) -> Iterator[str]:
+    """Rates of services that are not the nearest to the sums of their regions."""
+    for curve in curves:
+        k = curve.k
+        means = entry.get("mean_rps")
+        if curve.region and (
+            entry["rate_rps"][k] != nearest(period.rates[k])
+            or (means is not None and means[k] != nearest(period.means[k]))
+        ):
+            yield f"{period.label}: {curve.service.name} has not the rate of its regions"
+            return
 
 
 def year_hours(years: Fraction) -> Fraction:
@@ -162,7 +203,7 @@ def year_hours(years: Fraction) -> Fraction:
 
 
 class GroupFacts(NamedTuple):
-    """Exact figures of a group of hours: duration, largest and mean requests/s of each service (0 for those
+    """Exact figures of a group of hours: duration, largest and mean requests/s of each curve (0 for those
     of which it does not speak). Of work that waits both are what is served."""
 
     hours: Fraction
@@ -171,7 +212,7 @@ class GroupFacts(NamedTuple):
 
 
 def group_facts(
-    services: Sequence[Service],
+    curves: Sequence[Curve],
     growth: Sequence[Fraction],
     group: Mapping[str, Any],
     length: int,
@@ -181,19 +222,18 @@ def group_facts(
 ) -> GroupFacts:
     """What a group of like hours of an epoch is exactly; ``part``: hours per hour of the curve."""
     covers = covered(group, length)
-    own = _own(services, group)
+    own = _own(curves, group)
     largest, means = [], []
-    for k, (service, factor) in enumerate(zip(services, growth, strict=True)):
-        if len(covers) == 1 and (k, epoch, covers[0]) in served:
-            largest.append(served[k, epoch, covers[0]])
+    for curve, factor in zip(curves, growth, strict=True):
+        if len(covers) == 1 and (curve.k, epoch, covers[0]) in served:
+            largest.append(served[curve.k, epoch, covers[0]])
             means.append(largest[-1])
             continue
-        if not covers or (own and k not in own):
+        if not covers or (own and curve.k not in own):
             largest.append(Fraction(0))
             means.append(Fraction(0))
             continue
-        curve = service.demand.rate_rps
-        counts = Counter(curve[h % len(curve)] for h in covers)
+        counts = Counter(curve.at(h) for h in covers)
         largest.append(written(max(counts)) * factor)
         total = sum((written(v) * n for v, n in counts.items()), Fraction(0))
         means.append(total / len(covers) * factor)
@@ -206,7 +246,7 @@ def covered(group: Mapping[str, Any], length: int) -> list[int]:
 
 
 def _not_partitioned(
-    services: Sequence[Service],
+    curves: Sequence[Curve],
     groups: Sequence[Mapping[str, Any]],
     facts: Sequence[GroupFacts],
     length: int,
@@ -214,40 +254,45 @@ def _not_partitioned(
 ) -> list[str]:
     """What is wrong with groups of like hours.
 
-    Each hour of the curve stands in one group of each service, which serves at least its demand. The
-    rates of services that a group does not speak of are 0. Durations and means are the nearest floats.
+    Each hour of a curve stands in one group, which serves at least its demand. The rates of services that
+    a group does not speak of are 0. Durations and means are the nearest floats.
     """
     wrong: list[str] = []
-    times = [[0] * length for _ in services]
+    times = [[0] * length for _ in curves]
     for group, fact in zip(groups, facts, strict=True):
         covers = covered(group, length)
         if len(covers) != len(group["covers"]) or group["hours"] != nearest(fact.hours):
             wrong.append(f"{group['label']}: its duration is not that of its hours")
-        if "mean_rps" in group and list(group["mean_rps"]) != [nearest(mean) for mean in fact.means]:
+        means = listed(curves, group, mean=True) if "mean_rps" in group else ()
+        if means and means != tuple(map(nearest, fact.means)):
             wrong.append(f"{group['label']}: its mean rates are not those of its hours")
-        own = _own(services, group)
-        for k, (service, most) in enumerate(zip(services, fact.largest, strict=True)):
-            if own and k not in own:
-                if group["rate_rps"][k] != 0:
-                    wrong.append(f"{group['label']}: a rate of {service.name}, whose hours it does not list")
+        own, told = _own(curves, group), listed(curves, group)
+        for n, (curve, rate, most) in enumerate(zip(curves, told, fact.largest, strict=True)):
+            if own and curve.k not in own:
+                if rate != 0:
+                    wrong.append(f"{group['label']}: a rate of {curve.name}, whose hours it does not list")
                 continue
-            rate = group["rate_rps"][k]
-            if k not in waits and rate != nearest(most) and most > written(rate):
-                wrong.append(f"{group['label']}: an hour of {service.name} needs more")
+            if curve.k not in waits and rate != nearest(most) and most > written(rate):
+                wrong.append(f"{group['label']}: an hour of {curve.name} needs more")
             for h in covers:
-                times[k][h] += 1
+                times[n][h] += 1
     if any(t != 1 for row in times for t in row):
         wrong.append("hours that stand in no group or in several")
     return wrong
 
 
-def _own(services: Sequence[Service], group: Mapping[str, Any]) -> tuple[int, ...]:
+def _own(curves: Sequence[Curve], group: Mapping[str, Any]) -> tuple[int, ...]:
     """Positions of the services that a group of hours speaks of; empty: all."""
-    return tuple(k for k in group.get("services", ()) if isinstance(k, int) and 0 <= k < len(services))
+    known = {curve.k for curve in curves}
+    return tuple(k for k in group.get("services", ()) if isinstance(k, int) and k in known)
 
 
 def _match(
-    hours: Sequence[Hour], growth: Sequence[Fraction], listed: Sequence[Mapping[str, Any]], part: Fraction
+    hours: Sequence[Hour],
+    growth: Sequence[Fraction],
+    curves: Sequence[Curve],
+    entries: Sequence[Mapping[str, Any]],
+    part: Fraction,
 ) -> list[int | None]:
     """For each listed period the hour whose exact demand it stands for, if any: its rates are the nearest.
 
@@ -260,8 +305,8 @@ def _match(
         named.setdefault(vector, []).append(n)
     found: list[int | None] = []
     taken: set[int] = set()
-    for entry in listed:
-        same = named.get(tuple(entry["rate_rps"]), [])
+    for entry in entries:
+        same = named.get(listed(curves, entry), [])
         wanted = written(entry["hours"]) / part if part else Fraction(0)
         found.append(min(same, key=lambda n: (n in taken, abs(hours[n].times - wanted)), default=None))
         taken.update(n for n in found[-1:] if n is not None)
@@ -274,7 +319,7 @@ def _not_covered(hours: list[Hour], growth: Sequence[Fraction], periods: list[Ho
     limits = sorted(
         {
             tuple(
-                floor(r / g * d) if g else FULL for r, g, d in zip(period.rates, growth, scale, strict=True)
+                floor(r / g * d) if g else FULL for r, g, d in zip(period.parts, growth, scale, strict=True)
             )
             for period in periods
         },

@@ -212,7 +212,7 @@ def _moves(case: Case) -> Iterator[Payment]:
 def _api(case: Case) -> Iterator[Payment]:
     """USD per request x requests of each period."""
     totals: dict[int, Fraction] = {}
-    for target, stream in case.streams.items():
+    for target, stream in case.mean_flows.items():
         if target.mode != "api":
             continue
         api = case.apis[target.id]

@@ -28,7 +28,7 @@ def promise(case: Case) -> Iterator[Broken]:
     for the first token and the output at its pace take longer than promised.
     """
     late: dict[tuple[int, str, int], Fraction] = defaultdict(Fraction)
-    for target, stream in case.streams.items():
+    for target, stream in case.flows.items():
         k = case.order[case.server(target).service]
         levels = case.services[k].levels
         tpot = case.server(target).tpot_s

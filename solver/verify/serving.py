@@ -89,6 +89,8 @@ def demand(case: Case) -> Iterator[Broken]:
     for k, service in enumerate(case.services):
         for t, period in enumerate(case.periods):
             for b in range(len(case.buckets[k])) if period.rates[k] > 0 else ():
+                if not case.arrives(k, b, t):
+                    continue
                 served = totals.get((k, b, t), Fraction(0))
                 if (total := served + case.unserved.get((k, t), Fraction(0))) != 1:
                     message = f"{service.name}, bucket {b}, {period.label}: shares add up to {show(total)}"
@@ -137,7 +139,7 @@ def handoff(case: Case) -> Iterator[Broken]:
                 key = (point.service, target.site, point.kv_precision, point.first_token_s, b, t)
                 missing[key] += sign * share
     for (service, site, precision, _first_s, b, t), difference in missing.items():
-        if difference and case.periods[t].rates[case.order[service]] > 0:
+        if difference and case.arrives(case.order[service], b, t):
             words = f"{service}, bucket {b} at {site} in {case.label(t)}"
             more = "prefilled than decoded" if difference > 0 else "decoded than prefilled"
             yield Broken(f"{words}: {show(abs(difference))} more {more} ({precision} KV)", abs(difference))
@@ -150,7 +152,7 @@ def capacity(case: Case) -> Iterator[Broken]:
     sum_b use[r,b] share[b,t] weight[b] rate[k,t] <= slope R + intercept, for each pool, resource r and
     period t; R counts replicas without spares; use is in replicas per request/s.
     """
-    for target, stream in case.streams.items():
+    for target, stream in case.flows.items():
         if target.mode == "api":
             continue
         point = case.points[target.id]
@@ -224,7 +226,7 @@ def api_limits(case: Case) -> Iterator[Broken]:
     tokens: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
     limits: dict[str, ApiPoint] = {}
     apart: dict[tuple[str, int], set[tuple[int, ...]]] = defaultdict(set)
-    for target, stream in case.streams.items():
+    for target, stream in case.flows.items():
         if target.mode != "api":
             continue
         api = limits.setdefault(case.apis[target.id].api, case.apis[target.id])

@@ -19,9 +19,11 @@ from solver.verify.case import Case
 from solver.verify.endurance import wear_of
 from solver.verify.exact import nearest, written
 from solver.verify.goal import reached
-from solver.verify.hours import demand_factor, distinct_hours, group_facts, year_hours
+from solver.verify.hours import distinct_hours, group_facts, growth_of, year_hours
 from solver.verify.money import paid_hours
 from solver.verify.standing import needed_loads, unserved_share
+from solver.verify.streams import listed as told_rates
+from solver.verify.streams import named, together
 
 NEAR = Fraction(1, 10**9)
 HALF_CENT = Fraction(1, 200)
@@ -126,9 +128,9 @@ def _wear(case: Case, entry: PoolWear) -> PoolWear:
 def _periods(case: Case) -> tuple[dict[str, Any], ...]:
     """The listed periods with the floats nearest to their exact rates and durations."""
     listed = case.plan.periods
-    hours, made = distinct_hours(case.services, case.cycle), list(listed)
+    hours, made = distinct_hours(case.curves, case.cycle), list(listed)
     for e, span in enumerate(case.epochs):
-        growth = [demand_factor(s, span.start, case.workload.horizon.start) for s in case.services]
+        growth = growth_of(case.curves, span.start, case.workload.horizon.start)
         mine = [n for n, entry in enumerate(listed) if entry["epoch"] == e]
         part = year_hours(span.years) / case.cycle
         if mine and all("covers" in listed[n] for n in mine):
@@ -139,14 +141,14 @@ def _periods(case: Case) -> tuple[dict[str, Any], ...]:
         named = {tuple(map(_rough, vector)): vector for vector in vectors}
         times = {part * hour.times for hour in hours}
         for n in mine:
-            rates = listed[n]["rate_rps"]
+            rates = told_rates(case.curves, listed[n])
             vector = named.get(tuple(map(_rough, rates)))
             stated = written(listed[n]["hours"])
             duration = min(times, key=lambda exact, stated=stated: abs(exact - stated))  # type: ignore[misc]
             made[n] = {
                 **listed[n],
                 "hours": _figure(listed[n]["hours"], duration),
-                **({} if vector is None else {"rate_rps": _figures(rates, vector)}),
+                **({} if vector is None else _rates(case, listed[n], vector, "rate_rps", "region_rps")),
             }
     return tuple(made)
 
@@ -159,11 +161,22 @@ def _rough(rate: float | Fraction) -> str:
 def _group(
     case: Case, growth: Sequence[Fraction], group: Mapping[str, Any], part: Fraction, epoch: int
 ) -> dict[str, Any]:
-    fact = group_facts(case.services, growth, group, case.cycle, part, epoch, case.served)
+    fact = group_facts(case.curves, growth, group, case.cycle, part, epoch, case.served)
     made = {**group, "hours": _figure(group["hours"], fact.hours)}
-    made["rate_rps"] = _figures(group["rate_rps"], fact.largest)
+    made |= _rates(case, group, fact.largest, "rate_rps", "region_rps")
     if "mean_rps" in group:
-        made["mean_rps"] = _figures(group["mean_rps"], fact.means)
+        made |= _rates(case, group, fact.means, "mean_rps", "mean_region_rps")
+    return made
+
+
+def _rates(
+    case: Case, entry: Mapping[str, Any], exact: Sequence[Fraction], whole: str, regions: str
+) -> dict[str, Any]:
+    """Rates of services, and of their regions with curves of their own."""
+    told = told_rates(case.curves, entry, mean=whole == "mean_rps")
+    made: dict[str, Any] = {whole: _figures(entry[whole], together(case.curves, exact))}
+    if regions in entry:
+        made[regions] = named(case.curves, _figures(told, exact))
     return made
 
 

@@ -51,8 +51,8 @@ def site_loss(case: Case) -> Iterator[Broken]:
 def _covers(case: Case, other: int, t: int, need: list[Fraction]) -> bool:
     """Whether the fallback of a period also serves another: same epoch, rates of what is carried as large."""
     a, b = case.periods[other], case.periods[t]
-    rates = zip(a.rates, b.rates, need, strict=True)
-    return a.epoch == b.epoch and all(x >= y for x, y, share in rates if share > 0)
+    rates = zip(a.parts, b.parts, case.curves, strict=True)
+    return a.epoch == b.epoch and all(x >= y for x, y, curve in rates if need[curve.k] > 0)
 
 
 def _complete(case: Case, t: int, streams: Streams, need: list[Fraction], words: str) -> Iterator[Broken]:
@@ -62,7 +62,7 @@ def _complete(case: Case, t: int, streams: Streams, need: list[Fraction], words:
             totals[case.order[case.server(target).service], b] += share
     for k, service in enumerate(case.services):
         for b in range(len(case.buckets[k])) if need[k] > 0 and case.periods[t].rates[k] > 0 else ():
-            if (total := totals[k, b]) != 1:
+            if (total := totals[k, b]) != 1 and case.arrives(k, b, t):
                 message = f"{service.name}, bucket {b}, {words}: shares add up to {show(total)}"
                 yield Broken(message, abs(total - 1))
 
@@ -84,7 +84,7 @@ def _allowed(
             if share > 0 and not (server.serves[b] and permitted(case, k, b, target)):
                 yield Broken(f"{target.id}, {words}: bucket {b} may not be served there", share)
         for name, tardy in late_buckets(case, target, k).items():
-            carried = {b: share * need[k] for b, share in shares.items()}
+            carried = case.weighted(k, t, {b: share * need[k] for b, share in shares.items()})
             long = sum((case.weights[k][b] * s for b, s in carried.items() if tardy[b]), Fraction(0))
             late[k, name] += max(long, waiting(case, target, k, name, t, carried))
     for (k, name), share in late.items():
@@ -104,7 +104,8 @@ def _fits(case: Case, t: int, streams: Streams, need: list[Fraction], words: str
     for target, shares in streams.items():
         server = case.server(target)
         k = case.order[server.service]
-        rates = {b: share * need[k] * case.weights[k][b] * period.rates[k] for b, share in shares.items()}
+        flows = case.weighted(k, t, shares)
+        rates = {b: flow * need[k] * case.weights[k][b] * period.rates[k] for b, flow in flows.items()}
         if isinstance(server, ApiPoint):
             limits.setdefault(server.api, server)
             requests[server.api] += sum(rates.values(), Fraction(0))

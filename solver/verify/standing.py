@@ -14,7 +14,7 @@ def needed_loads(case: Case) -> dict[tuple[str, str, int], Fraction]:
     Of systems that draw less when idle.
     """
     used: dict[tuple[str, str, int], Fraction] = {}
-    for target, stream in case.streams.items():
+    for target, stream in case.flows.items():
         if target.mode == "api" or case.idle((point := case.points[target.id]).system) >= 1:
             continue
         k = case.order[point.service]

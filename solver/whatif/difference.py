@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from solver.domain.quantity import Frozen
 from solver.finance.cash_flow import cash_flow
-from solver.plan.plan import Plan, mean_rps
+from solver.plan.plan import Plan, mean_rps, region_weight
 
 SMALL_USD = 0.005
 #: Ways to get systems whose name is not a word of its own.
@@ -157,8 +157,9 @@ def serving(plan: Plan) -> dict[tuple[str, str], float]:
     for route in plan.routes:
         apart = ", prefill" if plan.points.get(route.target, {}).get("phase") == "prefill" else ""
         n, period = index[route.service], plan.periods[route.period]
-        bucket = services[n]["lengths"][route.bucket]["share"]
-        weight = float(Fraction(route.share)) * bucket * mean_rps(period)[n] * period["hours"]
+        bucket, shares = services[n]["lengths"][route.bucket], services[n]["demand"]["regions"]
+        weight = float(Fraction(route.share)) * bucket["share"] * mean_rps(period)[n] * period["hours"]
+        weight *= region_weight(period, n, bucket["region"], shares, mean=True)
         requests[route.service, f"{server_name(plan, route.target, route.mode)}{apart}"] += weight
         totals[route.service] += 0.0 if apart else weight  # whoever decodes serves the request
     return {key: value / totals[key[0]] for key, value in requests.items() if totals[key[0]]}

@@ -16,7 +16,7 @@ from solver.domain.catalog import TokenApi
 from solver.domain.workload import Service, Workload
 from solver.finance.payments import Payment, payments
 from solver.operating_points.apis import with_token_prices
-from solver.plan.plan import Assumption, Plan, Route, SystemPurchase
+from solver.plan.plan import Assumption, Plan, Route, SystemPurchase, mean_rps, region_weight
 
 Key = tuple[str, str]
 Term = tuple[float, tuple[Key, ...]]  # a number times given values
@@ -171,8 +171,11 @@ class Ledger:
     def _requests(self, route: Route) -> float:
         period, names = self.plan.periods[route.period], [s.name for s in self.workload.services]
         n = names.index(route.service)
-        share = self.workload.services[n].lengths[route.bucket].share * float(Fraction(route.share))
-        return float(period["rate_rps"][n] * share * 3600 * period["hours"])
+        service = self.workload.services[n]
+        bucket = service.lengths[route.bucket]
+        share = bucket.share * float(Fraction(route.share))
+        share *= region_weight(period, n, bucket.region, service.demand.regions, mean=True)
+        return float(mean_rps(period)[n] * share * 3600 * period["hours"])
 
     def _product(self, payment: Payment, site: str, way: str, keys: tuple[Key, ...]) -> Entry:
         """The payment as a number times given values."""

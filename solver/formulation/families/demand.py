@@ -105,7 +105,7 @@ def deadline(problem: Problem, program: Program) -> None:
     """
     for k, window in enumerate(problem.windows):
         for t, period in enumerate(problem.periods if window > 1 else ()):
-            arrived = [problem.periods[n].rate_rps[k] for n in problem.recent(t, window - 1)]
+            arrived = [problem.rate(k, problem.periods[n]) for n in problem.recent(t, window - 1)]
             program.row(
                 f"deadline[{problem.services[k].name},{period.label}]",
                 "deadline",

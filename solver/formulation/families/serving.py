@@ -153,7 +153,7 @@ def promise(problem: Problem, program: Program) -> None:
     for k, service in enumerate(problem.services):
         for name, field, share in promises(problem, k):
             for t, period in enumerate(problem.periods):
-                terms = late_terms(problem, program, k, name, t) if period.rate_rps[k] > 0 else {}
+                terms = late_terms(problem, program, k, name, t) if problem.rate(k, period) > 0 else {}
                 total = sum(traffic(problem, k, g, t) for g in range(len(problem.classes[k])))
                 if terms:
                     program.row(

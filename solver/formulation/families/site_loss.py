@@ -39,11 +39,12 @@ def site_loss(problem: Problem, program: Program) -> None:
     carried = [k for k, s in enumerate(problem.services) if problem.workload.share_after_loss(s) > 0]
     if not carried:
         return
-    rates = tuple(replace(p, rate_rps=tuple(p.rate_rps[k] for k in carried)) for p in problem.periods)
+    streams = [s for k in carried for s in problem.streams_of[k]]
+    rates = tuple(replace(p, rate_rps=tuple(p.rate_rps[s] for s in streams)) for p in problem.periods)
     for lost in range(len(problem.sites)):
         for period in rates if problem.workload.resilience.hourly_pools else undominated(rates):
             for k in carried:
-                if problem.periods[period.index].rate_rps[k] > 0:
+                if problem.rate(k, problem.periods[period.index]) > 0:
                     share = problem.workload.share_after_loss(problem.services[k])
                     _routes(problem, program, lost, k, period.index, share)
             _api_limits(problem, program, lost, period.index)

@@ -72,7 +72,7 @@ def _row(
         for g in range(len(problem.classes[k]) if period.epoch == e and any(lives) else 0):
             column = program.find("x", p, i, "s", g, t)
             if column is not None:
-                seconds = 3600 * period.hours * problem.mean_share(k, t)
+                seconds = 3600 * period.hours * problem.mean_share(k, g, t)
                 used = problem.mean(k, g, lives) * problem.peak_rps(k) * seconds
                 terms[column] = max(used, LEAST_LOAD)
     for n in range(len(lines_of(problem, point))):
