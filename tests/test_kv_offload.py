@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
 from solver.inputs.workload import apply_overrides, load_workload, workload_from
 from solver.inputs.yaml_text import load_yaml
-from solver.operating_points.point import OperatingPoint
+from solver.operating_points.point import OperatingPoint, StepLaw
 from solver.paths import find_workload
 from solver.performance.architecture import kv_bytes
 from solver.performance.calibration import load_calibration
 from solver.performance.steps import StepTable, step_table
 from solver.plan.plan import Plan
 from solver.simulate.from_plan import replay_plan
+from solver.simulate.job import Job
+from solver.simulate.replica import Replica
+from solver.simulate.types import PoolSpec
 
 LESSON, GH200 = "46-kv-behind-a-link", "gh200-96"
 CATALOG = load_catalog()
@@ -140,3 +144,40 @@ def test_what_is_wrong_is_told_with_its_place(value: str, complaint: str) -> Non
     text = find_workload(LESSON).read_text().replace("[50 %, 75 %]", value)
     with pytest.raises(InputError, match=complaint):
         workload_from(load_yaml(Path("w.yaml"), text=text), Path())
+
+
+NETWORK = "hardware.overrides.gh200-96.scaleout_gbs_per_chip=50"
+APART = ("services.0.serving=[disaggregated]", NETWORK)
+
+
+def test_decode_pools_write_what_arrives() -> None:
+    """A share of 30,000 tokens x 163,840 bytes goes over 450 GB/s: 5.5 ms at 50 %, a prompt's work there.
+    Without KV on the host a prompt is no work for a decode pool."""
+    written_s = 30000 * kv_bytes(MODEL, 1.0, "fp8") / 450e9
+    shares = {}
+    for point in points(*APART):
+        if point.phase != "decode":
+            continue
+        assert point.queue is not None
+        assert point.step is not None
+        share = next((p for p in (0.75, 0.5) if f"{100 * p:g} % of KV" in point.layout), 0.0)
+        shares[share] = point.queue.prefill_s[0] * point.systems_per_replica
+        assert point.step.prefill_s * 30000 == pytest.approx(point.queue.prefill_s[0])
+    assert shares == pytest.approx({0.0: 0.0, 0.5: 0.5 * written_s, 0.75: 0.75 * written_s})
+
+
+def test_the_replay_writes_it_too() -> None:
+    """A decode replica that has to write 5 ms per prompt ends its first token later than one that has not."""
+    law = StepLaw(0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)
+    firsts = []
+    for write_s in (0.0, 5e-6):
+        spec = PoolSpec("d", 1, 4, 1.0, replace(law, prefill_s=write_s), 1e12, 1.0, 0.0, 1.0, 1.0)
+        seen: list[float] = []
+        replica = Replica(spec, lambda _job, now, seen=seen: seen.append(now))
+        replica.admit(Job(0, 1000, 3, handed=True), 0.0)
+        while replica.length:
+            now = replica.end()
+            replica.finish_block()
+            replica.plan(now)
+        firsts += seen
+    assert firsts == pytest.approx([0.01, 0.015])

@@ -20,8 +20,9 @@ from solver.backend.outcome import Ending, Outcome
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
-from solver.engine.compare import acquisition_columns, fleet_words
+from solver.engine.compare import fleet_words
 from solver.engine.derating import MOST_DERATINGS, derated, late_services, lowered
+from solver.engine.every_hour import acquisition_columns
 from solver.engine.solve import Request
 from solver.errors import UsageError, VerificationFailed
 from solver.formulation.build import build_program

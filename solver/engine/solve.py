@@ -13,8 +13,9 @@ from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble, bindings
 from solver.engine.attempt import DEFAULT, Request, attempt, left_of
+from solver.engine.break_even import break_evens
 from solver.engine.certificate import certified_bound, certified_goal
-from solver.engine.compare import alternatives, break_evens
+from solver.engine.compare import alternatives
 from solver.engine.derating import (
     LAST_DIGITS,
     MOST_DERATINGS,
@@ -25,6 +26,7 @@ from solver.engine.derating import (
     lowered,
     needed_factors,
 )
+from solver.engine.every_hour import every_hour
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.infeasible import explain_screening
 from solver.engine.refused import with_inputs
@@ -39,9 +41,6 @@ from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
 from solver.verify.from_plan import verify_plan
 from solver.verify.settle import least_gap
-
-#: Groups of like hours: gap and time of the fleet that others are compared with.
-COMPARED_GAP, COMPARED_SECONDS = 1e-3, 10.0
 
 
 def solve(
@@ -187,25 +186,23 @@ def _free(relaxed: Callable[[], Prepared], factors: Mapping[str, float]) -> Prep
 def _compared(plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mapping[str, float]) -> Plan:
     """The plan with what binds, the best fleet of each single system, and prices at which losers enter.
 
-    Where hours are in groups the fleets are compared at their mean hours, like with like.
+    Where hours are in groups fleets are found at their mean hours, and cost what serving every hour costs.
     """
-    from solver.engine.wishes import wishes, wishes_at_mean_hours
+    from solver.engine.wishes import wishes, wishes_in_groups
     from solver.reports.words import answer
 
     prepared, model, outcome = solved.prepared, solved.proof, solved.outcome
     program = model.program
-    if prepared.curves is not None or prepared.mean_periods:
-        outcome = model.solve(COMPARED_GAP, COMPARED_SECONDS)
-        note = "fleets are compared, and wishes priced, at the mean hours of groups of like hours"
-        plan = plan.model_copy(update={"notes": (*plan.notes, note)})
-    others, ties = alternatives(prepared, program, model, outcome)
-    entries = break_evens(prepared, program, model, outcome, plan, others, ties)
+    serve = every_hour(solved) if prepared.curves is not None or prepared.mean_periods else None
+    used = {line.system for line in plan.systems} | {"API" for r in plan.routes if r.mode == "api"}
+    others, ties = alternatives(prepared, program, model, outcome, serve, used)
+    entries = break_evens(prepared, program, model, outcome, plan, others, ties, serve)
     plan = plan.model_copy(update={"alternatives": others, "break_even": entries})
     free = None if prepared.relaxed is None else partial(_free, prepared.relaxed, factors)
     if prepared.curves is None:
         found = wishes(loaded, prepared, solved.program, solved.outcome, free)
     else:
-        found = wishes_at_mean_hours(loaded, solved, free)
+        found = wishes_in_groups(loaded, solved, free)
     plan = plan.model_copy(update={"wishes": found})
     return plan.model_copy(update={"answer": answer(plan)})
 

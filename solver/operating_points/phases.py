@@ -68,7 +68,10 @@ def _links(
 
 
 def _decode_points(setting: Setting, table: StepTable, links: list[KvLink], first_s: float) -> Found:
-    """The points of a service whose prompts cost nothing and whose first token must follow the handover."""
+    """The points of a service whose first token must follow the handover.
+
+    Prompts cost nothing but the writing of what arrives of their KV into memory behind a link.
+    """
     tpot_ms = decode_tpot_ms(setting.service, first_s)
     if tpot_ms is not None and tpot_ms <= 0:
         reason = "the first token takes all of the time from end to end"
@@ -77,7 +80,7 @@ def _decode_points(setting: Setting, table: StepTable, links: list[KvLink], firs
     mix = mix_of(setting.service)
     longest = kv_table((setting.model,), table, mix.prompt_max)
     per_row = np.array([link.seconds(float(longest[n].max())) for n, link in enumerate(links)])
-    bare = replace(table, prefill_s=nothing, prefill_quadratic_s=nothing, ttft_overhead_s=per_row)
+    bare = replace(table, prefill_s=table.kv_arrival_s, prefill_quadratic_s=nothing, ttft_overhead_s=per_row)
     handover = handover_s(setting.service, first_s)
     levels = part_levels(setting.service, first_s, handover, tpot_ms)
     part = setting.service.model_copy(update={"levels": levels})

@@ -92,9 +92,10 @@ memory for KV, in the precisions of the model (`solver/operating_points/variants
 
 With a share p of running sequences' KV in tier-2 memory (`solver/performance/offload.py`) the chips hold
 1 / (1 - p) times as many sequences, as far as the tier holds their part; a step is longer by
-`p KV(c) / link rate` for each sequence, a prompt by `p KV(I) / link rate`. Nothing overlaps: an upper
-bound. The split by shares is that of FlexGen (Sheng et al., ICML 2023, arXiv 2303.06865). No measurement
-shows it here: the link counts with the rate of its data sheet.
+`p KV(c) / link rate` for each sequence, a prompt by `p KV(I) / link rate`, on decode replicas of separate
+pools too: there it is the work of a prompt, and part of the first token. Nothing overlaps: an upper bound.
+The split by shares is that of FlexGen (Sheng et al., ICML 2023, arXiv 2303.06865). No measurement shows it
+here: the link counts with the rate of its data sheet.
 
 ## Cached prefixes
 

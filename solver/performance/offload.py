@@ -3,8 +3,9 @@
 A share p of each sequence's KV lies in tier-2 memory (host memory, LPDDR of Grace), the rest on the chips, so
 that the chips hold 1 / (1 - p) times as many sequences, as far as the tier holds their part. Every step reads
 that part over the link, one sequence after the other, and nothing overlaps (an upper bound): a step is longer
-by p KV(context) / link rate for each sequence, a prompt by the time to write p of its KV. Source of the split
-by shares: FlexGen (Sheng et al., ICML 2023, arXiv 2303.06865).
+by p KV(context) / link rate for each sequence, a prompt by the time to write p of its KV. A decode replica of
+separate pools writes p of all KV that arrives, found prefixes included, before the first token.
+Source of the split by shares: FlexGen (Sheng et al., ICML 2023, arXiv 2303.06865).
 """
 
 from __future__ import annotations
@@ -56,4 +57,5 @@ def offloaded(
         kv_capacity_bytes=np.minimum(rows.kv_capacity_bytes / (1 - share), size / share),
         context_s=rows.context_s + moved_s / pace,
         prefill_s=rows.prefill_s + moved_s * new_share,
+        kv_arrival_s=moved_s,
     )

@@ -53,6 +53,7 @@ class StepTable:
     prefill_quadratic_s: Floats
     ttft_overhead_s: Floats
     server_s: Floats  # HTTP, tokeniser, scheduler before a first token
+    kv_arrival_s: Floats  # per prompt token that comes with its KV: its part is written behind a link
     prefill_step_s: Floats  # reading all weights once and the overheads of a step that only prefills
     pipelined: NDArray[np.bool_]  # stages overlap: fixed_s blocks nobody, and time per token >= the floor
     kv_capacity_bytes: Floats
@@ -218,6 +219,7 @@ def _labels(chosen: Sequence[Candidate], rows: Integers, batch: Integers) -> dic
         "batch": batch,
         "kv_capacity_bytes": np.array([c.kv_capacity for c in chosen])[rows],
         "weight_bytes": np.array([c.weights for c in chosen])[rows],
+        "kv_arrival_s": np.zeros(len(rows)),
         "spread": np.array([c.entry.spread for c in chosen])[rows],
         "evidence": objects([c.entry.evidence for c in chosen]),
     }

@@ -181,17 +181,25 @@ class Binding(Frozen):
 
 
 class Wish(Frozen):
-    """What a statement about places or failures costs: the plan less the best fleet without it."""
+    """What a statement about places or failures costs: the plan less the best fleet without it.
+
+    Where hours are in groups: less one that serves every hour, and ``costs_at_most_usd`` is the other end.
+    """
 
     sentence: str
     statement: str  # path in the workload file
     place: str
     without_usd: float
     costs_usd: float
+    costs_at_most_usd: float | None = None
 
 
 class Alternative(Frozen):
-    """The best fleet under a restriction, for comparison."""
+    """The best fleet under a restriction, for comparison.
+
+    Where hours are in groups: one that serves every hour at that cost; none such costs less than
+    ``bound_usd``.
+    """
 
     name: str
     feasible: bool
@@ -200,15 +208,20 @@ class Alternative(Frozen):
     extra_share: float | None
     fleet: str
     reason: str = ""
+    bound_usd: float | None = None
 
 
 class BreakEven(Frozen):
-    """The price at which a system that is not in the fleet would enter it."""
+    """The price at which a system that is not in the fleet would enter it.
+
+    Where hours are in groups it enters at ``price_enters_usd``, and not above ``price_at_most_usd``.
+    """
 
     system: str
     price_now_usd: float
     price_enters_usd: float | None
     note: str = ""
+    price_at_most_usd: float | None = None
 
 
 class Assumption(Frozen):

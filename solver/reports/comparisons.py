@@ -10,6 +10,12 @@ from solver.reports.section import SOURCE, Column, Section, right, signed
 from solver.reports.units import dollars, listed, number, percent
 from solver.reports.words import quantity_words, range_words, value_words
 
+#: Where hours are in groups.
+BOTH_ENDS = (
+    "Hours are in groups: a fleet costs what serving every hour with it costs; the other end is proven at "
+    "the mean hours of the groups."
+)
+
 
 def binding_section(plan: Plan, names: Names) -> Section:
     """Statements without slack."""
@@ -29,13 +35,29 @@ def binding_section(plan: Plan, names: Names) -> Section:
 
 def wishes_section(plan: Plan, names: Names) -> Section:
     """What statements cost."""
+    ends = any(w.costs_at_most_usd is not None for w in plan.wishes)
     return Section(
         "wishes",
         "What wishes cost",
         "Without it: net present US dollars of the best fleet without the statement, all others kept. Costs: "
-        "what the statement adds.",
-        (Column("Statement"), right("Without it", dollars), right("Costs", dollars), Column("Written in")),
-        tuple((names.in_words(w.sentence), w.without_usd, w.costs_usd, w.place) for w in plan.wishes),
+        "what the statement adds." + (f" {BOTH_ENDS}" if ends else ""),
+        (
+            Column("Statement"),
+            right("Without it", dollars),
+            right("Costs", dollars),
+            *([right("At most", dollars)] if ends else []),
+            Column("Written in"),
+        ),
+        tuple(
+            (
+                names.in_words(w.sentence),
+                w.without_usd,
+                w.costs_usd,
+                *([w.costs_at_most_usd] if ends else []),
+                w.place,
+            )
+            for w in plan.wishes
+        ),
     )
 
 
@@ -52,19 +74,28 @@ def refused(plan: Plan) -> dict[str, list[str]]:
 def alternatives_section(plan: Plan, names: Names) -> Section:
     """The best fleet of each single kind of hardware."""
     rows: list[tuple[Any, ...]] = []
+    ends = any(a.bound_usd is not None for a in plan.alternatives)
     for a in [a for a in plan.alternatives if a.feasible]:
-        rows.append((names.in_words(a.name), a.objective_usd, a.extra_share, names.in_words(a.fleet)))
+        bound = [a.bound_usd] if ends else []
+        rows.append((names.in_words(a.name), a.objective_usd, *bound, a.extra_share, names.in_words(a.fleet)))
     for reason, several in refused(plan).items():
         told = "only " + listed([names.in_words(name.removeprefix("only ")) for name in several], "or")
-        rows.append((told, None, None, names.in_words(reason)))
+        rows.append((told, None, *([None] if ends else []), None, names.in_words(reason)))
     if rows:
-        rows.insert(0, ("this plan", plan.objective_usd, 0.0, "see above"))
+        bound = [plan.bound_usd] if ends else []
+        rows.insert(0, ("this plan", plan.objective_usd, *bound, 0.0, "see above"))
     return Section(
         "alternatives",
         "Alternatives",
         "The best fleet of each single kind of hardware: net present US dollars, and what it costs more "
-        "than this plan.",
-        (Column("Fleet"), right("Cost", dollars), right("Extra", signed), Column("Systems")),
+        "than this plan." + (f" {BOTH_ENDS}" if ends else ""),
+        (
+            Column("Fleet"),
+            right("Cost", dollars),
+            *([right("At least", dollars)] if ends else []),
+            right("Extra", signed),
+            Column("Systems"),
+        ),
         tuple(rows),
     )
 
@@ -72,18 +103,21 @@ def alternatives_section(plan: Plan, names: Names) -> Section:
 def break_even_section(plan: Plan, names: Names) -> Section:
     """Prices at which systems would enter the fleet."""
     rows = []
+    ends = any(b.price_at_most_usd is not None for b in plan.break_even)
     for b in plan.break_even:
         enters = b.price_enters_usd
         change = enters / b.price_now_usd - 1 if enters is not None and b.price_now_usd else None
-        rows.append((names.system(b.system), b.price_now_usd, enters, change, b.note))
+        most = [b.price_at_most_usd] if ends else []
+        rows.append((names.system(b.system), b.price_now_usd, enters, *most, change, b.note))
     return Section(
         "break_even",
         "Prices at which others enter",
-        "US dollars per system, all else as it is.",
+        "US dollars per system, all else as it is." + (f" {BOTH_ENDS}" if ends else ""),
         (
             Column("System"),
             right("Price now", dollars),
             right("Enters at", dollars),
+            *([right("Not above", dollars)] if ends else []),
             right("Change", signed),
             Column("Remark"),
         ),

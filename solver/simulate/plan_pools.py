@@ -74,7 +74,7 @@ def _law(point: OperatingPoint) -> StepLaw:
 def _law_apart(point: OperatingPoint) -> StepLaw:
     """A replica of one phase. Prefill takes one prompt after the other, in chunks that share their steps'
     fixed time; what it says of a first token beyond the prompt counts as overhead, but for the KV's way,
-    which the replay goes. Decode begins with the KV.
+    which the replay goes. Decode begins with the KV, or with writing a part of it into memory behind a link.
     """
     law, queue = point.step, point.queue
     if law is None or queue is None:

@@ -67,7 +67,8 @@ class Replica:
         """Take a slot; True if the end of the block under way changed."""
         self.waiting.append(job)
         self.order += 1
-        job.order, job.done, job.finish = self.order, job.prompt if job.handed else 0, -1
+        there = job.handed and not self.pace.prefill_s  # else what came is written into memory behind a link
+        job.order, job.done, job.finish = self.order, job.prompt if there else 0, -1
         self.backlog += job.prompt - job.done
         self.used += self.kv * job.prompt + self.kv_fixed
         if self.length == 0 or (self.length > 0 and now == self.start):
