@@ -186,7 +186,7 @@ def test_the_check_knows_the_regions() -> None:
     assert {f.check for f in wrong.failures} >= {"hours"}
     swapped = [{"eu": first["us"], "us": first["eu"]}]
     assert {f.check for f in verify_plan(spoilt(plan, 0, region_rps=swapped)).failures} >= {"hours"}
-    assert {f.check for f in verify_plan(spoilt(plan, 0, region_rps=[less])).failures} == {"shape"}
+    assert {f.check for f in verify_plan(spoilt(plan, 0, rate_rps=[30.0])).failures} == {"hours"}
     assert {f.check for f in verify_plan(spoilt(plan, 0, region_rps=[{}])).failures} == {"shape"}
 
 

@@ -66,7 +66,7 @@ def refused(plan: Plan) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for a in plan.alternatives:
         if not a.feasible:
-            open_ = a.reason.startswith(("not compared", "no fleet was found"))
+            open_ = a.reason.startswith(("not compared", "no fleet was found", "none costs less"))
             found.setdefault(a.reason if open_ else f"not possible: {a.reason}", []).append(a.name)
     return found
 
