@@ -10,6 +10,13 @@ from solver.domain.catalog import Model, System
 
 _MAX_TENSOR = 64  # tensor parallelism beyond a scale-up domain's fast part has no measured rows
 _NODES = (1, 2, 4, 8)  # systems that one wide expert-parallel replica may span
+_SPANS = (
+    1,
+    1.5,
+    2,
+    3,
+    4,
+)  # systems of a pipeline across the network, of the least number that holds the model
 _PIPELINE_GROWTH = (1.0, 1.25, 1.5, 2.0)  # wafers or racks beyond the minimum, for KV
 
 
@@ -78,7 +85,7 @@ def _several_nodes(system: System, model: Model, needed: int, domain: int) -> li
     groups = system.chips // tensor
     least = math.ceil(needed / system.chips)
     found = []
-    for nodes in (least, least + 1) if least > 1 else (2,):
+    for nodes in _spans(least):
         stages = nodes * groups
         if stages > model.layers:
             continue
@@ -89,6 +96,16 @@ def _several_nodes(system: System, model: Model, needed: int, domain: int) -> li
         if model.n_experts >= n >= needed and n > domain and system.chips > 1:
             found.append(Layout(f"DP{n}+EP{n}", 1, n, 1, n, Fraction(nodes), across=True))
     return found
+
+
+def _spans(least: int) -> list[int]:
+    """Systems of pipelines across the network: the least, one more, and up to four times as many for KV.
+
+    More than `_NODES` allows only where the model needs them.
+    """
+    most = max(_NODES[-1], least + 1)
+    wanted = {least + 1, *(math.ceil(least * g) for g in _SPANS)}
+    return sorted(n for n in wanted if 1 < n <= most)
 
 
 def pipeline_layouts(system: System, weights: float, system_bytes: float) -> list[Layout]:
