@@ -92,6 +92,6 @@ def test_the_layouts_that_are_offered() -> None:
 
 @pytest.mark.parametrize("name", ["04-conversation-and-code", "05-small-8b", "06-three-services"])
 def test_where_they_gain_nothing_they_are_left_out(name: str) -> None:
-    """What replicas of one system each do as well is dominated: larger ones are left on few systems (CPUs)."""
+    """What replicas of one system each do as well is dominated: larger ones are left on few systems."""
     found = problem(name).points
     assert len({p.system for p in found if spans(p)}) <= 2 < len(found) / 10
