@@ -14,7 +14,7 @@ from solver.inputs.traces import Trace
 from solver.inputs.workload import load_workload
 from solver.performance.queueing import safe_loads
 from solver.simulate.arrivals import Stream, gaps, scale_trace
-from solver.simulate.burstiness import Pace, bursts_of, late_share
+from solver.simulate.burstiness import Pace, bursts_of, late_share, needed_bursts
 
 PACE = Pace(ttft_s=1.0, tpot_s=0.05, miss=0.05)
 OUTPUT = 100  # tokens of each request: a slot is held for 5 s
@@ -145,3 +145,16 @@ def test_from_trace_states_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert service.demand.cv2 == service.demand.bursts.values[0]
     between = np.diff(trace.arrival_s)
     assert between.var() / between.mean() ** 2 < 2
+
+
+def test_holds_longer_than_the_trace_count_as_long_as_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of ten million tokens in a log of ten seconds: they asked for millions of servers.
+
+    A hold of a second and more counts ten seconds here, so the longest time scale is that and the wait.
+    """
+    monkeypatch.setattr("solver.simulate.burstiness.PIECES", 4)
+    monkeypatch.setattr("solver.simulate.burstiness.MAY_FAIL", 0)
+    arrivals = np.arange(101) / 10
+    count = np.full(101, 10_000_000)
+    found = needed_bursts(Stream(arrivals, count, count, np.arange(101)), 10.0, 10.0, Pace(1.0, 0.05, 0.05))
+    assert max(found.times_s) <= 10 * 2.5 + 1

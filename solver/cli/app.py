@@ -75,13 +75,20 @@ def _register() -> None:
 _register()
 
 
+def _plain(words: object) -> str:
+    """Lines for a terminal: what they quote of a file holds no control characters."""
+    from solver.reports.escape import plain
+
+    return "".join(f"{plain(line)}\n" for line in str(words).split("\n"))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; every known ending is one line on stderr and an exit code, never a traceback."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its vectors are short here: threads would only spin
     try:
         app(args=None if arguments is None else list(arguments), standalone_mode=True)
     except SolverError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(_plain(error))
         raise SystemExit(int(error.exit_code)) from None
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
@@ -97,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("SOLVER_DEBUG"):
             raise
-        sys.stderr.write(f"our fault: {type(error).__name__}: {error} (SOLVER_DEBUG=1 shows where)\n")
+        sys.stderr.write(_plain(f"our fault: {type(error).__name__}: {error} (SOLVER_DEBUG=1 shows where)"))
         raise SystemExit(int(ExitCode.OUR_FAULT)) from None
 
 

@@ -38,13 +38,11 @@ def cash_flow(
     from solver.finance.cash_flow import statement
     from solver.inputs.workload import apply_overrides, load_workload
     from solver.paths import find_workload
-    from solver.plan.serialise import load_plan
-    from solver.verify.from_plan import verify_plan
+    from solver.verify.from_plan import verify_file
 
     if plan_or_workload.endswith(".json") and not changes:
         path = Path(plan_or_workload)
-        plan = load_plan(path)
-        verdict = verify_plan(plan, str(path))
+        plan, verdict = verify_file(path)
         if not verdict.passed:
             words = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
             raise VerificationFailed(f"{path}: the plan does not pass the exact check: {words}")

@@ -98,11 +98,9 @@ def simulate(
 
 def _checked(plan_file: Path) -> Plan:
     """The plan of a file, if it passes the exact check."""
-    from solver.plan.serialise import load_plan
-    from solver.verify.from_plan import verify_plan
+    from solver.verify.from_plan import verify_file
 
-    plan = load_plan(plan_file)
-    verdict = verify_plan(plan)
+    plan, verdict = verify_file(plan_file)
     if not verdict.passed:
         broken = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
         raise VerificationFailed(f"the plan does not pass the exact check and is not replayed: {broken}")

@@ -117,11 +117,9 @@ def verify(
 
 
 def _checked(path: Path) -> tuple[Plan, list[str]]:
-    from solver.plan.serialise import load_plan
-    from solver.verify.from_plan import verify_plan
+    from solver.verify.from_plan import verify_file
 
-    plan = load_plan(path)
-    verdict = verify_plan(plan)
+    plan, verdict = verify_file(path)
     return plan, [f"{f.check}: {f.message}" for f in verdict.failures]
 
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 def check_file(path: Path) -> Verdict:
     """The verdict on a plan.json; InputError (exit 2) if the file is damaged or not a plan."""
-    from solver.plan.serialise import load_plan
-    from solver.verify.from_plan import verify_plan
+    from solver.verify.from_plan import verify_file
 
-    return verify_plan(load_plan(path), str(path))
+    return verify_file(path)[1]

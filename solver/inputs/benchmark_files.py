@@ -108,7 +108,8 @@ def _objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             found = [(n, json.loads(line)) for n, line in lines]
         except ValueError:
             problem = f"cannot be read: {whole}"
-            raise InputError.at(str(path), 0, problem, "give the JSON of a benchmark") from None
+            line = whole.lineno if isinstance(whole, json.JSONDecodeError) else 1
+            raise InputError.at(str(path), line, problem, "give the JSON of a benchmark") from None
     for line, row in found:
         if not isinstance(row, dict):
             remedy = "known: vllm bench serve --save-result, InferenceX agg_*.json"

@@ -28,7 +28,7 @@ class Draft:
         """The place of ``path`` or of its nearest stated parent."""
         while path and path not in self.places:
             path = path.rpartition(".")[0]
-        return self.places.get(path, Place(self.file))
+        return self.places.get(path, Place(self.file, 1))
 
     def complain(self, path: str, problem: str, remedy: str = "") -> None:
         """Note one complaint about the statement at ``path``."""

@@ -31,7 +31,7 @@ def workload_of(
 ) -> Workload:
     """The workload of a Mélange problem; GPU types called like a system in ``taken`` get a prefix."""
     rates = instance.rates()
-    place = Place(str(file))
+    place = Place(str(file), 1)
     if not rates:
         raise InputError(Complaint(place, "no requests", "write a total_request_rate above 0"))
     if unserved := instance.unserved():

@@ -62,7 +62,7 @@ def read_hf_config(path: Path, model_id: str = "", stored_params_b: float | None
         )
     except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
         problem = f"has a value of a wrong kind: {' '.join(str(error).split())[:200]}"
-        raise InputError.at(str(path), 0, problem, "give the config.json as published") from error
+        raise InputError.at(str(path), 1, problem, "give the config.json as published") from error
     derived = parameters(draft)
     _check(path, derived.total, stored_params_b or _stored(path, draft))
     total = stored_params_b or round(derived.total / 1e9, 3)
@@ -76,7 +76,8 @@ def _load(path: Path) -> tuple[dict[str, Any], str]:
         raw = read_bytes(path)
         config = json.loads(decode(raw, str(path), tabs=True))
     except ValueError as error:
-        raise InputError.at(str(path), 0, f"cannot be read: {error}", "give a config.json") from error
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        raise InputError.at(str(path), line, f"cannot be read: {error}", "give a config.json") from error
     if not isinstance(config, dict):
         raise InputError.at(str(path), 1, "is not an object", "give the config.json of a model")
     inner = config.get("text_config")
@@ -85,7 +86,7 @@ def _load(path: Path) -> tuple[dict[str, Any], str]:
     if family not in KNOWN:
         known = ", ".join(KNOWN)
         problem = f"model_type '{family}' has no reader here" if family else "tells no model_type"
-        raise InputError.at(str(path), 0, problem, f"known: {known}; write others into a catalog by hand")
+        raise InputError.at(str(path), 1, problem, f"known: {known}; write others into a catalog by hand")
     return {**left_out(family), **config}, hashlib.sha256(raw).hexdigest()
 
 
@@ -104,7 +105,7 @@ def _check(path: Path, derived: float, stored_b: float | None) -> None:
     if stored_b and abs(derived / 1e9 / stored_b - 1) > _TOLERANCE:
         problem = f"derives {derived / 1e9:,.2f} billion parameters, but {stored_b:,.2f} are stored"
         remedy = "the architecture has parts that config.json does not tell; write the model into a catalog"
-        raise InputError.at(str(path), 0, problem, remedy)
+        raise InputError.at(str(path), 1, problem, remedy)
 
 
 class _Reader:
@@ -119,7 +120,7 @@ class _Reader:
             raise self._refuse("layer_types holds linear_attention, which has no model here")
 
     def _refuse(self, problem: str) -> InputError:
-        return InputError.at(self.file, 0, problem, "write the model into a catalog by hand, or measure it")
+        return InputError.at(self.file, 1, problem, "write the model into a catalog by hand, or measure it")
 
     def _int(self, *names: str, default: int | None = None) -> int:
         for name in names:

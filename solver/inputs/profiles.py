@@ -65,7 +65,7 @@ def read_profiles(path: Path, setting: Setting, only: Mapping[str, str] | None =
             unusable.append(Complaint(Place(str(path), run.line), reason.problem, reason.remedy))
     if not profiles:
         remedy = "give a finished benchmark" if not only else "check the words after --only"
-        none = Complaint(Place(str(path)), "holds no run that gives an operating point", remedy)
+        none = Complaint(Place(str(path), 1), "holds no run that gives an operating point", remedy)
         raise InputError(*unusable[:_MAX_TOLD], none)
     return ProfileFile(tuple(profiles), tuple(unusable))
 

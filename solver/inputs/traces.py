@@ -74,9 +74,20 @@ def read_trace(path: Path, columns: Mapping[str, str] | None = None, time_unit: 
             rows = (_json_rows if is_json else _csv_rows)(lines, file, dict(columns or {}))
             return _collect(rows, file, scale)
     except UnicodeDecodeError:
-        raise InputError.at(file, 0, "not UTF-8 text", "save the file as UTF-8") from None
+        raise InputError.at(file, _undecodable(path), "not UTF-8 text", "save the file as UTF-8") from None
     except OSError as error:
         raise InputError.at(file, 0, f"cannot be read ({error.strerror})", "check the path") from None
+
+
+def _undecodable(path: Path) -> int:
+    """The first line that is not UTF-8 text."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _check_options(columns: Mapping[str, str] | None, time_unit: str) -> None:

@@ -43,7 +43,7 @@ class Document:
         """The place of ``path`` or of its nearest stated parent."""
         while path and path not in self.marks:
             path = path.rpartition(".")[0]
-        return Place(self.file, *self.marks.get(path, (0, 0)))
+        return Place(self.file, *self.marks.get(path, (1, 0)))
 
 
 def load_yaml(path: Path, *, text: str | None = None) -> Document:

@@ -142,7 +142,8 @@ def _text(path: Path) -> str:
             raise InputError.at(str(path), 0, f"the file is larger than {MAX_BYTES // 10**6} MB")
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError.at(str(path), 0, f"byte {error.start} is not UTF-8 text") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError.at(str(path), line, f"byte {error.start} is not UTF-8 text") from None
     except (OSError, ValueError) as error:
         raise InputError.at(str(path), 0, f"the file cannot be read: {error}") from None
 

@@ -84,9 +84,16 @@ def bursts_of(trace: Trace, rates_rps: Sequence[float], scale: float, pace: Pace
 
 
 def needed_bursts(requests: Stream, rate_rps: float, stated_rps: float, pace: Pace) -> Bursts:
-    """Burstiness with which the demand ``stated_rps`` asks for what ``requests`` need at ``rate_rps``."""
+    """Burstiness with which the demand ``stated_rps`` asks for what ``requests`` need at ``rate_rps``.
+
+    Of longer times than the trace's nothing can be told: a hold counts up to its length, and up to the
+    servers that a piece can fill.
+    """
     found: list[tuple[float, float]] = []
-    for hold_s, wait_s in _queues(requests, pace):
+    span_s = float(requests.arrival_s[-1] - requests.arrival_s[0])
+    longest_s = min(span_s, _MOST / rate_rps) if span_s > 0 else math.inf
+    for held_s, wait_s in _queues(requests, pace):
+        hold_s = np.minimum(held_s, longest_s)
         growth = max(1.0, _LEAST / (rate_rps * max(float(hold_s.mean()), 1e-9)))
         stays = _STAYS * float(hold_s.mean()) * rate_rps * growth
         needs = [
