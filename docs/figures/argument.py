@@ -21,8 +21,8 @@ SPEEDS = (20, 30, 50, 70, 100, 120, 150, 200, 300, 400, 500, 600, 700, 800, 900,
 PUBLISHED = {"dgx-b200": (50, 1038), "cerebras-cs3": (2500,)}
 COLOURS = {"dgx-b200": "#4477aa", "cerebras-cs3": "#cc6677"}
 LABELS = {"dgx-b200": "DGX B200", "cerebras-cs3": "CS-3"}
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 400, 70, 20, 50, 60
-NOTE = "lines: physics without speculation; dots: published figures, vendor or third party"
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 400, 70, 30, 50, 60
+NOTE = "lines: physics without speculation, up to the fastest promise kept; dots: published figures"
 X_RANGE, Y_RANGE = (20, 3000), (0.03, 30)
 
 
@@ -62,12 +62,7 @@ def frame() -> list[str]:
         'font-size="12" role="img" aria-label="Cost per million tokens against promised speed per user">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         text((LEFT, 20), "Llama 4 Maverick: dollars per million output tokens over three years", "start"),
-        text(
-            (LEFT, 36),
-            "lines: physics without speculation; dots: published figures, vendor or third party",
-            "start",
-            "#777",
-        ),
+        text((LEFT, 36), NOTE, "start", "#777"),
         text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12), "promised speed, tokens per second for each user"),
     ]
     for speed in (20, 50, 100, 200, 500, 1000, 2000):
@@ -90,7 +85,7 @@ def curve(system: str) -> list[str]:
         usd = usd_per_million(system, speed, "only")
         assert usd is not None
         parts.append(f'<circle cx="{x(speed):.1f}" cy="{y(usd):.1f}" r="5" fill="{colour}"/>')
-        parts.append(text((x(speed), y(usd) + 20), f"${usd:.2f}", "middle", colour))
+        parts.append(text((x(speed), y(usd) + 20), f"{LABELS[system]} ${usd:.2f}", "middle", colour))
     return parts
 
 
