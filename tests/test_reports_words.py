@@ -74,7 +74,8 @@ def test_a_share_short_of_all_is_never_shown_as_all(share: float) -> None:
 
 
 def test_other_words() -> None:
-    assert [number(v) for v in (0, 1111.1, 22.22, 0.005)] == ["0", "1,111", "22.2", "5.00e-03"]
+    assert [number(v) for v in (0, 1111.1, 22.22, 0.005)] == ["0", "1,111", "22.2", "0.005"]
+    assert number(0.00001234) == "1.23e-05"
     assert [counted(1, "hour"), counted(3, "hour")] == ["1 hour", "3 hours"]
     assert [listed([]), listed(["a"]), listed(["a", "b", "c"])] == ["", "a", "a, b and c"]
     assert [amount(5e5, "USD"), amount(10.4, "USD/h"), amount(10.2, "kW")] == [

@@ -10,8 +10,9 @@ import re
 from pathlib import Path
 
 from solver.reports.curves import draw
-from solver.reports.findings import cell
-from solver.sensitivity.findings import Findings, Table
+from solver.reports.findings import sections
+from solver.reports.markdown import table
+from solver.sensitivity.findings import Findings
 from solver.sensitivity.studies import STUDIES, run
 
 DOCS = Path(__file__).parents[1]
@@ -60,28 +61,16 @@ def picture(found: Findings) -> str:
     return re.sub(r"(<title)", f"<style>{STYLE}</style>\\1", drawn, count=1) + "\n"
 
 
-def rows(table: Table) -> str:
-    """The table as Markdown."""
-    shown = table.for_reading
-    head = "| " + " | ".join(c.label for c in shown.columns) + " |"
-    rule = "|" + "|".join("---" if c.kind == "text" else "---:" for c in shown.columns) + "|"
-    lines = [
-        "| " + " | ".join(cell(c, v) for c, v in zip(shown.columns, row, strict=True)) + " |"
-        for row in shown.rows
-    ]
-    return "\n".join([head, rule, *lines])
-
-
 def page(name: str, found: Findings) -> str:
     """The page of a study."""
-    tables = [t for t in found.tables if t.key in (*TABLES[name], "assumed")]
+    tables = [t for t in sections(found) if t.key in (*TABLES[name], "assumed")]
     parts = [
         f"# {STUDIES[name][0]}",
         INTRODUCTION[name],
         f"```sh\nsolver study {name} --out {name}\n```",
         "\n".join(f"- {sentence}" for sentence in found.answer),
         f"![{found.figures[0].title}](../figures/study-{name}.svg)\n\n{found.figures[0].caption}",
-        *(f"## {t.title}\n\n{t.caption}\n\n{rows(t)}" for t in tables),
+        *(f"## {t.title}\n\n{t.caption}\n\n{table(t)}" for t in tables),
         "## Notes\n\n" + "\n".join(f"- {note}" for note in found.notes),
     ]
     return "\n\n".join(parts) + "\n"

@@ -223,18 +223,14 @@ def _emit(data: Any) -> None:
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column
     from rich.text import Text
 
+    from solver.reports.terminal import grid
+
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column, head in enumerate(heads):
-        table.add_column(Text(head), overflow="fold", no_wrap=column == 0)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+    console.print(grid([Column(Text(head), no_wrap=n == 0) for n, head in enumerate(heads)], rows))
 
 
 def _fail(error: SolverError, as_json: bool) -> NoReturn:

@@ -92,7 +92,7 @@ def simulate(
         from solver.reports.replay import replay_findings
 
         write_findings(replay_findings(plan, found), out)
-    _print(found, least, smallest, as_json)
+    _print(plan, found, least, smallest, as_json)
     raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
 
 
@@ -107,7 +107,9 @@ def _checked(plan_file: Path) -> Plan:
     return plan
 
 
-def _print(found: list[PlanReplay], least: Smallest | None, smallest: bool, as_json: bool) -> None:
+def _print(
+    plan: Plan, found: list[PlanReplay], least: Smallest | None, smallest: bool, as_json: bool
+) -> None:
     """Replays and, where asked for, the smallest fleet that passes them: tables, or one JSON object."""
     if as_json:
         told: object = (
@@ -121,7 +123,7 @@ def _print(found: list[PlanReplay], least: Smallest | None, smallest: bool, as_j
 
         from solver.cli.simulate_text import show, show_smallest
 
-        show(found, Console())
+        show(plan, found, Console())
         if smallest:
             show_smallest(least, Console())
 

@@ -186,12 +186,11 @@ def _figures(f: dict[str, float]) -> tuple[str, ...]:
 
 def _table(title: str, heads: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    for line in lines:
-        table.add_row(*line)
-    console = Console()
-    (console if console.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
+    from solver.reports.terminal import grid
+
+    console = Console() if Console().is_terminal else Console(width=_PIPE_WIDTH)
+    console.print(Text(f"\n{title}", style="bold"))
+    console.print(grid([Column(head) for head in heads], lines))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, JustifyMethod
+from rich.table import Column
 from rich.text import Text
 
 from solver.plan.plan import Plan
+from solver.reports.answers import answer_section
 from solver.reports.escape import plain
 from solver.reports.sections import cost_words
-from solver.reports.terminal import print_plan
-from solver.reports.units import dollars, percent, price, usd
+from solver.reports.terminal import grid, print_plan, print_section
+from solver.reports.units import dollars, percent, usd
 from solver.reports.words import runner_up
-from solver.whatif.cases import Answer, Cell
+from solver.whatif.cases import Answer
 from solver.whatif.commands import Response
 from solver.whatif.difference import WAY_WORDS, Difference
 from solver.whatif.why import why_words
@@ -46,12 +46,9 @@ def print_table(
     right: tuple[int, ...] = (),
 ) -> None:
     """A table of texts."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
-    for n, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if n in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    console.print(table)
+    sides: list[JustifyMethod] = ["right" if n in right else "left" for n in range(len(columns))]
+    heads = [Column(Text(name), justify=side) for name, side in zip(columns, sides, strict=True)]
+    console.print(grid(heads, rows))
 
 
 def _state(response: Response, console: Console) -> None:
@@ -163,24 +160,4 @@ def print_answer(found: Answer, console: Console) -> None:
     """The answer to a question."""
     say(console, found.question, "bold")
     say(console, found.headline)
-    right = tuple(
-        n for n in range(len(found.columns)) if any(isinstance(row[n], float) for row in found.rows)
-    )
-    rows = tuple(
-        tuple(cell_words(value, name) for value, name in zip(row, found.columns, strict=True))
-        for row in found.rows
-    )
-    print_table(console, found.columns, rows, right)
-    for note in found.notes:
-        say(console, note, "dim")
-
-
-def cell_words(value: Cell, column: str) -> str:
-    """A cell of an answer; money where the column's name says so."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if "(USD)" in column:
-        return usd(value)
-    return price(value) if "USD per" in column else f"{value:,.4g}"
+    print_section(answer_section(found), console)

@@ -6,7 +6,7 @@ from typing import Any
 
 from solver.plan.plan import Plan
 from solver.reports.fleet import Names, deciding
-from solver.reports.section import SOURCE, Column, Section, right, signed
+from solver.reports.section import Column, Section, right, signed
 from solver.reports.units import dollars, listed, number, percent
 from solver.reports.words import quantity_words, range_words, value_words
 
@@ -149,7 +149,7 @@ def assumptions_section(plan: Plan, names: Names) -> Section:
             right("Range"),
             Column("Evidence"),
             right("Of cost", percent),
-            Column(SOURCE),
+            Column("Source, date", source=True),
         ),
         rows,
     )

@@ -1,21 +1,24 @@
-"""Findings of a sensitivity run as a page, a workbook, tidy tables, Markdown and JSON."""
+"""Findings of a sensitivity run as a page, Markdown, JSON and on the terminal."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from solver.reports.curves import draw, text_of
-from solver.reports.escape import json_text, markdown
+from solver.reports.escape import json_text, plain
+from solver.reports.section import Column, Section
 from solver.reports.units import dollars
-from solver.sensitivity.findings import Column, Findings, Table, share
+from solver.sensitivity import findings
+from solver.sensitivity.findings import Findings, Table, share
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as RichTable
 
 
-def cell(column: Column, value: Any) -> str:
+def cell(column: findings.Column, value: Any) -> str:
     """A value as text, not yet escaped."""
     if value is None:
         return ""
@@ -30,6 +33,21 @@ def cell(column: Column, value: Any) -> str:
     return str(value)
 
 
+def sections(found: Findings, write: Callable[[str], str] = str) -> list[Section]:
+    """The tables for readers, each text passed through ``write``."""
+    shown = [table.for_reading for table in found.tables if table.rows and not table.data_only]
+    return [Section(t.key, t.title, t.caption, _columns(t, write), t.rows) for t in shown]
+
+
+def _columns(table: Table, write: Callable[[str], str]) -> tuple[Column, ...]:
+    def text(column: findings.Column, value: Any) -> str:
+        return write(cell(column, value))
+
+    return tuple(
+        Column(c.label, partial(text, c), c.kind != "text", c.key == "source") for c in table.columns
+    )
+
+
 def kept(text: str) -> str:
     """Text whose percent signs stay on the line of their number."""
     return text.replace(" %", "\u00a0%")
@@ -39,15 +57,14 @@ def render_html(found: Findings) -> str:
     """One page that opens offline: no script, nothing loaded."""
     from markupsafe import Markup
 
-    from solver.reports.html import _environment
+    from solver.reports.html import environment
 
     return (
-        _environment()
+        environment()
         .get_template("findings.html.j2")
         .render(
             found=found,
-            tables=_readable(found),
-            cell=lambda column, value: kept(cell(column, value)),
+            sections=sections(found, kept),
             answer=[kept(sentence) for sentence in found.answer],
             facts=[(name, kept(value)) for name, value in found.facts],
             figures=[(f.title, f.caption, Markup(draw(f))) for f in found.figures],  # noqa: S704 (escaped in svg)
@@ -57,22 +74,9 @@ def render_html(found: Findings) -> str:
 
 def render_markdown(found: Findings) -> str:
     """The answer, the tables and the notes as GitHub-flavoured Markdown."""
-    parts = [f"# {markdown(found.name)}: {markdown(found.kicker)}", markdown(" ".join(found.answer))]
-    for table in _readable(found):
-        head = "| " + " | ".join(markdown(c.label) for c in table.columns) + " |"
-        rule = "|" + "|".join("---" if c.kind == "text" else "---:" for c in table.columns) + "|"
-        rows = [
-            "| " + " | ".join(markdown(cell(c, v)) for c, v in zip(table.columns, row, strict=True)) + " |"
-            for row in table.rows
-        ]
-        parts += [f"## {markdown(table.title)}", markdown(table.caption), "\n".join([head, rule, *rows])]
-    if found.notes:
-        parts.append("## Notes\n\n" + "\n".join(f"- {markdown(note)}" for note in found.notes))
-    return "\n\n".join(parts) + "\n"
+    from solver.reports.markdown import page
 
-
-def _readable(found: Findings) -> list[Table]:
-    return [table.for_reading for table in found.tables if table.rows and not table.data_only]
+    return page(f"{found.name}: {found.kicker}", " ".join(found.answer), sections(found), found.notes)
 
 
 def finite(value: Any) -> Any:
@@ -105,50 +109,38 @@ def to_json(found: Findings) -> str:
 
 def print_findings(found: Findings, console: Console) -> None:
     """Answer, facts and tables on the terminal."""
-    from solver.reports.escape import plain
+    from solver.reports.terminal import print_section
 
     console.print(" ".join(plain(s) for s in found.answer), markup=False, highlight=False)
     for name, value in found.facts:
         console.print(f"  {plain(name)}: {plain(value)}", markup=False, highlight=False)
-    for table in _readable(found):
-        if table.key != "assumptions":
-            console.print()
-            console.print(_terminal_table(table, console.width), markup=False)
+    for section in sections(found):
+        if section.key != "assumptions":
+            print_section(_fitting(section, console.width), console, TEXT_WIDTH)
 
 
 #: Characters that a column of text takes at least on a terminal, and lines shown of a table.
 TEXT_WIDTH, TERMINAL_ROWS = 16, 60
 
 
-def _terminal_table(table: Table, width: int) -> RichTable:
+def _fitting(section: Section, width: int) -> Section:
     """The table as wide as the terminal; columns on the right that do not fit are left to the files."""
-    from rich.table import Table as RichTable
-
-    from solver.reports.escape import plain
-
-    rows, least, used = table.rows[:TERMINAL_ROWS], [], 1
-    for n, column in enumerate(table.columns):
-        widest = max((len(cell(column, row[n])) for row in rows), default=1)
-        heading = max((len(word) for word in column.label.split()), default=1)
-        least.append(min(widest, TEXT_WIDTH) if column.kind == "text" else max(widest, heading))
-        used += least[-1] + 3
+    rows, used, shown = section.rows[:TERMINAL_ROWS], -3, 0
+    texts = [section.cells(row) for row in rows]
+    for n, column in enumerate(section.columns):
+        widest = max((len(row[n]) for row in texts), default=1)
+        heading = max((len(word) for word in column.name.split()), default=1)
+        used += (max(widest, heading) if column.right else min(widest, TEXT_WIDTH)) + 3
         if used > width and n > 1:
             break
-    shown = len(least) - (used > width and len(least) > 2)
-    hidden = len(table.columns) - shown
+        shown += 1
+    hidden = len(section.columns) - shown
     more = f" ({hidden} more column{'s' if hidden > 1 else ''} with --out or --json.)" if hidden else ""
-    more += f" (The first {TERMINAL_ROWS} of {len(table.rows)} lines.)" if len(table.rows) > len(rows) else ""
-    made = RichTable(
-        title=plain(table.title),
-        caption=plain(table.caption) + more,
-        title_justify="left",
-        caption_justify="left",
+    if len(section.rows) > len(rows):
+        more += f" (The first {TERMINAL_ROWS} of {len(section.rows)} lines.)"
+    return replace(
+        section,
+        caption=section.caption + more,
+        columns=section.columns[:shown],
+        rows=tuple(row[:shown] for row in rows),
     )
-    for column, minimum in zip(table.columns[:shown], least, strict=False):
-        text = column.kind == "text"
-        most = None if text else minimum  # headings of numbers wrap
-        side: Literal["left", "right"] = "left" if text else "right"
-        made.add_column(plain(column.label), justify=side, min_width=minimum, max_width=most)
-    for row in rows:
-        made.add_row(*(plain(cell(c, v)) for c, v in zip(table.columns[:shown], row, strict=False)))
-    return made

@@ -9,9 +9,10 @@ import csv
 import io
 from pathlib import Path
 
-from solver.reports.escape import csv_cell, xlsx_text
+from solver.reports.escape import csv_cell
 from solver.reports.files import write_atomically
-from solver.reports.findings import finite, records, render_html, render_markdown, to_json
+from solver.reports.findings import records, render_html, render_markdown, to_json
+from solver.reports.xlsx import Sheet, book_of
 from solver.sensitivity.findings import Findings, Table
 
 
@@ -35,42 +36,22 @@ def write_findings(found: Findings, folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-_FORMATS = {"usd": "$#,##0", "price": "$#,##0.00", "share": "0.0%", "number": "General", "count": "#,##0"}
+_FORMATS = {"usd": "$#,##0", "price": "$#,##0.00", "share": "0.0%", "count": "#,##0"}
 
 
 def _workbook(found: Findings) -> bytes:
-    """A sheet with the answer and one per table; text stays text, equal findings give equal bytes."""
-    import datetime
-
-    import xlsxwriter
-
-    target = io.BytesIO()
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(target, {"in_memory": True, **options})
-    book.set_properties({"created": datetime.datetime(2000, 1, 1)})  # not the clock: runs are compared
-    head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
-    formats = {kind: book.add_format({"num_format": code}) for kind, code in _FORMATS.items()}
-    sheet = book.add_worksheet("answer")
-    sheet.set_column(0, 0, 110, book.add_format({"text_wrap": True}))
-    for n, sentence in enumerate((*found.answer, *(f"{name}: {value}" for name, value in found.facts))):
-        sheet.write_string(n, 0, xlsx_text(sentence))
-    for table in found.tables:
-        if not table.rows:
-            continue
-        sheet = book.add_worksheet(table.key)
-        sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
-        for n, column in enumerate(table.columns):
-            sheet.write_string(0, n, xlsx_text(column.label), head)
-            sheet.set_column(n, n, 30 if column.kind == "text" else 16)
-            for line, row in enumerate(table.rows, 1):
-                value = finite(row[n])
-                if isinstance(value, int | float) and not isinstance(value, bool):
-                    sheet.write_number(line, n, value, formats.get(column.kind))
-                elif value is not None:
-                    sheet.write_string(line, n, xlsx_text(value))
-    book.close()
-    return target.getvalue()
+    """A sheet with the answer and one per table."""
+    sheets = [
+        Sheet(
+            table.key,
+            tuple(column.label for column in table.columns),
+            tuple(_FORMATS.get(column.kind, "") for column in table.columns),
+            [list(row.values()) for row in records(table)],
+        )
+        for table in found.tables
+        if table.rows
+    ]
+    return book_of(sheets, (*found.answer, *(f"{name}: {value}" for name, value in found.facts)))
 
 
 def parquet_bytes(table: Table) -> bytes:

@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render_html(plan: Plan) -> str:
     """The report of a plan as HTML text."""
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             plan=plan,
@@ -38,7 +38,7 @@ def render_html(plan: Plan) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """Every value that is not marked safe is made plain and escaped."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),

@@ -1,6 +1,8 @@
-"""The report as Markdown, for wikis and pull requests."""
+"""Tables and reports as Markdown, for wikis and pull requests."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from solver.plan.plan import Plan
 from solver.reports.escape import markdown
@@ -10,17 +12,23 @@ from solver.reports.words import answer
 
 
 def render_markdown(plan: Plan) -> str:
-    """The answer, the tables and the notes as GitHub-flavoured Markdown."""
-    parts = [f"# {markdown(plan.workload)}", markdown(answer(plan))]
-    parts += [_table(section) for section in sections(plan)]
-    if plan.notes:
-        parts.append("## Notes\n\n" + "\n".join(f"- {markdown(note)}" for note in plan.notes))
+    """The answer, the tables and the notes of a plan as GitHub-flavoured Markdown."""
+    return page(plan.workload, answer(plan), sections(plan), plan.notes)
+
+
+def page(title: str, answer: str, tables: Iterable[Section], notes: Iterable[str]) -> str:
+    """A page: title, answer, tables with headings, notes."""
+    parts = [f"# {markdown(title)}", markdown(answer)]
+    for section in tables:
+        parts += [f"## {markdown(section.title)}", markdown(section.caption), table(section)]
+    if listed := [f"- {markdown(note)}" for note in notes]:
+        parts.append("## Notes\n\n" + "\n".join(listed))
     return "\n\n".join(parts) + "\n"
 
 
-def _table(section: Section) -> str:
+def table(section: Section) -> str:
+    """The table alone."""
     head = "| " + " | ".join(markdown(column.name) for column in section.columns) + " |"
     rule = "|" + "|".join("---:" if column.right else "---" for column in section.columns) + "|"
-    rows = ["| " + " | ".join(markdown(cell) for cell in section.cells(row)) + " |" for row in section.rows]
-    title, caption = f"## {markdown(section.title)}", markdown(section.caption)
-    return "\n\n".join([title, caption, "\n".join([head, rule, *rows])])
+    rows = ["| " + " | ".join(markdown(text) for text in row) + " |" for row in section.texts]
+    return "\n".join([head, rule, *rows])

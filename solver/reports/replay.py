@@ -22,12 +22,17 @@ def replay_findings(plan: Plan, found: Sequence[PlanReplay]) -> Findings:
     """The replays of a plan; latencies and pools are those of the first one."""
     kept = sum(r.holds for r in found)
     requests = sum(s.requests for r in found for p in r.periods for s in p.result.services)
+    down = sum(period.failures for replayed in found for period in replayed.periods)
     said = f"Every promise holds in {kept} of {len(found)} replays" if len(found) > 1 else _said(found[0])
     return Findings(
         name=plan.workload,
         kicker="replay of the plan",
         answer=(f"{said}, {requests:,} requests in all.",),
-        facts=(("replays", f"{len(found):,}"), ("every promise holds in", f"{kept:,}")),
+        facts=(
+            ("replays", f"{len(found):,}"),
+            ("every promise holds in", f"{kept:,}"),
+            *((("replicas went down", f"{down:,} times"),) if down else ()),
+        ),
         figures=(*_curves(plan, found[0]), *_use(found[0])),
         tables=(_promises(found), _latencies(found[0]), _pools(plan, found[0])),
         notes=(

@@ -8,17 +8,15 @@ from typing import Any
 
 from solver.reports.units import percent
 
-#: Heading of the last column of the assumptions.
-SOURCE = "Source, date"
-
 
 @dataclass(frozen=True)
 class Column:
-    """A column: heading, how a value is written, and whether it is a number (set to the right)."""
+    """A column: heading, how a value is written, whether it is a number (set to the right) or a source."""
 
     name: str
     text: Callable[[Any], str] = str
     right: bool = False
+    source: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,11 @@ class Section:
         """The texts of a row, not yet escaped."""
         pairs = zip(self.columns, row, strict=True)
         return ["" if value is None else column.text(value) for column, value in pairs]
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """The texts of all rows, not yet escaped."""
+        return [self.cells(row) for row in self.rows]
 
 
 def without_empty_columns(section: Section) -> Section:

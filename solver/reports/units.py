@@ -70,7 +70,7 @@ def number(value: float) -> str:
         return "0"
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    if abs(value) >= 0.01:
+    if abs(value) >= 1e-4:
         return f"{value:.3g}"
     return f"{value:.2e}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from solver.domain.told import Origin
 from solver.plan.plan import Plan
 from solver.reports.fleet import deciding, fleet
-from solver.reports.section import Section
+from solver.reports.section import Column, Section
 from solver.reports.sections import sections
 from solver.web.sources import Sources
 
@@ -20,14 +20,14 @@ LEVELS = {"TTFT": "ttft_ms", "TPOT": "tpot_ms", "end to end": "end_to_end_s"}
 
 @dataclass(frozen=True)
 class Block:
-    """A table for the page: columns (name, whether numbers), rows of cells."""
+    """A table for the page."""
 
     key: str
     title: str
     caption: Markup
-    columns: tuple[tuple[str, bool], ...]
-    rows: tuple[tuple[Markup, ...], ...]
-    total: bool
+    columns: tuple[Column, ...]
+    texts: tuple[tuple[str | Markup, ...], ...]
+    total: bool = False
 
 
 def blocks(plan: Plan, sources: Sources, keys: Iterable[str]) -> list[Block]:
@@ -37,17 +37,23 @@ def blocks(plan: Plan, sources: Sources, keys: Iterable[str]) -> list[Block]:
 
 
 def _block(plan: Plan, section: Section, sources: Sources) -> Block:
-    rows = []
-    for n, row in enumerate(section.rows):
-        texts = zip(section.cells(row), section.columns, strict=True)
-        rows.append(
-            tuple(
-                sources.whole(text, *_origin(plan, section, n, c.name), number=c.right) for text, c in texts
-            )
+    def origin(n: int, column: str) -> Origin:
+        return _origin(plan, section, n, column)
+
+    return linked(section, sources, origin, _method(section.key))
+
+
+def linked(section: Section, sources: Sources, origin: Callable[[int, str], Origin], method: str) -> Block:
+    """A table whose numbers lead to their ``origin`` (of a row and column), the caption to its ``method``."""
+    texts = [
+        tuple(
+            sources.whole(text, *origin(n, column.name), number=column.right)
+            for text, column in zip(row, section.columns, strict=True)
         )
-    columns = tuple((c.name, c.right) for c in section.columns)
-    caption = sources.whole(section.caption, _method(section.key))
-    return Block(section.key, section.title, caption, columns, tuple(rows), section.total)
+        for n, row in enumerate(section.texts)
+    ]
+    caption = sources.whole(section.caption, method)
+    return Block(section.key, section.title, caption, section.columns, tuple(texts), section.total)
 
 
 def _method(key: str) -> str:

@@ -9,12 +9,14 @@ from markupsafe import Markup
 
 from solver.domain.told import Origin, number_of, told
 from solver.plan.plan import Plan
+from solver.reports.answers import answer_section, cell_words
 from solver.reports.sections import cost_words
 from solver.reports.svg import Bar, bar_figure
 from solver.reports.units import dollars, listed, usd
+from solver.web.blocks import Block, linked
 from solver.web.pages import render, signed
 from solver.web.sources import Sources
-from solver.whatif.cases import Answer, Cell
+from solver.whatif.cases import Answer
 from solver.whatif.difference import WAY_WORDS, fleet_counts
 from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session
@@ -81,7 +83,7 @@ def speed_part(session: Session, found: Answer | None, error: str = "") -> str:
         answer=found,
         sources=sources,
         figure=answer_figure(found, sources) if found else None,
-        rows=answer_rows(found, sources) if found else [],
+        block=answer_block(found, sources) if found else None,
         problem=error,
     )
 
@@ -111,7 +113,7 @@ def ask_page(
         answer=found,
         sources=sources,
         figure=answer_figure(found, sources) if found else None,
-        rows=answer_rows(found, sources) if found else [],
+        block=answer_block(found, sources) if found else None,
         error=error,
         state=session.state(),
     )
@@ -136,24 +138,9 @@ def _sources(session: Session) -> Sources:
     return Sources([(session.loaded(), session.result().plan)], session.catalog)
 
 
-def answer_rows(found: Answer, sources: Sources) -> list[list[tuple[Markup, bool]]]:
-    """The rows of an answer: each cell in words, and whether it is a number."""
-    return [
-        [
-            (sources.whole(cell_words(v, c), "answers"), isinstance(v, float))
-            for v, c in zip(row, found.columns, strict=True)
-        ]
-        for row in found.rows
-    ]
-
-
-def cell_words(value: Cell, column: str) -> str:
-    """A cell of an answer; money where the column's name says so."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    return usd(value) if "(USD)" in column else f"{value:,.4g}"
+def answer_block(found: Answer, sources: Sources) -> Block:
+    """The table behind an answer."""
+    return linked(answer_section(found), sources, lambda n, column: ("answers",), "answers")
 
 
 def answer_figure(found: Answer, sources: Sources) -> Markup | None:
@@ -163,7 +150,7 @@ def answer_figure(found: Answer, sources: Sources) -> Markup | None:
         return None
     bars = []
     for row in found.rows:
-        cost, first = row[column], cell_words(row[0], found.columns[0])
+        cost, first = row[column], cell_words(found.columns[0], row[0])
         if isinstance(cost, float):
             what = first if isinstance(row[0], str) else f"{found.columns[0]}: {first}"
             bars.append(Bar(what, cost, usd(cost)))

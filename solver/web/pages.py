@@ -16,11 +16,13 @@ from solver.domain.workload import LoadedWorkload
 from solver.plan.plan import Plan
 from solver.reports.escape import plain
 from solver.reports.figures import figures
+from solver.reports.html import TEMPLATES as REPORT_TEMPLATES
+from solver.reports.section import Column
 from solver.reports.sections import cost_words
 from solver.reports.svg import Bar, bar_figure
 from solver.reports.units import dollars, listed, percent, usd
 from solver.reports.words import sentences
-from solver.web.blocks import blocks
+from solver.web.blocks import Block, blocks
 from solver.web.controls import groups
 from solver.web.sources import Sources
 from solver.whatif.difference import Difference, difference, yearly
@@ -37,7 +39,7 @@ MOST_SCENARIOS = 6
 def environment() -> Environment:
     """Templates in which every value is made plain and escaped."""
     return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([TEMPLATES, REPORT_TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -90,13 +92,10 @@ def signed(value: float) -> str:
     return "0" if abs(value) < 0.005 else f"{'+' if value > 0 else ''}{usd(value)}"
 
 
-Row = tuple[str | Markup, Markup, Markup, Markup]
-
-
 def changed(found: Difference, sources: Sources) -> dict[str, Any]:
     """A difference as rows for the page."""
 
-    def row(name: str | Markup, origin: str, *texts: str) -> Row:
+    def row(name: str | Markup, origin: str, *texts: str) -> tuple[str | Markup, ...]:
         before, after, change = (sources.told(told(number_of(text, origin))) for text in texts)
         return name, before, after, change
 
@@ -122,7 +121,20 @@ def changed(found: Difference, sources: Sources) -> dict[str, Any]:
         for y in found.years
     ]
     words = told(number_of(f"{signed(extra)}{share}", "costs")) if abs(extra) >= 0.005 else "The same cost"
-    return {"headline": sources.told(words), "fleet": fleet, "costs": costs, "years": years}
+    tables = (
+        Block("moved-fleet", "Fleet: added and removed", Markup(), _before_after("System"), tuple(fleet)),
+        Block("moved-costs", "Cost by term", Markup(), _before_after("Net present"), tuple(costs), True),
+        Block("moved-years", "Cash flow by year, as paid", Markup(), _before_after("Year"), tuple(years)),
+    )
+    return {
+        "headline": sources.told(words),
+        "tables": [table for table in tables if table.texts],
+        "same_fleet": not fleet,
+    }
+
+
+def _before_after(first: str) -> tuple[Column, ...]:
+    return (Column(first), *(Column(name, right=True) for name in ("Before", "After", "Change")))
 
 
 def moved(before_usd: float, after_usd: float) -> tuple[str, str, str]:
