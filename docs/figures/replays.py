@@ -5,7 +5,9 @@ with its own burstiness or one of 8, and for the times of each trace with the bu
 workload 04, whose services are those of the traces, for both traces with their own lengths. The plan (and
 with ``--simulate`` that of the closed loop, ``solver solve --simulate``, which uses other seeds) is put
 through 40 replays, and the smallest fleet that passes them is searched. ``--halves`` measures the burstiness
-on one half of each trace by time and replays the other.
+on one half of each trace by time and replays the other. ``--told 0.3`` plans with that share of what is
+measured (of the excess over 1), which finds cheaper fleets; ``--more 400`` adds how many of so many other
+replays hold.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from solver.simulate.from_plan import PlanReplay, replay_plan, requests_for_each
 from solver.simulate.smallest import smallest_fleet
 from solver.simulate.trace_lengths import TraceLengths
 
-REPLAYS = 40
+REPLAYS, MORE = 40, 10_000  # and the first seed of other replays
 BOTH = "both traces"
 #: Workload, statements changed for the table, traffic.
 BURSTY = "generated, burstiness 8"
@@ -48,8 +50,8 @@ CASES = [
 Traces = Mapping[str, Trace]  # one for each service, or under "" one for the times of all
 
 
-def bursts(service: Service, trace: Trace, times_only: bool) -> str:
-    """As `solver workload from-trace` measures it, for the service's own promises and demand."""
+def bursts(service: Service, trace: Trace, times_only: bool, told: float) -> str:
+    """As `solver workload from-trace` measures it for the service's promises and demand, ``told`` times."""
     rate, place = max(service.demand.rate_rps), np.arange(len(trace))
     requests = Stream(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, place)
     if times_only:
@@ -59,10 +61,12 @@ def bursts(service: Service, trace: Trace, times_only: bool) -> str:
     pace = Pace((levels.ttft_ms or 1e4) / 1e3, (levels.tpot_ms or 100.0) / 1e3, 1 - levels.ttft_percentile)
     found = needed_bursts(requests, rate, rate, pace)
     by_time = zip(found.times_s, found.values, strict=True)
-    return "{" + ", ".join(f"{time:.4g} s: {value:.3g}" for time, value in by_time) + "}"
+    return "{" + ", ".join(f"{time:.4g} s: {1 + told * (value - 1):.3g}" for time, value in by_time) + "}"
 
 
-def stated(name: str, statements: tuple[str, ...], kind: str, traces: Traces) -> LoadedWorkload:
+def stated(
+    name: str, statements: tuple[str, ...], kind: str, traces: Traces, told: float = 1.0
+) -> LoadedWorkload:
     """The workload; with traces, with the burstiness measured on them."""
     loaded = apply_overrides(load_workload(find_workload(name)), list(statements))
     if not traces:
@@ -72,36 +76,38 @@ def stated(name: str, statements: tuple[str, ...], kind: str, traces: Traces) ->
         loaded,
         [
             f"services.{n}.demand.planned_burstiness_by_time="
-            + bursts(service, traces.get(service.name) or traces[""], service.name not in traces)
+            + bursts(service, traces.get(service.name) or traces[""], service.name not in traces, told)
             for n, service in enumerate(loaded.workload.services)
         ],
     )
 
 
 def row(
-    case: tuple[str, tuple[str, ...], str], measured: Traces, traces: Traces, requests: int, loop: bool
+    case: tuple[str, tuple[str, ...], str], measured: Traces, traces: Traces, told: argparse.Namespace
 ) -> Iterator[str]:
     """A line of the table for the plan as solved, and one for that of the closed loop."""
     name, statements, kind = case
-    loaded = stated(name, statements, kind, measured)
+    loaded = stated(name, statements, kind, measured, told.told)
     request = Request(compare=False)
     lengths = {service: TraceLengths.of(t, kind, not service) for service, t in traces.items()}
     plans = {"solve": solve(loaded, request=request)}
-    count = requests_for_each(plans["solve"], requests)
+    count = requests_for_each(plans["solve"], told.requests)
 
     def replay(of: Plan, n: int) -> PlanReplay:
         return replay_plan(of, seed=n, requests=count, traces=lengths)
 
-    if loop:
+    if told.simulate:
         plans["--simulate"] = held_by_replay(loaded, plans["solve"], request, lengths).plan
     for way, plan in plans.items():
         holds = sum(replay(plan, n).holds for n in range(REPLAYS))
         least = smallest_fleet(plan, replay, REPLAYS)
+        others = sum(replay(plan, MORE + n).holds for n in range(told.more))
         extra = " | " if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
         counts = "" if least is None else ", ".join(f"{now} ({few})" for *_, now, few in least.pools)
         yield (
             f"| {' '.join((name, *statements))} | {kind} | {way} | {_planned(plan)} | "
             f"{plan.objective_usd:,.0f} | {holds} of {REPLAYS} | {extra} | {counts} |"
+            + (f" {others} of {told.more} others |" if told.more else "")
         )
 
 
@@ -142,7 +148,7 @@ def rows(folder: Path, told: argparse.Namespace) -> Iterator[str]:
             case = name, statements, kind
             if not told.halves:
                 traces = traffic(kind, *whole)
-                yield from row(case, traces, traces, told.requests, told.simulate)
+                yield from row(case, traces, traces, told)
             elif kind in ("conversation", "code", BOTH):
                 for first in (True, False):
                     mine, other = (
@@ -150,7 +156,7 @@ def rows(folder: Path, told: argparse.Namespace) -> Iterator[str]:
                     )
                     part = "first" if first else "second"
                     shown = name, statements, f"{kind}, measured on the {part} half"
-                    yield from row(shown, mine, other, told.requests, told.simulate)
+                    yield from row(shown, mine, other, told)
 
 
 def main() -> None:
@@ -162,6 +168,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=3000, help="of each service in each replay")
     parser.add_argument("--simulate", action="store_true", help="the closed loop's plans too")
     parser.add_argument("--halves", action="store_true", help="measure on one half, replay the other")
+    parser.add_argument("--told", type=float, default=1.0, help="share of the measured burstiness")
+    parser.add_argument("--more", type=int, default=0, help="other replays of each plan")
     told = parser.parse_args()
     print("| workload | traffic | command | planned for | USD | holds | costs more | by replicas | fewest |")
     print("|---|---|---|---:|---:|---:|---:|---:|---|")
