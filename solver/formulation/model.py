@@ -73,10 +73,10 @@ class Program:
 
     def family(self, prefix: str) -> list[tuple[tuple[Any, ...], int]]:
         """All columns whose key starts with ``prefix``."""
-        if self._grouped != len(self.index):
-            self._groups, self._grouped = {}, len(self.index)
-            for item in self.index.items():
-                self._groups.setdefault(item[0][0], []).append(item)
+        for column in range(self._grouped, len(self.columns)):
+            key = self.columns[column].key
+            self._groups.setdefault(key[0], []).append((key, column))
+        self._grouped = len(self.columns)
         return list(self._groups.get(prefix, ()))
 
     def row(

@@ -27,14 +27,14 @@ def capacity(problem: Problem, program: Program) -> None:
     for (_, p, i, mode, b, t), column in program.family("x"):
         key = (p, i, mode, t)
         routed.setdefault(key, {})[b] = column
-    binding: dict[tuple[int, tuple[int, ...]], list[tuple[str, list[float]]]] = {}
+    known: dict[tuple[int, tuple[int, ...]], list[tuple[str, list[float]]]] = {}
     for (p, i, mode, t), columns in routed.items():
         point = problem.points[p]
         supply = _pool_capacity(problem, program, p, i, mode, t)
         classes = tuple(columns)
-        if (p, classes) not in binding:
-            binding[p, classes] = _binding(problem, point, classes)
-        for resource, loads in binding[p, classes]:
+        if (p, classes) not in known:
+            known[p, classes] = binding(problem, point, classes)
+        for resource, loads in known[p, classes]:
             terms = dict(zip(columns.values(), loads, strict=True))
             program.row(
                 f"capacity[{point.id},{problem.sites[i].name},{resource},{problem.periods[t].label}]",
@@ -47,7 +47,7 @@ def capacity(problem: Problem, program: Program) -> None:
             )
 
 
-def _binding(
+def binding(
     problem: Problem, point: OperatingPoint, classes: tuple[int, ...]
 ) -> list[tuple[str, list[float]]]:
     """Replicas that the service's peak takes of each resource, by length class; without implied resources."""

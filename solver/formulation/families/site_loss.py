@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from solver.formulation.families.residency import forbidding
-from solver.formulation.families.serving import late_share, promises
+from solver.formulation.families.serving import binding, late_share, promises
 from solver.formulation.model import Program, Sense
 from solver.formulation.problem import Problem, undominated
 from solver.formulation.registry import family
-from solver.formulation.variables import LEAST_LOAD, lines_of, traffic
+from solver.formulation.variables import lines_of, traffic
 
 Terms = dict[int, float]
 
@@ -81,13 +81,10 @@ def _routes(problem: Problem, program: Program, lost: int, k: int, t: int, share
             for name, terms in late.items():
                 flags = point.late.get(name, ())
                 terms.update({c: late_share(problem, k, g, flags) for g, c in columns.items()})
-            for r, resource in enumerate(point.resources):
-                peak = problem.peak_rps(k)
-                loads = {
-                    c: max(problem.mean(k, g, point.use[r]) * peak, LEAST_LOAD) for g, c in columns.items()
-                }
+            for resource, loads in binding(problem, point, tuple(able)) if able else ():
                 what = f"{point.id},{problem.sites[i].name},{prefix},{resource}"
-                row(what, {**loads, **safe}, "<=", 0.0, "replicas")
+                terms = dict(zip(columns.values(), loads, strict=True))
+                row(what, {**terms, **safe}, "<=", 0.0, "replicas")
     for j, api in enumerate(problem.apis):
         for g in groups if api.service == service.name else ():
             if all(api.serves[b] for b in problem.classes[k][g]):
