@@ -11,18 +11,8 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from solver.plan.plan import (
-    Alternative,
-    Assumption,
-    Binding,
-    BreakEven,
-    CostLine,
-    Plan,
-    Pool,
-    Route,
-    ServiceLevel,
-    SystemPurchase,
-)
+from solver.plan.findings import Alternative, Assumption, Binding, BreakEven, CostLine, ServiceLevel
+from solver.plan.plan import Plan, Pool, Route, SystemPurchase
 
 YEARS = 3.0
 HOURS = 8766.0 * YEARS / 24  # each hour of the day, over the horizon

@@ -17,7 +17,8 @@ from solver.domain.workload import Money
 from solver.engine.certificate import certified_goal
 from solver.formulation.build import build_program
 from solver.formulation.goals import goal_terms, hold_goal
-from solver.plan.plan import Goal, Plan
+from solver.plan.findings import Goal
+from solver.plan.plan import Plan
 from solver.reports.words import bounds_sentence
 from solver.verify import verify_plan
 

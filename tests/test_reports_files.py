@@ -18,7 +18,8 @@ from plan_fixture import make_plan
 from rich.console import Console
 
 from solver.errors import SolverError
-from solver.plan.plan import Binding, Plan
+from solver.plan.findings import Binding
+from solver.plan.plan import Plan
 from solver.reports.files import write_atomically
 from solver.reports.html import render_html
 from solver.reports.markdown import render_markdown

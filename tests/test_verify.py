@@ -23,7 +23,8 @@ from solver.domain.workload import (
 )
 from solver.operating_points.point import QueueFacts, Wear
 from solver.performance.queueing import Line
-from solver.plan.plan import CostLine, Deferral, Goal, Load, Move, People, Unserved
+from solver.plan.findings import CostLine, Goal
+from solver.plan.plan import Deferral, Load, Move, People, Unserved
 from solver.verify import CHECKS
 
 Mutation = Callable[[Asked], Asked]

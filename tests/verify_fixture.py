@@ -55,7 +55,8 @@ from solver.domain.workload import (
 )
 from solver.operating_points.point import ApiPoint, OperatingPoint, Wear
 from solver.performance.queueing import Line
-from solver.plan.plan import NEAREST, CostLine, Plan, Pool, Route, SystemPurchase
+from solver.plan.findings import CostLine
+from solver.plan.plan import NEAREST, Plan, Pool, Route, SystemPurchase
 from solver.plan.serialise import api_to_dict, point_to_dict
 from solver.verify import OfferFacts, PlaceFacts, Verdict, verify
 

@@ -20,8 +20,9 @@ from solver.formulation.problem import Period, Problem
 from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
 from solver.plan.fallbacks import fallbacks
+from solver.plan.findings import Binding, CostLine, Goal
 from solver.plan.over_time import loads, moves, people, served_share, unserved
-from solver.plan.plan import NEAREST, Binding, CostLine, Goal, Plan, Unserved
+from solver.plan.plan import NEAREST, Plan, Unserved
 from solver.plan.routing import Routing
 from solver.plan.serialise import api_to_dict, point_to_dict
 from solver.plan.wear import pool_wear

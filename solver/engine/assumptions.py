@@ -7,7 +7,8 @@ from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, TokenPrice, Workload
 from solver.formulation.prepare import Prepared
 from solver.operating_points.apis import ASSUMED_TOK_S, as_stated, with_token_prices
-from solver.plan.plan import Assumption, Route, SystemPurchase
+from solver.plan.findings import Assumption
+from solver.plan.plan import Route, SystemPurchase
 
 #: Values of a system that decide capacity and money, besides its price.
 TOLD = ("dram_bw_tbs", "sram_gb", "fp8_tflops", "fp16_tflops", "power_typ_kw")

@@ -13,7 +13,8 @@ from solver.engine.every_hour import EveryHour, Served, acquisition_columns
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
-from solver.plan.plan import Alternative, BreakEven, Plan
+from solver.plan.findings import Alternative, BreakEven
+from solver.plan.plan import Plan
 
 #: Relative gap to which fleets are found.
 COMPARE_GAP = 1e-4

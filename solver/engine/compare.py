@@ -19,7 +19,7 @@ from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 from solver.formulation.taxes import price_weight
-from solver.plan.plan import Alternative
+from solver.plan.findings import Alternative
 
 #: Relative gap and time for each comparison; the plan itself is solved to the gap asked for. Then the time
 #: for all of a kind: so many seconds, or so many times what the plan took, but never more than the last.

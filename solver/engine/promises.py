@@ -9,7 +9,8 @@ from solver.domain.workload import Service
 from solver.engine.reached import reached_s
 from solver.formulation.problem import Problem
 from solver.operating_points.point import OperatingPoint
-from solver.plan.plan import Pool, Route, ServiceLevel
+from solver.plan.findings import ServiceLevel
+from solver.plan.plan import Pool, Route
 
 
 def service_levels(

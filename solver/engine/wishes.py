@@ -17,7 +17,7 @@ from solver.engine.relaxation import with_periods
 from solver.formulation.build import build_program
 from solver.formulation.model import Program, Row
 from solver.formulation.prepare import Prepared
-from solver.plan.plan import Wish
+from solver.plan.findings import Wish
 
 GAP, MOST_SECONDS = 1e-4, 5.0
 ENDINGS = (".residency", ".site_loss_share", ".availability", ".open_from")

@@ -162,7 +162,7 @@ def _people_and_moves(plan: Plan, workload: Workload) -> Iterator[Payment]:
 
 def _tokens(plan: Plan, workload: Workload, epoch: int) -> dict[str, float]:
     """Dollars paid to each API in an epoch, undiscounted."""
-    from solver.plan.plan import mean_rps, region_weight
+    from solver.plan.periods import mean_rps, region_weight
 
     services = {s.name: (k, s) for k, s in enumerate(workload.services)}
     usd: dict[str, float] = {}

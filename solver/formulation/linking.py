@@ -29,9 +29,9 @@ from functools import reduce
 from typing import Any
 
 from solver.formulation.families.acquisition import installed_terms
+from solver.formulation.limits import lines_of
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
-from solver.formulation.variables import lines_of
 from solver.formulation.whole_systems import Way, common_unit, pieces, pools, traffic_per_unit
 
 FAMILY = "linking"

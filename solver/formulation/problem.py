@@ -284,7 +284,7 @@ class Problem:
 
     @cached_property
     def known_lines(self) -> dict[str, tuple[Line, ...]]:
-        """Memory of solver.formulation.variables.lines_of, by id of the point."""
+        """Memory of solver.formulation.limits.lines_of, by id of the point."""
         return {}
 
     @cached_property

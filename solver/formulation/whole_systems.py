@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from solver.formulation.limits import LEAST_LOAD, lines_of
 from solver.formulation.problem import Problem
-from solver.formulation.variables import LEAST_LOAD, lines_of
 from solver.operating_points.point import OperatingPoint
 
 #: Rows are added where so few systems or units carry the traffic of an hour; more lose little by rounding up.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from solver.formulation.limits import traffic
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
-from solver.formulation.variables import traffic
 from solver.plan.plan import Fallback
 from solver.plan.routing import Routing
 

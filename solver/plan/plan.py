@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import FailFast, Field
 
 from solver.domain.quantity import Frozen
-from solver.domain.workload import Service
+from solver.plan.findings import (
+    Alternative,
+    Assumption,
+    Binding,
+    BreakEven,
+    CostLine,
+    Goal,
+    ServiceLevel,
+    Wish,
+)
 
 FORMAT = "fleet-plan/1"
 #: Figures that a plan repeats are the floats nearest to the exact ones (in older versions: near them).
@@ -147,133 +155,6 @@ class Fallback(Frozen):
     site: str
     mode: str  # standing | api
     share: str  # rational "p/q" of the part of the bucket's demand that is carried then
-
-
-class ServiceLevel(Frozen):
-    """A promise and what the plan reaches by its own model."""
-
-    service: str
-    promise: str
-    unit: str
-    promised: float
-    reached: float
-    percentile: float
-    share_in_time: float
-
-
-class CostLine(Frozen):
-    """One cost term, net present dollars."""
-
-    term: str
-    usd: float
-
-
-class Binding(Frozen):
-    """A row that holds with equality: what would have to change for the plan to get cheaper."""
-
-    sentence: str
-    family: str
-    statement: str
-    place: str
-    slack: float
-    unit: str
-    shadow_price_usd: float | None = None
-
-
-class Wish(Frozen):
-    """What a statement about places or failures costs: the plan less the best fleet without it.
-
-    Where hours are in groups: less one that serves every hour, and ``costs_at_most_usd`` is the other end.
-    """
-
-    sentence: str
-    statement: str  # path in the workload file
-    place: str
-    without_usd: float
-    costs_usd: float
-    costs_at_most_usd: float | None = None
-
-
-class Alternative(Frozen):
-    """The best fleet under a restriction, for comparison.
-
-    Where hours are in groups: one that serves every hour at that cost; none such costs less than
-    ``bound_usd``.
-    """
-
-    name: str
-    feasible: bool
-    objective_usd: float | None
-    extra_usd: float | None
-    extra_share: float | None
-    fleet: str
-    reason: str = ""
-    bound_usd: float | None = None
-
-
-class BreakEven(Frozen):
-    """The price at which a system that is not in the fleet would enter it.
-
-    Where hours are in groups it enters at ``price_enters_usd``, and not above ``price_at_most_usd``.
-    """
-
-    system: str
-    price_now_usd: float
-    price_enters_usd: float | None
-    note: str = ""
-    price_at_most_usd: float | None = None
-
-
-class Assumption(Frozen):
-    """A catalog value that the answer rests on, with its evidence."""
-
-    subject: str
-    quantity: str
-    value: float
-    unit: str
-    low: float | None
-    high: float | None
-    evidence: str
-    source: str
-    date: str
-    cost_share: float = 0.0
-
-
-def mean_rps(period: Mapping[str, Any]) -> Sequence[float]:
-    """Mean rates of the hours of a plan's period; where they are alike, those that are served."""
-    rates: Sequence[float] = period.get("mean_rps") or period["rate_rps"]
-    return rates
-
-
-def region_weight(
-    period: Mapping[str, Any], k: int, region: str, shares: Mapping[str, float], mean: bool = False
-) -> float:
-    """Factor on the share that a length bucket of a region has in the requests of service k, in a period.
-
-    1 where all regions follow one curve; else the region's part of the period's requests over its part
-    of all (``shares``). ``mean``: over the hours of the period, which are paid.
-    """
-    several = (period.get("mean_region_rps") if mean else None) or period.get("region_rps")
-    if not several or region not in several[k]:
-        return 1.0
-    total = (mean_rps(period) if mean else period["rate_rps"])[k]
-    return float(several[k][region] / total / shares[region]) if total else 1.0
-
-
-def bucket_rps(period: Mapping[str, Any], k: int, service: Service) -> list[float]:
-    """Requests per second of each length bucket of service k that are served in a period."""
-    regions = {b.region for b in service.lengths}
-    weights = {r: region_weight(period, k, r, service.demand.regions) for r in regions}
-    return [float(period["rate_rps"][k]) * b.share * weights[b.region] for b in service.lengths]
-
-
-class Goal(Frozen):
-    """What a plan reaches of a goal other than cost, and the bound that exact arithmetic proves (no less is
-    possible): mean kW at the meter, t CO2e over the horizon, or per cent of the requests unserved."""
-
-    value: float
-    unit: str
-    certified_bound: float | None = None
 
 
 class Plan(Frozen):

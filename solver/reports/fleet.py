@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from solver.plan.plan import Assumption, Plan, Pool, SystemPurchase
+from solver.plan.findings import Assumption
+from solver.plan.plan import Plan, Pool, SystemPurchase
 from solver.reports.traffic import Target
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from solver.domain.workload import Workload
-from solver.plan.plan import Plan, region_weight
+from solver.plan.periods import region_weight
+from solver.plan.plan import Plan
 from solver.reports.fleet import Names
 from solver.reports.section import Column, Section, right
 from solver.reports.traffic import Target, Traffic, share_value

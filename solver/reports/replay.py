@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from solver.plan.plan import Plan, bucket_rps
+from solver.plan.periods import bucket_rps
+from solver.plan.plan import Plan
 from solver.sensitivity.findings import Axis, Bars, Column, Curves, Findings, Table
 from solver.simulate.from_plan import PeriodReplay, PlanReplay, workload_of
 from solver.simulate.plan_pools import pools_in

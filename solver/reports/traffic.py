@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from solver.domain.workload import HOURS_PER_YEAR, Workload
-from solver.plan.plan import Plan, Pool, region_weight
+from solver.plan.periods import region_weight
+from solver.plan.plan import Plan, Pool
 from solver.reports.hours import Hour, larger_period, rates_by_hour, stream_rates
 
 

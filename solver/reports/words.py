@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from solver.domain.told import Part, Told, in_line, joined, number_of, told
-from solver.plan.plan import Alternative, Assumption, Goal, Plan
+from solver.plan.findings import Alternative, Assumption, Goal
+from solver.plan.plan import Plan
 from solver.reports.escape import plain
 from solver.reports.fleet import FleetLine, Names, by_way, deciding, epoch_words, fleet, leverage
 from solver.reports.traffic import Traffic

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from solver.domain.workload import LengthBucket, Service, Workload
 from solver.errors import InputError
-from solver.plan.plan import Plan, Pool, bucket_rps
+from solver.plan.periods import bucket_rps
+from solver.plan.plan import Plan, Pool
 from solver.simulate.arrivals import Stream, generate, merge, scale_trace, with_lengths
 from solver.simulate.engine import replay
 from solver.simulate.failures import FailureRates, failures_of

@@ -14,7 +14,8 @@ from math import inf, nextafter
 from typing import Any
 
 from solver.domain.quantity import at_least
-from solver.plan.plan import CostLine, Load, Plan, PoolWear, SystemPurchase
+from solver.plan.findings import CostLine
+from solver.plan.plan import Load, Plan, PoolWear, SystemPurchase
 from solver.verify.case import Case
 from solver.verify.endurance import wear_of
 from solver.verify.exact import nearest, written

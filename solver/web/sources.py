@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 from solver.domain.catalog import Catalog
 from solver.domain.told import Number, Origin, Told
 from solver.domain.workload import LoadedWorkload
-from solver.plan.plan import Assumption, Plan
+from solver.plan.findings import Assumption
+from solver.plan.plan import Plan
 from solver.reports.escape import plain
 from solver.reports.fleet import Names
 from solver.reports.words import amount, quantity_words, value_words

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from solver.domain.quantity import Frozen
 from solver.finance.cash_flow import cash_flow
-from solver.plan.plan import Plan, mean_rps, region_weight
+from solver.plan.periods import mean_rps, region_weight
+from solver.plan.plan import Plan
 
 SMALL_USD = 0.005
 #: Ways to get systems whose name is not a word of its own.

@@ -16,7 +16,9 @@ from solver.domain.catalog import TokenApi
 from solver.domain.workload import Service, Workload
 from solver.finance.payments import Payment, payments
 from solver.operating_points.apis import with_token_prices
-from solver.plan.plan import Assumption, Plan, Route, SystemPurchase, mean_rps, region_weight
+from solver.plan.findings import Assumption
+from solver.plan.periods import mean_rps, region_weight
+from solver.plan.plan import Plan, Route, SystemPurchase
 
 Key = tuple[str, str]
 Term = tuple[float, tuple[Key, ...]]  # a number times given values

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from solver.formulation.limits import lines_of
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import lines_of
 from solver.operating_points.point import OperatingPoint
 
 

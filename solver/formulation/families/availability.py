@@ -7,11 +7,11 @@ get it that some service permits; g[s,K,i,n,t] the same in period t where hourly
 from __future__ import annotations
 
 from solver.formulation.families.acquisition import installed_terms, permitted_sets, within
+from solver.formulation.limits import lines_of, system_limits
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
 from solver.formulation.spares import spare_steps
-from solver.formulation.variables import lines_of, system_limits
 
 Terms = dict[int, float]
 

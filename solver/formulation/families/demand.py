@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from solver.formulation.limits import traffic
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import traffic
 
 
 @family("demand", "sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[b,t] + s_b (q[k,t-1] - q[k,t])")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from solver.formulation.limits import LEAST_LOAD
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import LEAST_LOAD
 
 
 @family("load", "load[s,i,t] >= sum_p n_p sum_b u[p,b] lambda_k x[p,i,m,b,t] - systems rented elsewhere")

@@ -8,10 +8,10 @@ from solver.formulation.families.acquisition import (
     replicas_terms,
     within,
 )
+from solver.formulation.limits import can_fill
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import can_fill
 from solver.operating_points.point import OperatingPoint
 
 HOURLY = " by the hour"  # marks ways to get a system for single hours

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from solver.formulation.costs import owned_columns
+from solver.formulation.limits import lines_of
 from solver.formulation.model import Program
 from solver.formulation.payments import living
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import lines_of
 
 
 @family("staffed", "buy[o,i,e'] - sold by e <= high_o open[i,e] for each epoch e that it lives through")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from solver.formulation.families.demand import unserved
+from solver.formulation.limits import LEAST_LOAD, lines_of, traffic
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import LEAST_LOAD, lines_of, traffic
 from solver.operating_points.point import OperatingPoint
 
 

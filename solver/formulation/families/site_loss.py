@@ -13,10 +13,10 @@ from typing import Any
 
 from solver.formulation.families.residency import forbidding
 from solver.formulation.families.serving import binding, late_share, promises
+from solver.formulation.limits import lines_of, traffic
 from solver.formulation.model import Program, Sense
 from solver.formulation.problem import Problem, undominated
 from solver.formulation.registry import family
-from solver.formulation.variables import lines_of, traffic
 
 Terms = dict[int, float]
 

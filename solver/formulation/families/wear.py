@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from solver.formulation.limits import LEAST_LOAD, lines_of
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.registry import family
-from solver.formulation.variables import LEAST_LOAD, lines_of
 from solver.operating_points.dominance import lives_per_request
 from solver.operating_points.point import OperatingPoint
 
