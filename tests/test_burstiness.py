@@ -158,3 +158,10 @@ def test_holds_longer_than_the_trace_count_as_long_as_it(monkeypatch: pytest.Mon
     count = np.full(101, 10_000_000)
     found = needed_bursts(Stream(arrivals, count, count, np.arange(101)), 10.0, 10.0, Pace(1.0, 0.05, 0.05))
     assert max(found.times_s) <= 10 * 2.5 + 1
+
+
+def test_a_sparse_log_is_measured_with_some_thousands_of_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty requests in a day ask for 13,000 copies of the day: they were laid one by one."""
+    monkeypatch.setattr("solver.simulate.burstiness.PIECES", 4)
+    monkeypatch.setattr("solver.simulate.burstiness.MAY_FAIL", 0)
+    assert 1 <= bursts(np.arange(50) * 1600.0).largest < 3

@@ -97,3 +97,13 @@ def test_a_damaged_file_is_told_with_a_line(
     }  # fmt: skip
     code, told = said(capsys, *command, file, *options.get(command[-1], ()))
     assert (code, told[: len(f"{file}:{line}:")]) == (2, f"{file}:{line}:")
+
+
+def test_a_trace_of_millions_of_years_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One time with a wrong exponent: its hours were counted one by one."""
+    file = tmp_path / "t.csv"
+    file.write_text("arrival,prompt_tokens,output_tokens\n1,2,3\n-3e13,2,3\n2,2,3\n")
+    code, told = said(capsys, "workload", "from-trace", file, "-o", tmp_path / "o.yaml")
+    assert code == 2 and told.startswith(
+        f"{file}:3: the requests span 9.506e+05 years, from this line on; correct"
+    )

@@ -144,3 +144,20 @@ def test_the_grid_of_the_documentation_is_that_of_the_formula() -> None:
         assert not c.violated, c
     page = (ROOT / "docs" / "explanation" / "queueing.md").read_text()
     assert report(stored) in page
+
+
+def test_many_copies_of_a_trace_at_once() -> None:
+    """Four requests in 1,000 s, laid 2,000 times over each other: 8 requests/s in a piece of 50 s.
+
+    The mean of 20 pieces of 400 requests is within 5 standard errors (about 20 / sqrt(20)) of 400; each row
+    of the trace comes as often as the others, and all lie within the piece.
+    """
+    trace = Stream(
+        np.array([0.0, 1.0, 500.0, 750.0]), np.array([1, 2, 3, 4]), np.array([1, 1, 1, 1]), np.arange(4)
+    )
+    pieces = [scale_trace(np.random.default_rng(seed), trace, 8.0, 50.0) for seed in range(20)]
+    assert abs(sum(len(p.arrival_s) for p in pieces) / 20 - 400) < 5 * 20 / 20**0.5
+    rows = np.concatenate([p.bucket for p in pieces])
+    assert min(np.bincount(rows)) > 0.9 * len(rows) / 4
+    assert all(p.arrival_s.min() >= 0 and p.arrival_s.max() < 50 for p in pieces)
+    assert all((np.diff(p.arrival_s) >= 0).all() for p in pieces)

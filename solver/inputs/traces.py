@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from solver.inputs.tables import plain_number
 from solver.inputs.validation import shorten
 
 MAX_BYTES = 2_000_000_000
+MOST_YEARS, YEAR_S = 20, 365.25 * 86400  # of a trace
 MAX_TOKENS = 10**8
 MAX_COMPLAINTS = 20
 
@@ -152,7 +154,7 @@ def _collect(rows: Iterator[Row], file: str, scale: float) -> Trace:
     arrivals, prompts, outputs = array("d"), array("q"), array("q")
     clock = _Clock(scale)
     complaints: list[Complaint] = []
-    dropped = 0
+    dropped, earliest, latest = 0, (math.inf, 1), (-math.inf, 1)
     for line, arrival, prompt, output in rows:
         try:
             time, sent, received = clock.seconds(arrival), _tokens(prompt), _tokens(output)
@@ -165,6 +167,7 @@ def _collect(rows: Iterator[Row], file: str, scale: float) -> Trace:
         if received == 0:
             dropped += 1
             continue
+        earliest, latest = min(earliest, (time, line)), max(latest, (time, line))
         arrivals.append(time)
         prompts.append(sent)
         outputs.append(received)
@@ -172,6 +175,9 @@ def _collect(rows: Iterator[Row], file: str, scale: float) -> Trace:
         raise InputError(*complaints)
     if not arrivals:
         raise InputError.at(file, 1, "no request with output", "name a trace with at least one request")
+    if latest[0] - earliest[0] > MOST_YEARS * YEAR_S:
+        words = f"the requests span {(latest[0] - earliest[0]) / YEAR_S:,.4g} years, from this line on"
+        raise InputError.at(file, earliest[1], words, "correct the times, or give --time-unit")
     times = np.frombuffer(arrivals, dtype=np.float64)
     order = np.argsort(times, kind="stable")
     first = float(times[order[0]])

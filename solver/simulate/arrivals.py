@@ -25,6 +25,9 @@ class Stream:
     bucket: Ints
 
 
+_MANY = 256  # copies of a trace beyond which they are laid at once
+
+
 def gaps(rng: np.random.Generator, count: int, cv2: float, family: str = "gamma") -> Floats:
     """``count`` positive numbers with mean 1 and squared coefficient of variation ``cv2``.
 
@@ -105,6 +108,9 @@ def scale_trace(rng: np.random.Generator, trace: Stream, rate_rps: float, durati
     copies = rate_rps * period / len(times)
     parts: list[Floats] = []
     rows: list[Ints] = []
+    if copies > _MANY and duration_s <= period:
+        laid, row = _laid_many(rng, times, period, int(copies), duration_s)
+        parts, rows, copies = [laid], [row], copies - int(copies)
     while copies > 1e-12:
         offset, keep = rng.random() * period, min(copies, 1.0)
         laid, row = _laid(times, period, offset, duration_s, whole=keep < 1)
@@ -118,6 +124,21 @@ def scale_trace(rng: np.random.Generator, trace: Stream, rate_rps: float, durati
     order = np.argsort(arrival, kind="stable")
     row = row[order]
     return Stream(arrival[order], trace.prompt[row], trace.output[row], trace.bucket[row])
+
+
+def _laid_many(
+    rng: np.random.Generator, times: Floats, period: float, copies: int, duration_s: float
+) -> tuple[Floats, Ints]:
+    """What falls into a piece, shorter than the trace, of many copies at once; and the rows."""
+    begin = rng.random(copies) * period
+    found: list[tuple[Floats, Ints]] = []
+    for shift in (0.0, period):  # the ring's next turn
+        first = np.searchsorted(times, begin - shift)
+        count = np.searchsorted(times, begin - shift + duration_s) - first
+        before = np.repeat(np.cumsum(count) - count, count)
+        row = np.repeat(first, count) + np.arange(count.sum()) - before
+        found.append((times[row] + shift - np.repeat(begin, count), row.astype(np.int64)))
+    return np.concatenate([laid for laid, _ in found]), np.concatenate([row for _, row in found])
 
 
 def _laid(times: Floats, period: float, offset: float, duration_s: float, whole: bool) -> tuple[Floats, Ints]:

@@ -42,6 +42,7 @@ _PACES = (1.0, 0.25)  # paces of the tokens tried, in times permitted per token
 _TURNS = ((0.1, 0.15), (0.1, 0.5), (0.3, 1.0))
 _SLOT_WAIT = 1.0  # the same for a slot
 _LEAST = 4.0  # servers held on average: below, a demand so many times higher is queued
+_COPIES = 10_000  # of the trace laid over each other for that, at most: a log may be sparse
 _STEP = 1.25  # by which servers are added
 _LARGEST = 1e5
 HOUR_S = 3600.0
@@ -95,6 +96,7 @@ def needed_bursts(requests: Stream, rate_rps: float, stated_rps: float, pace: Pa
     for held_s, wait_s in _queues(requests, pace):
         hold_s = np.minimum(held_s, longest_s)
         growth = max(1.0, _LEAST / (rate_rps * max(float(hold_s.mean()), 1e-9)))
+        growth = min(growth, max(1.0, _COPIES * len(requests.arrival_s) / (rate_rps * max(span_s, 1e-9))))
         stays = _STAYS * float(hold_s.mean()) * rate_rps * growth
         needs = [
             _Queue(
