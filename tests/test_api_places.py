@@ -71,7 +71,7 @@ def test_what_a_file_states() -> None:
         ("{eu: 20 ms}", "{eu: 20}", "'20' has no unit; write 20 ms"),
         ("ttft: 250 ms", "ttfft: 250 ms", "unknown key 'ttfft'; did you mean 'ttft'"),
         ("ttft: 250 ms", "ttft: 250", "'250' has no unit; write 250 ms"),
-        ("ttft: 250 ms", "ttft: 0 ms", "22:36: apis.1.ttft_ms is .*; write more than 0"),
+        ("ttft: 250 ms", "ttft: 0 ms", "22:36: apis.1.ttft is .*; write more than 0"),
         ("name: Groq", "name: Azure", "the name 'Azure' is used twice"),
     ],
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
+from functools import partial
 
+import lessons
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,26 +17,20 @@ from test_registry import base, change, optimum
 
 from solver.backend.highs import HighsModel
 from solver.domain.workload import Demand, ServiceLevels, window_hours
-from solver.engine.solve import Request, solve
 from solver.engine.start import known_plan
 from solver.formulation.build import build_program
 from solver.formulation.prepare import prepare
 from solver.formulation.problem import Problem, make_epochs, make_periods
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
-from solver.inputs.workload import apply_overrides, load_workload
+from solver.inputs.workload import load_workload
 from solver.paths import find_workload
 from solver.performance.calibration import load_calibration
 from solver.plan.deferral import first_come
-from solver.plan.plan import Plan
 from solver.reports.tables import records
 from solver.verify.from_plan import verify_plan
 
-
-@cache
-def plan_of(*changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload("34-work-that-waits")), changes)
-    return solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
+plan_of = partial(lessons.plan_of, "34-work-that-waits")
 
 
 def waiting(deadline_hours: float, rates: tuple[float, ...]) -> Problem:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 from pathlib import Path
 
+import lessons
 import numpy as np
 import pytest
 
-from solver.engine.solve import Request, solve
+from solver.engine.solve import solve
 from solver.errors import InputError
-from solver.formulation.prepare import prepare
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
 from solver.inputs.workload import apply_overrides, load_workload
@@ -20,7 +20,6 @@ from solver.paths import find_workload
 from solver.performance.architecture import kv_bytes, weight_bytes
 from solver.performance.calibration import load_calibration
 from solver.performance.steps import step_table
-from solver.plan.plan import Plan
 from solver.simulate.from_plan import replay_plan
 
 LESSON = "45-drafts-take-memory"
@@ -28,18 +27,11 @@ DRAFTS = "services.0.speculation={{acceptance: {} %{}}}"
 CATALOG = load_catalog()
 
 
-@cache
-def plan_of(*changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    return solve(loaded, CATALOG, load_calibration(), Request(compare=False))
+plan_of = partial(lessons.plan_of, LESSON)
 
 
-@cache
 def points(*changes: str) -> dict[str, OperatingPoint]:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    workload = resolve_references(loaded, CATALOG).workload
-    prepared = prepare(workload, CATALOG, load_calibration(), prune=False)
-    return {p.layout: p for p in prepared.problem.points}
+    return {p.layout: p for p in lessons.menu(LESSON, *changes, prune=False).problem.points}
 
 
 def servers(acceptance: str, draft: str = "") -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import partial
 
+import lessons
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,11 +13,6 @@ from hypothesis import strategies as st
 from test_registry import apart, optimum
 
 from solver.domain.workload import Demand, LengthBucket, Service, ServiceLevels
-from solver.engine.solve import Request, solve
-from solver.formulation.prepare import Prepared, prepare
-from solver.inputs.catalogs import load_catalog
-from solver.inputs.references import resolve_references
-from solver.inputs.workload import apply_overrides, load_workload
 from solver.operating_points.lateness import (
     decode_tpot_ms,
     first_token_times,
@@ -25,8 +21,6 @@ from solver.operating_points.lateness import (
     part_levels,
 )
 from solver.operating_points.point import OperatingPoint
-from solver.paths import find_workload
-from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
 from solver.plan.serialise import point_from_dict, point_to_dict
 from solver.simulate.from_plan import replay_plan
@@ -35,17 +29,10 @@ from solver.verify.from_plan import verify_plan
 LESSON = "43-end-to-end-apart"
 
 
-@cache
-def plan_of(*changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    return solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
+plan_of = partial(lessons.plan_of, LESSON)
 
 
-@cache
-def menu(*changes: str) -> Prepared:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    loaded = resolve_references(loaded, load_catalog())
-    return prepare(loaded.workload, load_catalog(), load_calibration())
+menu = partial(lessons.menu, LESSON)
 
 
 def bought(plan: Plan) -> dict[str, int]:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
+import lessons
 import pytest
 
-from solver.engine.solve import Request, solve
 from solver.finance.cash_flow import Flow, cash_flow, months, statement, yearly
-from solver.inputs.catalogs import load_catalog
-from solver.inputs.workload import apply_overrides, load_workload
-from solver.paths import find_workload
-from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
 
 HOURS = 8766.0  # a year
@@ -39,11 +33,9 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-@cache
 def plan_of(name: str) -> Plan:
     workload, changes = CASES[name]
-    loaded = apply_overrides(load_workload(find_workload(workload)), changes)
-    return solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
+    return lessons.plan_of(workload, *changes)
 
 
 def total(flows: tuple[Flow, ...], *terms: str) -> float:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+import lessons
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver.engine.solve import Request, solve
 from solver.errors import InputError
-from solver.formulation.prepare import prepare
 from solver.inputs.catalogs import load_catalog
-from solver.inputs.references import resolve_references
-from solver.inputs.workload import apply_overrides, load_workload, workload_from
+from solver.inputs.workload import workload_from
 from solver.inputs.yaml_text import load_yaml
 from solver.operating_points.point import OperatingPoint, StepLaw
 from solver.paths import find_workload
 from solver.performance.architecture import kv_bytes
 from solver.performance.calibration import load_calibration
 from solver.performance.steps import StepTable, step_table
-from solver.plan.plan import Plan
 from solver.simulate.from_plan import replay_plan
 from solver.simulate.job import Job
 from solver.simulate.replica import Replica
@@ -34,17 +31,11 @@ CATALOG = load_catalog()
 MODEL = CATALOG.models["llama-3.1-70b"]
 
 
-@cache
-def plan_of(*changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    return solve(loaded, CATALOG, load_calibration(), Request(compare=False))
+plan_of = partial(lessons.plan_of, LESSON)
 
 
-@cache
 def points(*changes: str) -> tuple[OperatingPoint, ...]:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    workload = resolve_references(loaded, CATALOG).workload
-    return prepare(workload, CATALOG, load_calibration(), prune=False).problem.points
+    return lessons.menu(LESSON, *changes, prune=False).problem.points
 
 
 @cache

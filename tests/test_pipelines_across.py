@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import partial
 
+import lessons
 import pytest
 
 from solver.backend.highs import HighsModel
-from solver.engine.solve import Request, solve
 from solver.formulation.build import build_program
 from solver.formulation.prepare import prepare
 from solver.formulation.problem import Problem
@@ -20,22 +20,16 @@ from solver.paths import find_workload
 from solver.performance.architecture import kv_bytes, weight_bytes
 from solver.performance.calibration import load_calibration
 from solver.performance.layouts import node_layouts
-from solver.plan.plan import Plan
 from solver.simulate.from_plan import replay_plan
 
 LESSON = "44-pipelines-across-systems"
 
 
-@cache
-def plan_of(*changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    return solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
+plan_of = partial(lessons.plan_of, LESSON)
 
 
-@cache
 def problem(name: str = LESSON) -> Problem:
-    loaded = resolve_references(load_workload(find_workload(name)), load_catalog())
-    return prepare(loaded.workload, load_catalog(), load_calibration()).problem
+    return lessons.menu(name).problem
 
 
 def spans(point: OperatingPoint) -> bool:

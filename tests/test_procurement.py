@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import lessons
 import pytest
 
 from solver.domain.catalog import Catalog
-from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError
 from solver.inputs.catalogs import load_catalog
-from solver.inputs.workload import apply_overrides, load_workload
-from solver.paths import find_workload, workload_dir
+from solver.paths import workload_dir
 from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
 
@@ -27,8 +26,7 @@ def catalogs() -> tuple[Catalog, Calibration]:
 
 
 def plan_of(name: str, *changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(name)), changes)
-    plan = solve(loaded, *catalogs(), Request(compare=False))
+    plan = lessons.plan_of(name, *changes)
     assert (plan.outcome, plan.gap, plan.verified) == ("optimal", 0.0, True)
     return plan
 

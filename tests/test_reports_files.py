@@ -24,7 +24,8 @@ from solver.reports.files import write_atomically
 from solver.reports.html import render_html
 from solver.reports.markdown import render_markdown
 from solver.reports.sections import sections
-from solver.reports.svg import Bar, bar_figure, shortened, ticks
+from solver.reports.svg import Bar, bar_figure
+from solver.reports.svg_parts import shortened, ticks
 from solver.reports.tables import records, tables, write_out
 from solver.reports.terminal import print_plan
 

@@ -9,9 +9,10 @@ from plan_fixture import API_POINT, CHAT, DGX_POINT, L40S_POINT, SAFE, make_plan
 
 from solver.plan.plan import Plan, Pool, Route
 from solver.reports.fleet import fleet, span_words
+from solver.reports.pool_facts import Target, safe_load
 from solver.reports.serving import hours_words, pool_groups, serving_lines
 from solver.reports.tables import records
-from solver.reports.traffic import Target, Traffic, safe_load
+from solver.reports.traffic import Traffic
 
 
 def small(rates: list[float], routes: list[tuple[int, int, str, str]], **more: Any) -> Plan:

@@ -13,7 +13,8 @@ from solver.plan.findings import Alternative, Assumption
 from solver.reports.escape import csv_cell, json_in_html, json_text, markdown, plain
 from solver.reports.fleet import WAYS, by_way, deciding, fleet, leverage, year_words
 from solver.reports.units import counted, dollars, listed, number, percent, usd, usd_tick
-from solver.reports.words import amount, answer, kept, sentences
+from solver.reports.values import amount
+from solver.reports.words import answer, kept, sentences
 
 SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
 

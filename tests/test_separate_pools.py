@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
+from functools import partial
 
+import lessons
 import numpy as np
 import pytest
 from test_registry import apart, optimum
 
-from solver.engine.solve import Request, solve
-from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.catalogs import load_catalog
-from solver.inputs.references import resolve_references
-from solver.inputs.workload import apply_overrides, load_workload
 from solver.operating_points.lateness import handover_s, limits_of
 from solver.operating_points.point import OperatingPoint
-from solver.paths import find_workload
 from solver.performance.architecture import kv_bytes
 from solver.performance.calibration import load_calibration
 from solver.performance.separate_pools import own_link
-from solver.plan.plan import Plan
 from solver.plan.serialise import point_from_dict, point_to_dict
 from solver.reports.figures import figures
 from solver.reports.sections import sections
@@ -32,17 +27,10 @@ from solver.whatif.difference import serving
 LESSON = "37-prefill-and-decode-apart"
 
 
-@cache
-def plan_of(*changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    return solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
+plan_of = partial(lessons.plan_of, LESSON)
 
 
-@cache
-def menu(*changes: str) -> Prepared:
-    loaded = apply_overrides(load_workload(find_workload(LESSON)), changes)
-    loaded = resolve_references(loaded, load_catalog())
-    return prepare(loaded.workload, load_catalog(), load_calibration())
+menu = partial(lessons.menu, LESSON)
 
 
 def points(phase: str) -> list[OperatingPoint]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import partial
 from pathlib import Path
 
+import lessons
 import pytest
+from lessons import plan_of
 
-from solver.engine.solve import Request, solve
 from solver.errors import InputError
-from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.catalogs import load_catalog
-from solver.inputs.references import resolve_references
 from solver.inputs.workload import apply_overrides, load_workload
 from solver.operating_points.point import OperatingPoint
 from solver.paths import find_workload
@@ -27,17 +26,7 @@ from solver.verify.from_plan import verify_plan
 DRAFTS, PREFIXES = "38-drafts", "39-remembered-prefixes"
 
 
-@cache
-def plan_of(name: str, *changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(name)), changes)
-    return solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
-
-
-@cache
-def menu(name: str, *changes: str) -> Prepared:
-    loaded = apply_overrides(load_workload(find_workload(name)), changes)
-    loaded = resolve_references(loaded, load_catalog())
-    return prepare(loaded.workload, load_catalog(), load_calibration(), prune=False)
+menu = partial(lessons.menu, prune=False)
 
 
 def points(name: str, *changes: str) -> dict[str, OperatingPoint]:

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import pytest
+from lessons import plan_of
 from test_registry import base, change, optimum
 
 from solver.domain.workload import HardwarePolicy, Horizon
-from solver.engine.solve import Request, solve
 from solver.finance.cash_flow import cash_flow
 from solver.formulation.families.wear import new_models
 from solver.formulation.problem import Problem, make_epochs, make_periods
-from solver.inputs.catalogs import load_catalog
-from solver.inputs.workload import apply_overrides, load_workload
 from solver.operating_points.dominance import replaces
 from solver.operating_points.point import Wear
-from solver.paths import find_workload
-from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
 from solver.plan.serialise import load_plan
 from solver.reports.tables import records, write_out
 from solver.verify.from_plan import verify_plan
 
 SECONDS = 3 * 8766 * 3600
-
-
-@cache
-def plan_of(name: str, *changes: str) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(name)), changes)
-    return solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
 
 
 def counts(plan: Plan) -> dict[tuple[str, str], int]:

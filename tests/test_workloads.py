@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from lessons import plan_of
 
 from solver.domain.catalog import Catalog
 from solver.engine.solve import Request, solve
@@ -17,7 +18,6 @@ from solver.inputs.workload import apply_overrides, load_workload, workload_from
 from solver.inputs.yaml_text import load_yaml
 from solver.paths import find_workload, workload_dir, workload_names
 from solver.performance.calibration import Calibration, load_calibration
-from solver.plan.plan import Plan
 
 SECONDS = 3 * 8766 * 3600
 
@@ -25,11 +25,6 @@ SECONDS = 3 * 8766 * 3600
 @cache
 def catalogs() -> tuple[Catalog, Calibration]:
     return load_catalog(), load_calibration()
-
-
-def plan_of(name: str, *changes: str, compare: bool = False) -> Plan:
-    loaded = apply_overrides(load_workload(find_workload(name)), changes)
-    return solve(loaded, *catalogs(), Request(compare=compare))
 
 
 def fleet(name: str, *changes: str) -> dict[str, int]:

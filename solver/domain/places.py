@@ -11,7 +11,18 @@ from solver.domain.calendar import INSTANT, Month, factor_in_force, years_until
 from solver.domain.quantity import Frozen
 
 
-class Site(Frozen):
+class Distant(Frozen):
+    """Something that users reach over a network."""
+
+    round_trip_ms: float = Field(default=0.0, ge=0)
+    round_trip_by_region_ms: dict[str, float] = {}  # region -> round trip; others: round_trip_ms
+
+    def trip_ms(self, region: str) -> float:
+        """Network round trip to the users of a region ("": of a service without regions), ms."""
+        return self.round_trip_by_region_ms.get(region, self.round_trip_ms)
+
+
+class Site(Distant):
     """A place that can hold systems, with its limits (None: no limit)."""
 
     name: str = "site"
@@ -25,8 +36,6 @@ class Site(Frozen):
     energy_growth_per_year: float = Field(default=0.0, gt=-1)  # of either, at each full year
     energy_steps: dict[Month, Annotated[float, Field(ge=0)]] = {}  # from a month on: factor on either
     space_usd_per_rack_unit_month: float = Field(default=0.0, ge=0)
-    round_trip_ms: float = Field(default=0.0, ge=0)
-    round_trip_by_region_ms: dict[str, float] = {}  # region -> round trip; others: round_trip_ms
     jurisdiction: str = ""  # whose law the data at the site is under, such as EU
     carbon_kg_kwh: float = Field(default=0.0, ge=0)
     opening_usd: float = Field(default=0.0, ge=0)  # once, when it gets its first systems
@@ -68,24 +77,14 @@ class Site(Frozen):
             found.append((start, stop, share * growth * factor_in_force(self.energy_steps, start, first)))
         return found
 
-    def trip_ms(self, region: str) -> float:
-        """Network round trip to the users of a region ("": of a service without regions), ms."""
-        return self.round_trip_by_region_ms.get(region, self.round_trip_ms)
 
-
-class StatedApi(Frozen):
+class StatedApi(Distant):
     """What a workload knows of a token API: where it stands, whose law its data is under, how fast it is."""
 
     name: str  # provider, or id of the catalog (which goes before its provider)
     jurisdiction: str = ""  # empty: not known
-    round_trip_ms: float = Field(default=0.0, ge=0)
-    round_trip_by_region_ms: dict[str, float] = {}  # region -> round trip; others: round_trip_ms
     ttft_ms: float | None = Field(default=None, gt=0)  # without the round trip; None: published or assumed
     tokens_per_s_per_user: float | None = Field(default=None, gt=0)
-
-    def trip_ms(self, region: str) -> float:
-        """Network round trip to the users of a region ("": of a service without regions), ms."""
-        return self.round_trip_by_region_ms.get(region, self.round_trip_ms)
 
 
 class Residency(Frozen):

@@ -8,7 +8,7 @@ from solver.plan.plan import Plan
 from solver.reports.fleet import Names, deciding
 from solver.reports.section import Column, Section, right, signed
 from solver.reports.units import dollars, listed, number, percent
-from solver.reports.words import quantity_words, range_words, value_words
+from solver.reports.values import quantity_words, range_words, value_words
 
 #: Where hours are in groups.
 BOTH_ENDS = (

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 from solver.reports.escape import html
-from solver.reports.svg import Bar, bar_figure, ticks
+from solver.reports.svg import Bar, bar_figure
+from solver.reports.svg_parts import ticks
 from solver.reports.units import listed, number, number_tick, percent, usd, usd_tick
 from solver.sensitivity.findings import Axis, Bars, Curves, Figure, Kind, Regions
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from solver.plan.findings import Assumption
 from solver.plan.plan import Plan, Pool, SystemPurchase
-from solver.reports.traffic import Target
+from solver.reports.pool_facts import Target
 
 
 @dataclass(frozen=True)

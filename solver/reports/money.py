@@ -5,8 +5,8 @@ from __future__ import annotations
 from solver.finance.cash_flow import yearly
 from solver.plan.plan import Plan
 from solver.reports.fleet import Names, epoch_words
+from solver.reports.pool_facts import share_value
 from solver.reports.section import Column, Section, right
-from solver.reports.traffic import share_value
 from solver.reports.units import dollars, number, percent
 
 #: Cost terms in the order of the table.

@@ -8,8 +8,9 @@ from solver.domain.workload import Workload
 from solver.plan.periods import region_weight
 from solver.plan.plan import Plan
 from solver.reports.fleet import Names
+from solver.reports.pool_facts import Target, share_value
 from solver.reports.section import Column, Section, right
-from solver.reports.traffic import Target, Traffic, share_value
+from solver.reports.traffic import Traffic
 from solver.reports.units import number, percent
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from solver.plan.plan import Plan, Pool
-from solver.reports.traffic import Target, Traffic
+from solver.reports.pool_facts import Target
+from solver.reports.traffic import Traffic
 from solver.reports.units import counted
 
 

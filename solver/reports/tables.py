@@ -18,9 +18,10 @@ from solver.reports.files import write_atomically
 from solver.reports.fleet import Names, leverage
 from solver.reports.money import paid_by_year
 from solver.reports.places import loss_lines, region_lines
+from solver.reports.pool_facts import share_value
 from solver.reports.serving import serving_lines
 from solver.reports.spares import spare_lines
-from solver.reports.traffic import Traffic, share_value
+from solver.reports.traffic import Traffic
 from solver.reports.words import kept
 
 if TYPE_CHECKING:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from pydantic import ValidationError
-
-from solver.domain.workload import HOURS_PER_YEAR, Workload
+from solver.domain.workload import HOURS_PER_YEAR
 from solver.plan.periods import region_weight
 from solver.plan.plan import Plan, Pool
 from solver.reports.hours import Hour, larger_period, rates_by_hour, stream_rates
-
-
-@dataclass(frozen=True, order=True)
-class Target:
-    """A pool (operating point at a site) or a token API."""
-
-    point: str
-    site: str
-    mode: str  # standing | elastic | api
+from solver.reports.pool_facts import Target, safe_load, share_value, target_of, use_rows, workload_of
 
 
 class Traffic:
@@ -30,7 +19,7 @@ class Traffic:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.workload = _workload(plan)
+        self.workload = workload_of(plan)
 
     @cached_property
     def services(self) -> tuple[str, ...]:
@@ -201,7 +190,7 @@ class Traffic:
         total = [0.0] * len(self.hours)
         for pool in self.plan.pools:
             mine = pool.service == service and pool.phase != "prefill"
-            use = self._use_per_rps.get(_target(pool), 0.0) if mine else 0.0
+            use = self._use_per_rps.get(target_of(pool), 0.0) if mine else 0.0
             if use > 0:
                 carried = safe_load(self.plan, pool) / use
                 for n in self._hours_of(pool):
@@ -211,7 +200,7 @@ class Traffic:
     def peak_load(self, pool: Pool) -> float:
         """Largest use of a pool's safe load in any hour, as a share (of the scarcest resource)."""
         rows, safe = use_rows(self.plan, pool.point), safe_load(self.plan, pool)
-        target, k, peak = _target(pool), self.services.index(pool.service), 0.0
+        target, k, peak = target_of(pool), self.services.index(pool.service), 0.0
         for n in self._hours_of(pool):
             hour = self.hours[n]
             buckets = self.parts_at(hour, k).get(target, {})
@@ -249,40 +238,3 @@ class Traffic:
             if whole > 0 and rows:
                 found[target] = max(sum(row[b] * w for b, w in mix.items()) / whole for row in rows)
         return found
-
-
-def _workload(plan: Plan) -> Workload | None:
-    """The workload as solved; None where a plan holds none that can be read."""
-    try:
-        return Workload.model_validate(plan.inputs["workload"])
-    except (KeyError, ValidationError):
-        return None
-
-
-def share_value(text: str) -> float:
-    """The value of a rational share "p/q" (of a checked plan)."""
-    above, _, below = text.partition("/")
-    return int(above) / int(below or 1)
-
-
-def safe_load(plan: Plan, pool: Pool) -> float:
-    """Load in replicas that a pool carries within its promises: the capacity line in force."""
-    lines = plan.points.get(pool.point, {}).get("lines") or ()
-    if not lines:
-        return float(pool.replicas)
-    line = lines[min(pool.line, len(lines) - 1)]
-    if isinstance(line, Mapping):
-        slope, intercept = float(line["slope"]), float(line["intercept"])
-    else:
-        slope, intercept = float(line[2]), float(line[3])
-    return slope * pool.replicas + intercept
-
-
-def use_rows(plan: Plan, point: str) -> Sequence[Sequence[float]]:
-    """Replicas per request/s of each length bucket, one row per resource of an operating point."""
-    facts: Mapping[str, Any] = plan.points.get(point, {})
-    return [[float(u) for u in row] for row in facts.get("use", ())]
-
-
-def _target(pool: Pool) -> Target:
-    return Target(pool.point, pool.site, pool.mode)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from solver.plan.plan import Plan
+from solver.reports.pool_facts import share_value
 from solver.reports.section import Column, Section, right
 from solver.reports.serving import hour_words, hours_words
-from solver.reports.traffic import Traffic, share_value
+from solver.reports.traffic import Traffic
 from solver.reports.units import number, percent
 
 

@@ -8,7 +8,8 @@ from solver.plan.plan import Plan
 from solver.reports.escape import plain
 from solver.reports.fleet import FleetLine, Names, by_way, deciding, epoch_words, fleet, leverage
 from solver.reports.traffic import Traffic
-from solver.reports.units import dollars, percent, price, usd
+from solver.reports.units import dollars, percent, usd
+from solver.reports.values import quantity_words, range_words, value_words
 
 _VERBS = {
     "own": "keep, as already owned,",
@@ -193,40 +194,6 @@ def _deciding_sentence(plan: Plan) -> Told:
     return told("The answer rests most on the ", *subject, ": ", value, f", {first.evidence}", *part, ".")
 
 
-def quantity_words(name: str) -> str:
-    """A quantity's name for readers: dram_bw_tbs -> memory bandwidth."""
-    known = {
-        "dram_bw_tbs": "memory bandwidth",
-        "dram_gb": "memory capacity",
-        "sram_gb": "SRAM capacity",
-        "sram_bw_tbs": "SRAM bandwidth",
-        "fp16_tflops": "fp16 compute",
-        "fp8_tflops": "fp8 compute",
-        "fp4_tflops": "fp4 compute",
-        "power_typ_kw": "typical power",
-        "power_max_kw": "maximum power",
-        "buy price": "purchase price",
-    }
-    return known.get(name, name)
-
-
-def value_words(assumption: Assumption) -> str:
-    """The value with its unit: $500k, $45.00 per hour, 10.2 kW."""
-    return amount(assumption.value, assumption.unit)
-
-
-def amount(value: float, unit: str) -> str:
-    """A value with its unit, money with the sign of dollars."""
-    if unit == "USD":
-        return usd(value)
-    if unit.startswith("x "):
-        return "as predicted" if value == 1 else f"{value:.3g} × {unit[2:]}"
-    if unit.startswith("USD/"):
-        per = {"h": "hour", "Mtok": "million tokens"}.get(unit[4:], unit[4:])
-        return f"{dollars(value)} per {per}"
-    return f"{price(value) if abs(value) >= 1000 else f'{value:.4g}'} {unit}"
-
-
 def _range(assumption: Assumption) -> str:
     words = range_words(assumption)
     if not words:
@@ -235,19 +202,7 @@ def _range(assumption: Assumption) -> str:
     return f" ({one_sided}{words})"
 
 
-def range_words(assumption: Assumption) -> str:
-    """Low and high end: $380k to $550k."""
-    ends = [end for end in (assumption.low, assumption.high) if end is not None]
-    if all(end == assumption.value for end in ends):
-        return ""
-    words = " to ".join(usd(end) if assumption.unit.startswith("USD") else f"{end:.3g}" for end in ends)
-    return f"{words} times" if assumption.unit.startswith("x ") else words
-
-
 def kept(promise: str, promised: float, reached: float) -> bool:
     """Whether a level reached keeps its promise: speeds must reach it, latencies must stay within."""
     tolerance = 1e-9 * abs(promised)
     return reached >= promised - tolerance if "speed" in promise else reached <= promised + tolerance
-
-
-__all__ = ["amount", "answer", "kept", "quantity_words", "range_words", "runner_up", "value_words"]

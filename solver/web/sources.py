@@ -14,7 +14,7 @@ from solver.plan.findings import Assumption
 from solver.plan.plan import Plan
 from solver.reports.escape import plain
 from solver.reports.fleet import Names
-from solver.reports.words import amount, quantity_words, value_words
+from solver.reports.values import amount, quantity_words, value_words
 from solver.web.methods import GROUPS, METHODS
 from solver.web.statements import stated_at, statements
 
