@@ -39,11 +39,16 @@ def test_a_fleet_and_its_hours() -> None:
 
 
 def test_programs_of_few_hours_have_none_to_leave_in_fractions() -> None:
-    """One whole number an hour, and as many that belong to none: the fleet alone is no smaller program."""
-    assert hourly_counts(hours([15], 8.0, 3.0)) == []
+    """Four purchases that differ and one hour: a fifth of the whole numbers. Hours alone are no fleet."""
+    program = hours([15], 8.0, 3.0)
+    for n in range(1, 4):
+        program.add(("buy", n, 0, 0), 0, 20, integer=True)
+    assert hourly_counts(program) == []
     program = hours([15, 5, 5], 8.0, 3.0)
     program.columns[1] = program.columns[1].shut()
     assert hourly_counts(program) == [2, 3]
+    program.columns[0] = program.columns[0].shut()
+    assert hourly_counts(program) == []
 
 
 @settings(max_examples=40, deadline=None)

@@ -28,8 +28,8 @@ from solver.plan.routing import FILLING, RepairFailed, Routing, repair
 
 #: Capacity is shrunk by this share when rounding to exact shares left no room (tried in turn).
 SAFETY = (0.0, 1e-7)
-#: A solve after another gets at least this part of the time limit.
-LEAST_PART = 0.1
+#: A solve after another gets at least this part of the time limit, and so many seconds if it is as long.
+LEAST_PART, LEAST_SECONDS = 0.1, 5.0
 #: Seconds for serving a problem with the fleet of another.
 AGAIN_SECONDS = 5.0
 #: Programs of more columns are searched near their linear program first.
@@ -53,10 +53,11 @@ DEFAULT = Request()
 
 
 def left_of(request: Request, end: float | None) -> float | None:
-    """Seconds for one solve: what is left, and at least a tenth of the limit."""
-    if end is None or request.time_limit_s is None:
+    """Seconds for one solve: what is left, and at least a tenth of the limit, or 5 s of a longer one."""
+    limit = request.time_limit_s
+    if end is None or limit is None:
         return None
-    return max(end - time.perf_counter(), LEAST_PART * request.time_limit_s)
+    return max(end - time.perf_counter(), LEAST_PART * limit, min(LEAST_SECONDS, limit))
 
 
 def attempt(

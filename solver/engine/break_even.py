@@ -28,6 +28,7 @@ def break_evens(
     model: HighsModel,
     best: Outcome,
     plan: Plan,
+    clock: Clock,
     ranked: tuple[Alternative, ...] = (),
     ties: Mapping[str, float] = MappingProxyType({}),
     serve: EveryHour | None = None,
@@ -41,7 +42,6 @@ def break_evens(
     used = {s.system for s in plan.systems}
     order = {a.name.removeprefix("only "): n for n, a in enumerate(ranked)}
     losers = sorted({o.system for o in problem.buy_offers()} - used, key=lambda s: (order.get(s, 10**6), s))
-    clock = Clock(best)
     found: list[BreakEven] = []
     for system in losers if len(program.columns) <= SMALL_PROGRAM else losers[:1]:
         if found and not clock.left:

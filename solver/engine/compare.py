@@ -21,17 +21,24 @@ from solver.formulation.problem import Problem
 from solver.formulation.taxes import price_weight
 from solver.plan.findings import Alternative
 
-#: Relative gap and time for each comparison; the plan itself is solved to the gap asked for. Then the time
-#: for all of a kind: so many seconds, or so many times what the plan took, but never more than the last.
+#: Relative gap and most seconds of each comparison; the plan itself is solved to the gap asked for.
 ALONE_GAP, COMPARE_SECONDS = 1e-3, 5.0
-ALL_SECONDS, ALL_TIMES, MOST_SECONDS = 5.0, 2.0, 15.0
+#: Seconds for comparisons: so many times what the plan took, within these, and of a time limit that part
+#: at most (but the last): half for the fleets of one system, a quarter for prices, a half for wishes.
+ALL_TIMES, LEAST_SECONDS, MOST_SECONDS, OF_LIMIT, ANYWAY = 2.0, 10.0, 20.0, 0.5, 5.0
+
+
+def seconds_to_compare(solved_s: float, limit_s: float | None) -> float:
+    """Seconds for all comparisons with a plan that took ``solved_s``."""
+    seconds = min(max(LEAST_SECONDS, ALL_TIMES * solved_s), MOST_SECONDS)
+    return seconds if limit_s is None else min(seconds, max(ANYWAY, OF_LIMIT * limit_s))
 
 
 class Clock:
-    """Time left for comparisons."""
+    """Time left for some comparisons."""
 
-    def __init__(self, best: Outcome) -> None:
-        self._end = time.perf_counter() + min(max(ALL_SECONDS, ALL_TIMES * best.seconds), MOST_SECONDS)
+    def __init__(self, seconds: float) -> None:
+        self._end = time.perf_counter() + seconds
 
     @property
     def soon(self) -> float:
@@ -67,6 +74,7 @@ def alternatives(
     program: Program,
     model: HighsModel,
     best: Outcome,
+    clock: Clock,
     serve: EveryHour | None = None,
     used: Collection[str] = (),
 ) -> tuple[tuple[Alternative, ...], dict[str, float]]:
@@ -79,7 +87,6 @@ def alternatives(
     problem, columns = prepared.problem, acquisition_columns(prepared.problem, program)
     found: list[Alternative] = []
     ties: dict[str, float] = {}
-    clock = Clock(best)
     for system in sorted(columns):
         if not clock.left:
             found.append(_without_plan(system, "not compared: the time for comparisons was over"))

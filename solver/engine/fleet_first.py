@@ -16,12 +16,16 @@ from solver.engine.dispatch import dispatch
 from solver.formulation.clusters import HOURLY_COUNTS
 from solver.formulation.model import Program
 
+#: Part of the whole numbers that single periods hold, at least.
+PART = 0.25
+
 
 def hourly_counts(program: Program) -> list[int]:
-    """Whole-number columns of single periods, where most that are not settled are such; else none."""
+    """Whole-number columns of single periods, where they are so large a part of all that are not settled that
+    the program without them is a smaller one; else none."""
     whole = {c for c, column in enumerate(program.columns) if column.integer and column.high > column.low}
     hourly = [c for key, c in program.index.items() if c in whole and key[0] in HOURLY_COUNTS]
-    return hourly if len(whole) < 2 * len(hourly) else []
+    return hourly if len(whole) * PART <= len(hourly) < len(whole) else []
 
 
 def fleet_first(model: HighsModel, gap: float, seconds: float | None, known: Floats | None) -> Outcome:

@@ -115,7 +115,7 @@ def round_of(prepared: Prepared, relaxed: Relaxed, state: State) -> Outcome | No
     if linear.solved:
         floor = linear.outcome.objective
         state.raise_bound(floor, relaxed)
-        for dearer in (0.0, NEAR * state.gap * abs(floor)):
+        for dearer in sorted({0.0, NEAR * state.gap * abs(floor)}):
             known = None if state.served is None else state.served.values
             outcome = search(relaxed.model, linear.unused(program, dearer), goal, state.part(FIRST), known)
             _serve(prepared, relaxed, outcome, state)

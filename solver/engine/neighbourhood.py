@@ -126,8 +126,9 @@ def solve_large(
             best.bound = max(best.bound, fleet.bound)
             best.keep(served(model, fleet, max(gap / 2, ROUGH), part(SEARCH)))
             yield
-        best.keep(search(model, linear.unused(program, dearer), gap, part(SEARCH), best.values))
-        yield
+        if dearer:
+            best.keep(search(model, linear.unused(program, dearer), gap, part(SEARCH), best.values))
+            yield
 
     try:
         for _ in steps():

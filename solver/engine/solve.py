@@ -15,7 +15,7 @@ from solver.engine.assemble import assemble, bindings
 from solver.engine.attempt import DEFAULT, Request, attempt, left_of
 from solver.engine.break_even import break_evens
 from solver.engine.certificate import certified_bound, certified_goal
-from solver.engine.compare import alternatives
+from solver.engine.compare import Clock, alternatives, seconds_to_compare
 from solver.engine.derating import (
     LAST_DIGITS,
     MOST_DERATINGS,
@@ -128,7 +128,7 @@ def _told(
             plan = certified(plan, first, request.gap, lowered=bool(factors))
         rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
         plan = plan.model_copy(update={"binding": rows})
-        return _compared(plan, loaded, solved, factors) if request.compare else plan
+        return _compared(plan, loaded, solved, factors, request.time_limit_s) if request.compare else plan
     except MemoryError:
         note = "memory ran out after the plan was found and checked: what would have followed is left out"
         return plan.model_copy(update={"notes": (*plan.notes, note)})
@@ -183,7 +183,9 @@ def _free(relaxed: Callable[[], Prepared], factors: Mapping[str, float]) -> Prep
     return derated(relaxed(), factors)
 
 
-def _compared(plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mapping[str, float]) -> Plan:
+def _compared(
+    plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mapping[str, float], limit_s: float | None
+) -> Plan:
     """The plan with what binds, the best fleet of each single system, and prices at which losers enter.
 
     Where hours are in groups fleets are found at their mean hours, and cost what serving every hour costs.
@@ -192,17 +194,17 @@ def _compared(plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mappi
     from solver.reports.words import answer
 
     prepared, model, outcome = solved.prepared, solved.proof, solved.outcome
-    program = model.program
+    program, seconds = model.program, seconds_to_compare(outcome.seconds, limit_s)
     serve = every_hour(solved) if prepared.curves is not None or prepared.mean_periods else None
     used = {line.system for line in plan.systems} | {"API" for r in plan.routes if r.mode == "api"}
-    others, ties = alternatives(prepared, program, model, outcome, serve, used)
-    entries = break_evens(prepared, program, model, outcome, plan, others, ties, serve)
+    others, ties = alternatives(prepared, program, model, outcome, Clock(seconds / 2), serve, used)
+    entries = break_evens(prepared, program, model, outcome, plan, Clock(seconds / 4), others, ties, serve)
     plan = plan.model_copy(update={"alternatives": others, "break_even": entries})
     free = None if prepared.relaxed is None else partial(_free, prepared.relaxed, factors)
     if prepared.curves is None:
-        found = wishes(loaded, prepared, solved.program, solved.outcome, free)
+        found = wishes(loaded, prepared, solved.program, solved.outcome, free, Clock(seconds / 2))
     else:
-        found = wishes_in_groups(loaded, solved, free)
+        found = wishes_in_groups(loaded, solved, free, Clock(seconds / 2))
     plan = plan.model_copy(update={"wishes": found})
     return plan.model_copy(update={"answer": answer(plan)})
 

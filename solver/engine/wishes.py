@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,6 +9,7 @@ from functools import partial
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.domain.workload import LoadedWorkload
+from solver.engine.compare import COMPARE_SECONDS, Clock
 from solver.engine.every_hour import every_hour
 from solver.engine.fleets import Solved
 from solver.engine.infeasible import original_path
@@ -19,7 +19,7 @@ from solver.formulation.model import Program, Row
 from solver.formulation.prepare import Prepared
 from solver.plan.findings import Wish
 
-GAP, MOST_SECONDS = 1e-4, 5.0
+GAP = 1e-4
 ENDINGS = (".residency", ".site_loss_share", ".availability", ".open_from")
 
 
@@ -29,6 +29,7 @@ def wishes(
     program: Program,
     outcome: Outcome,
     relaxed: Callable[[], Prepared] | None,
+    clock: Clock,
     build: Callable[[Prepared], Program] = lambda prepared: build_program(prepared.problem),
     solved: Solved | None = None,
 ) -> tuple[Wish, ...]:
@@ -40,24 +41,25 @@ def wishes(
     statement is served at every hour of the plan ``solved``.
     """
     found: list[Wish] = []
-    whole, end = program, time.perf_counter() + max(MOST_SECONDS, 2 * outcome.seconds)
+    whole = program
     if prepared.problem.workload.objective != "cost":
         return ()
     if relaxed is not None:
         prepared = relaxed()
         whole = build(prepared)
     for statement in sorted({row.statement for row in whole.rows if row.statement.endswith(ENDINGS)}):
-        left = end - time.perf_counter()
         mine = [row for row in whole.rows if row.statement == statement]
         rows = [row for row in whole.rows if row.statement != statement]
-        free = HighsModel(replace(whole, rows=rows)).solve(GAP, min(MOST_SECONDS, left)) if left > 0 else None
-        if free is None or free.ending is not Ending.OPTIMAL:
+        if not clock.left:
+            break
+        free = HighsModel(replace(whole, rows=rows)).solve(GAP, min(COMPARE_SECONDS, clock.left))
+        if free.ending is not Ending.OPTIMAL:
             continue
         path = original_path(loaded, prepared, statement)
         cost, most = free.objective, None
         if solved is not None:
             serve = every_hour(solved, prepared, partial(_states, statement))
-            at_all = serve(whole, free, time.perf_counter() + MOST_SECONDS)
+            at_all = serve(whole, free, clock.soon)
             if at_all is None:
                 continue
             cost, most = at_all.outcome.objective, (outcome.objective - free.bound) * 1e3
@@ -80,7 +82,7 @@ def _states(statement: str, row: Row) -> bool:
 
 
 def wishes_in_groups(
-    loaded: LoadedWorkload, solved: Solved, relaxed: Callable[[], Prepared] | None
+    loaded: LoadedWorkload, solved: Solved, relaxed: Callable[[], Prepared] | None, clock: Clock
 ) -> tuple[Wish, ...]:
     """The same where hours are in groups: fleets found at the mean hours of the plan's groups, and served at
     every hour."""
@@ -94,4 +96,4 @@ def wishes_in_groups(
         return build_program(with_periods(prepared, periods).problem)
 
     program = build(solved.prepared)
-    return wishes(loaded, solved.prepared, program, solved.outcome, relaxed, build, solved)
+    return wishes(loaded, solved.prepared, program, solved.outcome, relaxed, clock, build, solved)
