@@ -28,6 +28,7 @@ from solver.reports.svg import Bar, bar_figure
 from solver.reports.svg_parts import shortened, ticks
 from solver.reports.tables import records, tables, write_out
 from solver.reports.terminal import print_plan
+from solver.reports.words import answer
 
 
 def shown(plan: Plan, width: int = 80) -> str:
@@ -205,7 +206,8 @@ def test_files_written(tmp_path: Path) -> None:
     systems = pd.read_csv(folder / "tables" / "systems.csv")
     assert systems["cost_usd"].sum() == pytest.approx(sum(s.cost_usd for s in plan.systems))
     book = openpyxl.load_workbook(folder / "plan.xlsx")
-    assert book.sheetnames == list(records(plan))
+    assert book.sheetnames == ["answer", *records(plan)]
+    assert " ".join(str(row[0]) for row in book["answer"].values) == answer(plan)
     sheet = book["systems"]
     assert sheet.freeze_panes == "A2"
     assert sheet["H2"].value == 500_000

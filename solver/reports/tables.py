@@ -22,7 +22,7 @@ from solver.reports.pool_facts import share_value
 from solver.reports.serving import serving_lines
 from solver.reports.spares import spare_lines
 from solver.reports.traffic import Traffic
-from solver.reports.words import kept
+from solver.reports.words import kept, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,7 @@ def write_out(plan: Plan, directory: Path, xlsx: bool = False) -> list[Path]:
     if xlsx:
         from solver.reports.xlsx import workbook_bytes
 
-        files["plan.xlsx"] = workbook_bytes(found)
+        files["plan.xlsx"] = workbook_bytes(found, [str(sentence) for sentence in sentences(plan)])
     files["plan.json"] = plan_json(plan).encode()
     for name, data in files.items():
         write_atomically(directory / name, data)

@@ -27,13 +27,13 @@ _FORMATS = (
 _MOST_ROWS = 1_048_575  # of a sheet, less the head
 
 
-def workbook_bytes(tables: dict[str, list[dict[str, Any]]]) -> bytes:
-    """The tables of a plan as a workbook."""
+def workbook_bytes(tables: dict[str, list[dict[str, Any]]], front: Sequence[str] = ()) -> bytes:
+    """The tables of a plan as a workbook, after a sheet with the sentences of ``front``."""
     sheets = []
     for name, rows in tables.items():
         codes = [next((code for end, code in _FORMATS if title.endswith(end)), "") for title in rows[0]]
         sheets.append(Sheet(name, tuple(rows[0]), tuple(codes), [list(row.values()) for row in rows]))
-    return book_of(sheets)
+    return book_of(sheets, front)
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def book_of(sheets: Iterable[Sheet], front: Sequence[str] = ()) -> bytes:
     for sheet in sheets:
         rows, written = sheet.rows[:_MOST_ROWS], book.add_worksheet(sheet.name)
         written.freeze_panes(1, 0)
+        written.set_landscape()
+        written.fit_to_pages(1, 0)
         written.autofilter(0, 0, len(rows), len(sheet.heads) - 1)
         for column, (title, code) in enumerate(zip(sheet.heads, sheet.codes, strict=True)):
             if code and code not in formats:

@@ -76,7 +76,8 @@ def _prices(loaded: LoadedWorkload, plan: Plan | None, catalog: Catalog) -> list
             if quantity in stated.get(system, {}):
                 source = f"your change; catalog: {source}" if listed else "your change"
             span = around(listed.value if listed else value, 4)
-            found.append(Control(f"{field}.{system}", f"{entry.name}", value, unit, source, *span))
+            label = f"{entry.name}, {'purchase' if field == 'price' else 'rent'}"
+            found.append(Control(f"{field}.{system}", label, value, unit, source, *span))
     return found
 
 
