@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plan_fixture import CS3, DGX, make_plan
 
-from solver.plan.findings import Alternative, Assumption
+from solver.plan.findings import NOT_FOUND, Alternative, Assumption
 from solver.reports.escape import csv_cell, json_in_html, json_text, markdown, plain
 from solver.reports.fleet import WAYS, by_way, deciding, fleet, leverage, year_words
 from solver.reports.units import counted, dollars, listed, number, percent, usd, usd_tick
@@ -121,6 +121,10 @@ def test_answer_when_no_single_kind_can_do_it() -> None:
         name="only dgx-b200", feasible=False, objective_usd=None, extra_usd=None, extra_share=None, fleet=""
     )
     assert "No single kind of hardware can do it alone." in answer(make_plan(alternatives=(only,)))
+    late = only.model_copy(update={"reason": NOT_FOUND})
+    told = answer(make_plan(alternatives=(only, late)))
+    assert "No single kind" not in told
+    assert "was not settled in the time for it" in told
 
 
 def test_answer_is_told_anew_and_not_taken_from_the_file() -> None:

@@ -73,7 +73,7 @@ def attempt(
         found = solve_grouped(prepared, request.gap, request.time_limit_s, known)
         if isinstance(found, Outcome):
             raise_unless_point(found, loaded, prepared)
-            raise LimitReached("no plan was found within the limit")
+            raise LimitReached("no plan was found within the time limit")
         assert found.outcome.values is not None
         return found, repair(found.program, found.outcome.values)
     for safety in SAFETY:
@@ -184,7 +184,8 @@ def raise_unless_point(outcome: Outcome, loaded: LoadedWorkload, prepared: Prepa
         explain_program(loaded, prepared)
         raise InfeasibleError("the statements of the workload cannot hold together")
     if outcome.ending is Ending.NO_POINT:
-        raise LimitReached(f"no plan was found within the limit ({outcome.seconds:.1f} s)")
+        what = "memory" if outcome.status == "kMemoryLimit" else "time"
+        raise LimitReached(f"no plan was found within the {what} limit")
     if outcome.ending is Ending.INTERRUPTED and outcome.values is None:
         raise KeyboardInterrupt
     if outcome.ending in (Ending.UNBOUNDED, Ending.REFUSED) or outcome.values is None:

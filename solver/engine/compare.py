@@ -19,7 +19,7 @@ from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 from solver.formulation.taxes import price_weight
-from solver.plan.findings import Alternative
+from solver.plan.findings import NOT_COMPARED, NOT_FOUND, Alternative
 
 #: Relative gap and most seconds of each comparison; the plan itself is solved to the gap asked for.
 ALONE_GAP, COMPARE_SECONDS = 1e-3, 5.0
@@ -89,7 +89,7 @@ def alternatives(
     ties: dict[str, float] = {}
     for system in sorted(columns):
         if not clock.left:
-            found.append(_without_plan(system, "not compared: the time for comparisons was over"))
+            found.append(_without_plan(system, NOT_COMPARED))
             continue
         others = {c: (0.0, 0.0) for s, group in columns.items() if s != system for c in group}
         model.set_bounds(others)
@@ -162,7 +162,7 @@ def _alternative(
         missing = [s.name for s in problem.services if s.name not in served]
         reason = f"cannot serve {', '.join(missing)}" if missing else "cannot meet all statements"
         if outcome.ending is Ending.NO_POINT:
-            reason = "no fleet was found within the time for comparisons"
+            reason = NOT_FOUND
         return _without_plan(system, reason)
     same = math.isclose(outcome.objective, best.objective, rel_tol=1e-9)  # solver noise is no difference
     extra = 0.0 if same else outcome.objective - best.objective

@@ -50,6 +50,11 @@ class Wish(Frozen):
     costs_at_most_usd: float | None = None
 
 
+#: Reasons why a comparison has no fleet although there may be one.
+NOT_FOUND = "no fleet was found within the time for comparisons"
+NOT_COMPARED = "not compared: the time for comparisons was over"
+
+
 class Alternative(Frozen):
     """The best fleet under a restriction, for comparison.
 
@@ -65,6 +70,11 @@ class Alternative(Frozen):
     fleet: str
     reason: str = ""
     bound_usd: float | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the time was over before a fleet was found, or there was proven to be none."""
+        return self.reason in (NOT_FOUND, NOT_COMPARED)
 
 
 class BreakEven(Frozen):

@@ -157,9 +157,11 @@ def _runner_up_sentence(plan: Plan) -> Told:
         fleet_of = number_of(names.in_words(other.fleet or other.name), "alternatives")
         cost = number_of(f"{usd(other.objective_usd)}{extra}", "alternatives")
         return told(f"{which}, ", fleet_of, ", would cost ", cost, ".")
-    if plan.alternatives and not any(a.feasible for a in plan.alternatives):
-        return told("No single kind of hardware can do it alone.")
-    return told()
+    if any(a.feasible for a in plan.alternatives) or not plan.alternatives:
+        return told()
+    if any(a.undecided for a in plan.alternatives):
+        return told("Whether a single kind of hardware can do it alone was not settled in the time for it.")
+    return told("No single kind of hardware can do it alone.")
 
 
 def _entry_sentence(plan: Plan) -> Told:
