@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solver.cli.options import AsJson, Changes, SecondsEach, WorkloadName
+
 if TYPE_CHECKING:
     from solver.engine.near_best import NearBestList
 
 
 def alternatives(
-    workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
+    workload: WorkloadName,
     count: Annotated[int, typer.Option(min=1, max=50, help="How many fleets.")] = 5,
     within: Annotated[float, typer.Option(min=0.0, help="Share above the best, 0.05 = 5 %.")] = 0.10,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a value: path=value, repeatable.")
-    ] = None,
-    time_limit: Annotated[float | None, typer.Option(min=0.0, help="Seconds for each fleet.")] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    changes: Changes = None,
+    time_limit: SecondsEach = 60.0,
+    as_json: AsJson = False,
 ) -> None:
     """The best fleets that differ in the systems they use, each verified, none left out.
 

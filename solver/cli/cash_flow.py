@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from solver.cli.options import AsJson, Changes
 from solver.errors import VerificationFailed
 
 
@@ -27,11 +28,8 @@ def cash_flow(
     by: Annotated[
         By, typer.Option("--by", help="Fiscal years, quarters or months of the horizon.")
     ] = By.year,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a value of the workload: path=value, repeatable."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    changes: Changes = None,
+    as_json: AsJson = False,
 ) -> None:
     """Dollars as paid by cost term; the last column, net present, adds up to the plan's cost."""
     from solver.engine.solve import Request, solve

@@ -7,20 +7,20 @@ from typing import Annotated
 
 import typer
 
+from solver.cli.options import AsJson, Changes, SecondsEach, WorkloadName
+
 
 def frontier(
-    workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
+    workload: WorkloadName,
     low: Annotated[float, typer.Option("--from", help="Slowest speed, tok/s for each user.")] = 20.0,
     high: Annotated[float, typer.Option("--to", help="Fastest speed.")] = 3000.0,
     points: Annotated[int, typer.Option(min=2, max=100, help="Speeds, evenly spread on a log axis.")] = 12,
     service: Annotated[str, typer.Option("--service", help="Whose promise is varied; all if none.")] = "",
     kinds: Annotated[bool, typer.Option("--kinds/--no-kinds", help="Also each kind alone.")] = True,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a value: path=value, repeatable.")
-    ] = None,
-    time_limit: Annotated[float | None, typer.Option(min=0.0, help="Seconds for each fleet.")] = 60.0,
+    changes: Changes = None,
+    time_limit: SecondsEach = 60.0,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report and tables.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cost of the fleet as the speed of each user rises, and where each kind of hardware takes over."""
     from solver.cli.sensitivity import open_session, show

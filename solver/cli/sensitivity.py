@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solver.cli.options import AsJson, Changes, WorkloadName
 from solver.errors import UsageError
 
 if TYPE_CHECKING:
     from solver.sensitivity.findings import Findings
     from solver.sensitivity.session import Session
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the report, workbook and tables.")]
 
 
 def sensitivity(
-    workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
+    workload: WorkloadName,
     price: Annotated[
         list[str] | None,
         typer.Option("--price", help="NAME=LOW..HIGH, exact; once for intervals, twice for a map."),
@@ -49,9 +49,7 @@ def sensitivity(
     store: Annotated[
         Path | None, typer.Option("--store", help="File that keeps finished scenarios; run again to resume.")
     ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a value: path=value, repeatable.")
-    ] = None,
+    changes: Changes = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:

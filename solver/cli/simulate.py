@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solver.cli.options import AsJson
 from solver.errors import ExitCode, UsageError, VerificationFailed
 
 if TYPE_CHECKING:
@@ -20,41 +21,48 @@ if TYPE_CHECKING:
     from solver.simulate.trace_lengths import TraceLengths
 
 
+Trace = Annotated[
+    list[str] | None,
+    typer.Option("--trace", help="A request trace, scaled to the demand: FILE or SERVICE=FILE, repeatable."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same replay.")]
+Replays = Annotated[int, typer.Option(min=1, max=10_000, help="Replays, with seeds from --seed on.")]
+Requests = Annotated[int, typer.Option(min=100, max=50_000_000, help="Requests of each replay.")]
+Period = Annotated[
+    int | None, typer.Option(min=0, help="The period to replay; default: each service's busiest.")
+]
+ArrivalsOnly = Annotated[
+    bool, typer.Option("--arrivals-only", help="Take the traces' times; lengths stay the workload's.")
+]
+Failures = Annotated[
+    bool, typer.Option("--failures", help="Systems fail and are repaired; spare replicas serve.")
+]
+Mtbf = Annotated[
+    float | None, typer.Option(min=1e-3, help="Hours between failures of a system; default: the plan's.")
+]
+Repair = Annotated[float | None, typer.Option(min=1e-6, help="Hours to its repair; default: the plan's.")]
+SmallestToo = Annotated[
+    bool, typer.Option("--smallest", help="Also search the fewest replicas that pass 95 % of the replays.")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Write report.html with figures, tables and JSON here.")
+]
+
+
 def simulate(
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A saved plan.json.")],
-    trace: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trace", help="A request trace, scaled to the demand: FILE or SERVICE=FILE, repeatable."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same replay.")] = 0,
-    replays: Annotated[int, typer.Option(min=1, max=10_000, help="Replays, with seeds from --seed on.")] = 1,
-    requests: Annotated[int, typer.Option(min=100, max=50_000_000, help="Requests of each replay.")] = 20_000,
-    period: Annotated[
-        int | None, typer.Option(min=0, help="The period to replay; default: each service's busiest.")
-    ] = None,
-    arrivals_only: Annotated[
-        bool,
-        typer.Option("--arrivals-only", help="Take the traces' times; lengths stay the workload's."),
-    ] = False,
-    failures: Annotated[
-        bool, typer.Option("--failures", help="Systems fail and are repaired; spare replicas serve.")
-    ] = False,
-    mtbf: Annotated[
-        float | None, typer.Option(min=1e-3, help="Hours between failures of a system; default: the plan's.")
-    ] = None,
-    repair: Annotated[
-        float | None, typer.Option(min=1e-6, help="Hours to its repair; default: the plan's.")
-    ] = None,
-    smallest: Annotated[
-        bool,
-        typer.Option("--smallest", help="Also search the fewest replicas that pass 95 % of the replays."),
-    ] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Write report.html with figures, tables and JSON here.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    trace: Trace = None,
+    seed: Seed = 0,
+    replays: Replays = 1,
+    requests: Requests = 20_000,
+    period: Period = None,
+    arrivals_only: ArrivalsOnly = False,
+    failures: Failures = False,
+    mtbf: Mtbf = None,
+    repair: Repair = None,
+    smallest: SmallestToo = False,
+    out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Replay a plan by discrete events; exit code 6 if a promise of the plan does not hold."""
     from solver.simulate.failures import FailureRates

@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solver.cli.options import AsJson, Changes, WorkloadName
 from solver.errors import ExitCode, Interrupted, SolverError, UsageError
 
 if TYPE_CHECKING:
     from solver.plan.plan import Plan
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-
 
 def solve(
-    workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
+    workload: WorkloadName,
     as_json: AsJson = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for plan.json, tables and the HTML report.")
     ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a value: path=value, repeatable.")
-    ] = None,
+    changes: Changes = None,
     gap: Annotated[
         float, typer.Option(min=0.0, help="Relative gap at which a plan counts as optimal.")
     ] = 0.0,
