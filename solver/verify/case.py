@@ -14,7 +14,8 @@ from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.plan import Plan, Pool, SystemPurchase
 from solver.verify.exact import annuity, moment, share_of, written
 from solver.verify.facts import OfferFacts, PlaceFacts
-from solver.verify.hours import Hours, Schedule, cycle_of, demand_factor, schedule
+from solver.verify.hours import cycle_of, demand_factor
+from solver.verify.schedule import Hours, Schedule, schedule
 from solver.verify.streams import Curve, curves_of
 from solver.verify.waiting import patience, served
 
