@@ -17,7 +17,8 @@ from test_registry import base, change, optimum
 
 from solver.backend.highs import HighsModel
 from solver.domain.workload import Demand, ServiceLevels, window_hours
-from solver.engine.start import known_plan
+from solver.engine import start
+from solver.engine.start import known_plan, peaks_together
 from solver.formulation.build import build_program
 from solver.formulation.prepare import prepare
 from solver.formulation.problem import Problem, make_epochs, make_periods
@@ -184,3 +185,23 @@ def test_the_search_starts_from_the_fleet_that_waits_for_nothing() -> None:
     assert values is not None
     bought = sum(values[c] for _, c in program.family("buy"))
     assert bought == pytest.approx(13)
+
+
+def test_all_peaks_at_once_are_a_start_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the largest hours take too long, a fleet for all peaks in one hour: dearer, and a plan."""
+    loaded = resolve_references(load_workload(find_workload("34-work-that-waits")), load_catalog())
+    problem = prepare(loaded.workload, load_catalog(), load_calibration()).problem
+    program = build_program(problem)
+    (once,) = peaks_together(problem.periods)
+    assert once.rate_rps == tuple(map(max, zip(*(p.rate_rps for p in problem.periods), strict=True)))
+    assert once.hours == pytest.approx(sum(p.hours for p in problem.periods))
+    solve_one = start._plan_of
+    monkeypatch.setattr(start, "_plan_of", lambda *given: solve_one(*given) if len(given[4]) == 1 else None)
+    values = known_plan(problem, program, HighsModel(program), 5.0)
+    assert values is not None
+    for row in program.rows:
+        left = sum(a * values[c] for c, a in row.terms)
+        over = left - row.rhs if row.sense != ">=" else row.rhs - left
+        assert over <= 1e-6 * max(1.0, abs(row.rhs))
+    cost = sum(kusd * values[c] for c, kusd in program.objective().items())
+    assert cost >= HighsModel(program).solve(1e-3).bound

@@ -1,9 +1,9 @@
 """A known plan to start the search from, where many hours make the program large.
 
 The same problem with only its largest hours (each takes the duration of the hours it dominates), the points
-that carry most per system, and nothing rented by the hour is small. Its whole numbers hold in every hour of
-the full program; with them fixed the rest is a linear program. The search then begins with a sound incumbent,
-and no optimum is lost.
+that carry most per system, and nothing rented by the hour is small; if it takes too long, one hour of all
+peaks does. Its whole numbers hold in every hour of the full program; with them fixed the rest is a linear
+program. The search then begins with a sound incumbent, and no optimum is lost.
 """
 
 from __future__ import annotations
@@ -44,9 +44,20 @@ def known_plan(
     resilience = problem.workload.resilience
     if resilience.hourly_pools and resilience.availability is not None:
         return None  # every hour has spares of its own, which the largest hours do not tell
+    largest = largest_hours(problem.periods)
+    found = _plan_of(problem, program, model, seconds, largest)
+    if found is None and len(largest) > len(problem.epochs):
+        found = _plan_of(problem, program, model, seconds, peaks_together(problem.periods))
+    return found
+
+
+def _plan_of(
+    problem: Problem, program: Program, model: HighsModel, seconds: float, periods: tuple[Period, ...]
+) -> NDArray[np.float64] | None:
+    """A plan of the program whose whole numbers serve some periods that are as large as all."""
     few = tuple(p for p in problem.points if p.id in problem.flexible)
     at = {n: problem.points.index(p) for n, p in enumerate(few)}
-    small = build_program(at_once(replace(problem, points=few, periods=largest_hours(problem.periods))))
+    small = build_program(at_once(replace(problem, points=few, periods=periods, peaks_rps=problem.peaks)))
     hourly = {c for prefix in ("Q", "rent", "w") for _, c in small.family(prefix)}
     shut = [column.shut() if n in hourly else column for n, column in enumerate(small.columns)]
     found, _ = solve_large(HighsModel(replace(small, columns=shut)), GAP, seconds)
@@ -81,3 +92,15 @@ def largest_hours(periods: tuple[Period, ...]) -> tuple[Period, ...]:
         above = next(k for k in same if all(a <= b for a, b in zip(rates, k.rate_rps, strict=True)))
         hours[above.index] += period.hours
     return tuple(replace(p, index=n, hours=hours[p.index]) for n, p in enumerate(kept))
+
+
+def peaks_together(periods: tuple[Period, ...]) -> tuple[Period, ...]:
+    """One period for each epoch, as if all peaks were at once: dearer, and soon solved."""
+    found: list[Period] = []
+    for epoch in sorted({p.epoch for p in periods}):
+        mine = [p for p in periods if p.epoch == epoch]
+        rates = tuple(map(max, zip(*(p.rate_rps for p in mine), strict=True)))
+        covers = tuple(sorted({h for p in mine for h in p.covers}))
+        hours = sum(p.hours for p in mine)
+        found.append(replace(mine[0], index=len(found), hours=hours, rate_rps=rates, covers=covers))
+    return tuple(found)

@@ -57,9 +57,12 @@ def _links(
     """Row of the table -> its own link."""
     found: dict[int, KvLink] = {}
     refused: dict[str, Screened] = {}
-    for n in range(len(table)):
-        system = setting.systems[str(table.system[n])]
-        link = own_link(calibration, setting.model, system, int(table.chips[n]))
+    known: dict[tuple[str, int], KvLink | Refusal] = {}
+    for n, (name, chips) in enumerate(zip(table.system.tolist(), table.chips.tolist(), strict=True)):
+        system = setting.systems[name]
+        if (name, chips) not in known:
+            known[name, chips] = own_link(calibration, setting.model, system, chips)
+        link = known[name, chips]
         if isinstance(link, Refusal):
             refused[system.id] = Screened(setting.service.name, system.id, link.configuration, link.reason)
         else:
