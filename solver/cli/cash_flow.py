@@ -31,7 +31,7 @@ def cash_flow(
     changes: Changes = None,
     as_json: AsJson = False,
 ) -> None:
-    """Dollars as paid by cost term; the last column, net present, adds up to the plan's cost."""
+    """Dollars as paid by cost term; the last column, present value, adds up to the plan's cost."""
     from solver.engine.solve import Request, solve
     from solver.finance.cash_flow import statement
     from solver.inputs.workload import apply_overrides, load_workload

@@ -14,7 +14,8 @@ from pathlib import Path
 from solver.domain.catalog import MeasuredProfile
 from solver.domain.quantity import Evidence, Quantity
 from solver.errors import Complaint, InputError, Place
-from solver.inputs.benchmark_files import Run, Unusable, read_runs
+from solver.inputs.benchmark_files import read_runs
+from solver.inputs.benchmark_rows import Run, Unusable
 
 _MAX_TOLD = 20  # complaints about a file without a usable run
 _DATE = re.compile(r"\d{4}(-\d\d){0,2}")
