@@ -47,12 +47,12 @@ def service(levels: ServiceLevels, *lengths: tuple[float, float, float]) -> Serv
 def test_the_lesson() -> None:
     plan, together = plan_of(), plan_of("services.0.serving=[aggregated]")
     assert {p.phase for p in plan.pools} == {"prefill", "decode"}
-    assert {plan.points[p.point]["first_token_s"] for p in plan.pools} == {2.0, 4.0}
-    assert bought(plan) == {"dgx-b200": 2, "dgx-h100": 1}
-    assert bought(together) == {"dgx-b200": 4, "dgx-h100": 1}
+    assert {plan.points[p.point]["first_token_s"] for p in plan.pools} == {4.0}
+    assert bought(plan) == {"dgx-b200": 2}
+    assert bought(together) == {"dgx-b200": 4}
     hasty = "services.0.levels.end_to_end=4 s"
-    assert bought(plan_of(hasty)) == {"dgx-b200": 6}
-    assert bought(plan_of(hasty, "services.0.serving=[aggregated]")) == {"dgx-b200": 18}
+    assert bought(plan_of(hasty)) == {"dgx-b200": 4, "dgx-h100": 1}
+    assert bought(plan_of(hasty, "services.0.serving=[aggregated]")) == {"dgx-b200": 12}
 
 
 @pytest.mark.parametrize("change", ["services.0.levels.end_to_end=8 s", "services.0.levels.end_to_end=4 s"])
@@ -164,7 +164,7 @@ def failing(plan: Plan) -> set[str]:
 def test_the_check_knows_both_parts() -> None:
     plan = plan_of()
     assert failing(plan) == set()
-    assert "handoff" in failing(points_changed(plan, "prefill", first_token_s=4.0))
+    assert "handoff" in failing(points_changed(plan, "prefill", first_token_s=2.0))
     workload = plan.inputs["workload"]
     (asked,) = workload["services"]
 
@@ -175,7 +175,7 @@ def test_the_check_knows_both_parts() -> None:
         )
 
     slowest = max(p["tpot_s"] for p in plan.points.values() if p["phase"] == "decode")
-    ends = 2.0 + 300 * slowest
+    ends = 4.0 + 300 * slowest
     assert failing(promised(ends + 1e-6)) == set()
     assert failing(promised(ends - 1e-6)) == {"promise"}
     hasty = points_changed(points_changed(plan, "prefill", first_token_s=1.0), "decode", first_token_s=1.0)

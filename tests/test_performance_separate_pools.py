@@ -38,7 +38,7 @@ def test_prefill_by_hand() -> None:
     assert work == pytest.approx(own + row.prefill_step_s[0])  # one full chunk: one step's overhead
     assert first == pytest.approx(work + row.server_s[0])
     ideal = 2 * 69.5e9 / (8 * 1978e12)
-    assert ideal < row.prefill_s[0] < 4 * ideal
+    assert ideal < row.prefill_s[0] < 5 * ideal  # InferenceX, 2025-10: 7,373 tokens in 301 ms, 4.6 times it
 
 
 def test_decode_has_no_prompt_work_in_it() -> None:

@@ -44,10 +44,10 @@ def test_the_lesson_saves_a_third_system() -> None:
     outcome = HighsModel(build_program(replace(problem(), points=one_each))).solve()
     assert outcome.objective * 1e3 == pytest.approx(1.5 * plan.objective_usd)
     assert replay_plan(plan, requests=1500, seed=4).holds
-    more = plan_of("services.0.demand=0.25 requests/s")
+    more = plan_of("services.0.demand=0.2 requests/s")
     assert {(s.system, s.count) for s in more.systems} == {("dgx-h100", 3)}
     assert [(p.layout, p.replicas) for p in more.pools] == [("TP8 PP3 EP8 on 3 systems", 1)]
-    few = apply_overrides(load_workload(find_workload(LESSON)), ["services.0.demand=0.25 requests/s"])
+    few = apply_overrides(load_workload(find_workload(LESSON)), ["services.0.demand=0.2 requests/s"])
     few_problem = prepare(
         resolve_references(few, load_catalog()).workload, load_catalog(), load_calibration()
     ).problem

@@ -43,7 +43,10 @@ def test_new_machines_read_and_old_ones_write() -> None:
     bought = {s.system: s.count for s in plan.systems if s.unit_price_usd > 0}
     assert bought == {"dgx-b200": 2}
     together = plan_of("services.0.serving=[aggregated]")
-    assert {s.system: s.count for s in together.systems if s.unit_price_usd > 0} == {"dgx-b200": 5}
+    assert {s.system: s.count for s in together.systems if s.unit_price_usd > 0} == {
+        "dgx-b200": 4,
+        "dgx-h100": 1,
+    }
     assert plan.objective_usd < 0.5 * together.objective_usd
     lengths = "services.0.lengths={prompt: 500, output: 1000}"  # the old machines do, either way
     short, either = plan_of(lengths), plan_of(lengths, "services.0.serving=[aggregated]")
@@ -110,7 +113,7 @@ def test_the_two_parts_of_the_promise_add_up() -> None:
         if p.queue is not None
     }
     assert sum(times.values()) == pytest.approx(2.0)
-    assert times["decode"] == pytest.approx(handover_s(service, 2.0)) == pytest.approx(0.6 + 1 / 54)
+    assert times["decode"] == pytest.approx(handover_s(service, 2.0)) == pytest.approx(0.6 + 1 / 52)
     tight = service.model_copy(update={"levels": service.levels.model_copy(update={"ttft_ms": 400.0})})
     assert handover_s(tight, 0.4) == pytest.approx(0.2)
 

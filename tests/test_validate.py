@@ -60,7 +60,7 @@ def read(folder: Path, *rows: dict[str, str]) -> tuple[Rows, dict[int, str]]:
 
 
 def ideal(**changes: float) -> dict[str, float]:
-    none = ("burst", "expert_tile", "group_reading", "width_share")
+    none = ("burst", "expert_tile", "group_reading", "width_share", "activation_passes")
     zero = {n: 0.0 for n in NAMES if n.endswith(("_us", "_ms")) or n in none}
     return dict.fromkeys(NAMES, 1.0) | zero | changes
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_mapped_is_named(tmp_path: Path) -> None:
     wrong = [
         {"hardware": "Abacus"},
         {"model": "Eliza"},
-        {"n_devices": ""},
+        {"n_devices": "", "parallelism": ""},
         {"concurrency_or_batch": ""},
         {"metric": "joy"},
         {"value": "-1"},
@@ -200,6 +200,8 @@ def test_hardware_names_of_any_spelling_are_found_or_refused(name: str, system: 
         ("vLLM 0.6.3", "vllm-2024"),
         ("vLLM v0.6.3", "vllm-2024"),
         ("vllm==0.9.1", "vllm-2025"),
+        ("vllm 0.13.0", "vllm-2025"),
+        ("vllm 0.14.0", "vllm-2026"),
         ("vllm-0.15.1", "vllm-2026"),
         ("vLLM", "vllm-2026"),
         ("SGLang v0.4.9", "sglang-2025"),
@@ -213,6 +215,13 @@ def test_hardware_names_of_any_spelling_are_found_or_refused(name: str, system: 
 )
 def test_engines_of_any_spelling_have_a_generation(engine: str, generation: str) -> None:
     assert names.generation(engine, "a test") == generation
+
+
+@pytest.mark.parametrize(("date", "generation"), [("2025-12-31", "vllm-2025"), ("2026-01-20", "vllm-2026")])
+def test_vllm_without_a_version_is_that_of_its_day(date: str, generation: str) -> None:
+    """0.14, the first that schedules while a step runs unless told otherwise, is of January 2026."""
+    assert names.generation("vLLM", "a test", date) == generation
+    assert names.generation("vllm 0.9.1", "a test", date) == "vllm-2025"
 
 
 def test_lengths_of_a_benchmark_suite_follow_the_model_by_any_name(tmp_path: Path) -> None:
@@ -293,6 +302,30 @@ def test_parallelism(text: str, chips: int, expected: tuple[int, int, int]) -> N
     assert (both[1].tensor, both[1].data, both[1].stages) == expected
 
 
+@pytest.mark.parametrize(
+    ("layout", "chips"),
+    [
+        ("TP4", 4),
+        ("TP2PP4", 8),
+        ("DEP8", 8),
+        ("TP1+DPattn8+EP8", 8),
+        ("disagg P[TP1 DP4 EP4 x2] D[TP8 DP1 EP8 x5]", 48),
+        ("DPattn+EP", None),
+        ("", None),
+        ("none", None),
+    ],
+)
+def test_a_layout_tells_how_many_chips_ran_where_no_column_does(
+    layout: str, chips: int | None, tmp_path: Path
+) -> None:
+    rows, unmapped = read(tmp_path, {"n_devices": "", "parallelism": layout})
+    if chips is None:
+        assert "chips" in unmapped[0] or "parallelism" in unmapped[0]
+    else:
+        both = rows.prefill_count * rows.prefill.chips + rows.decode_count * rows.decode.chips
+        assert both[0] == (chips if rows.apart[0] else 2 * chips)
+
+
 def test_pools() -> None:
     both = names.workers("disagg P[TP1 DP4 EP4 x2] D[TP8 DP1 EP8 x5]", 48)
     assert not isinstance(both, str)
@@ -311,6 +344,7 @@ NEAR = {
     "collective_us": 9.0,
     "link_share": 0.5,
     "burst": 0.2,
+    "activation_passes": 15.0,
 }
 SLOW = {
     "memory_share": 0.5,
@@ -324,6 +358,7 @@ SLOW = {
     "link_share": 0.2,
     "burst": 0.15,
     "eager": 1.5,
+    "activation_passes": 40.0,
 }
 FAST = {
     "memory_share": 0.92,
@@ -337,6 +372,7 @@ FAST = {
     "link_share": 0.9,
     "burst": 0.02,
     "eager": 8.0,
+    "activation_passes": 8.0,
 }
 
 

@@ -99,7 +99,7 @@ def speed_of_light(rows: Rows) -> Floats:
     A first token waits for its own prompt only: how long a queue is depends on the software.
     """
     ideal: dict[str, Any] = dict.fromkeys(NAMES, 1.0)
-    lost = ("expert_half_width", "expert_tile", "burst", "independent", "group_reading")
+    lost = ("expert_half_width", "expert_tile", "burst", "independent", "group_reading", "activation_passes")
     ideal |= dict.fromkeys([n for n in NAMES if n.endswith(("_us", "_ms")) or n in lost], 0.0)
     ideal |= {"kv_room": 1e3, "hop_us": 0.0}  # nothing waits for memory
     sequences = np.where(rows.labels.metric == "ttft_ms", 1.0, rows.sequences)

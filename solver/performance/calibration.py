@@ -1,7 +1,7 @@
 """Fitted constants of every system family and engine generation (catalogs/calibration.yaml).
 
-The logarithm of a constant is a sum of effects: all accelerators + engine + family + generation + family in
-that generation + system in that generation + model + model in that generation. What has no rows falls back
+The logarithm of a constant is a sum of effects: all accelerators + engine + family + generation + vendor,
+family and system in that generation + model + model in that generation. What has no rows falls back
 on what it belongs to.
 """
 
@@ -31,6 +31,7 @@ LEVELS = (
     "engine",
     "family",
     "generation",
+    "vendor-generation",
     "family-generation",
     "system-generation",
     "model",
@@ -41,8 +42,9 @@ LEVELS = (
 def effect_keys(family: str, generation: str, system: str, model: str) -> dict[str, str]:
     """Key of a run on each level."""
     engine = generation.split("-")[0]
-    pairs = (f"{family}/{generation}", f"{system}/{generation}", model, f"{model}/{generation}")
-    keys = ("", engine, family, generation, *pairs)
+    vendor = family.split("-")[0]
+    runs = (f"{vendor}/{generation}", f"{family}/{generation}", f"{system}/{generation}")
+    keys = ("", engine, family, generation, *runs, model, f"{model}/{generation}")
     return dict(zip(LEVELS, keys, strict=True))
 
 

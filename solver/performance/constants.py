@@ -83,6 +83,16 @@ CONSTANTS: dict[str, Constant] = {
     "sequence_us": Constant(
         "us", "scheduler and sampling, per sequence and step", 15.0, 1.0, 0.2, 2000.0, software=True
     ),
+    "activation_passes": Constant(
+        "1",
+        "readings or writings of a token's activations per layer",
+        20.0,
+        0.5,
+        1.0,
+        200.0,
+        True,
+        software=True,
+    ),
     "collective_us": Constant("us", "latency of an all-reduce of two chips", 6.0, 0.70, 0.2, 200.0),
     "link_share": Constant("1", "achieved share of the scale-up rate", 0.55, 0.40, 0.01, 1.0),
     "width_share": Constant(
@@ -156,6 +166,7 @@ WIDTHS = np.array([c.width for c in CONSTANTS.values()])
 LOWS, HIGHS = (np.log([getattr(c, side) for c in CONSTANTS.values()]) for side in ("low", "high"))
 
 
+_SCALES = 4.5 / 4  # bits of a 4-bit weight with its scale (one of 8 bits for 16 weights: NVFP4) and without
 _HOP_US = 10.0  # point-to-point latency between pipeline stages: aiconfigurator system files 2026
 
 
@@ -167,6 +178,7 @@ class Narrow:
     fp4: Any
     weight_only: Any  # weights narrower than the arithmetic
     excess: Any = 1.0  # fp4 peak over twice the fp8 peak, which kernels do not pass
+    mixed: Any = False  # experts in MXFP4, with their scales in the bytes, and all else in 16 bits
 
 
 def fp4_excess(fp4_flops: float | None, fp8_flops: float | None) -> float:
@@ -183,11 +195,13 @@ def efficiency(c: Mapping[str, Any], narrow: Narrow) -> Efficiency:
     factor = np.where(narrow.fp8, c["fp8_factor"], np.where(narrow.fp4, c["fp4_factor"] / narrow.excess, 1.0))
     factor = np.where(narrow.weight_only, c["dequantised"], factor)
     reading = np.where(narrow.fp8, c["fp8_memory"], np.where(narrow.fp4, c["fp4_memory"], 1.0))
+    routed = np.where(narrow.mixed, reading * _SCALES, reading)
     memory = np.minimum(c["memory_share"], 1.0)
     return Efficiency(
-        memory=np.minimum(memory * reading, 1.0),
-        memory_experts=np.minimum(memory * reading * c["expert_memory"], 1.0),
-        compute=np.minimum(c["compute_share"] * factor, 1.0),
+        memory=np.minimum(memory * np.where(narrow.mixed, 1.0, reading), 1.0),
+        memory16=memory,
+        memory_experts=np.minimum(memory * routed * c["expert_memory"], 1.0),
+        compute=np.minimum(c["compute_share"] * np.where(narrow.mixed, 1.0, factor), 1.0),
         compute_experts=np.minimum(c["compute_share"] * factor * c["moe_factor"], 1.0),
         layer_s=1e-6 * c["layer_us"],
         expert_s=1e-6 * c["expert_us"],
@@ -208,4 +222,5 @@ def efficiency(c: Mapping[str, Any], narrow: Narrow) -> Efficiency:
         group_reading=c["group_reading"],
         hop_s=1e-6 * c.get("hop_us", _HOP_US),
         eager=c["eager"],
+        passes=c["activation_passes"],
     )

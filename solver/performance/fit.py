@@ -31,6 +31,7 @@ _SHRINK = {
     "engine": (0.4, 0.3),
     "family": (0.8, 0.4),
     "generation": (0.8, 0.8),
+    "vendor-generation": (0.5, 0.6),
     "family-generation": (0.5, 0.6),
     "system-generation": (0.5, 0.35),
     "model": (0.4, 0.25),

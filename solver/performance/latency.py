@@ -46,6 +46,7 @@ def as_constants(c: Latency, hidden: float) -> dict[str, float]:
         "group_reading": 0.0,
         "eager": 1.0,
         "sequence_us": c.sequence_us,
+        "activation_passes": 0.0,
         "collective_us": 0.0,
         "link_share": 1.0,
         "ttft_ms": c.ttft_ms,

@@ -71,12 +71,20 @@ def workers(text: str, chips: int) -> tuple[Workers, Workers] | str:
     return (one, one) if one else "parallelism unknown"
 
 
+def chips_of(groups: tuple[Workers, Workers]) -> int:
+    """Chips that a layout names: of both pools, or of one replica; 0 where it names none."""
+    first, second = groups
+    if first.count and second.count:
+        return first.count * first.chips + second.count * second.chips
+    return second.chips
+
+
 def _one_group(text: str, chips: int) -> Workers | None:
     """Workers that both prefill and decode."""
     wide = re.match(r"(?:DEP(\d+)|EP(\d+) DP\d+|DPattn\+EP\d+|DP(\d+)\+?EP\d+)", text)
     if wide:
         size = int(wide[1] or wide[2] or wide[3] or chips)
-        return Workers(1, min(size, 8 * chips))
+        return Workers(1, min(size, 8 * chips) if chips else size)
     if "cores" in text.lower():
         return Workers(chips)
     found = _GROUP.match(text)
@@ -101,7 +109,7 @@ _GENERATIONS = (
     (r"splitwise", "vllm-2023"),
     (r"vllm.*tpu", "vllm-tpu-2026"),
     (r"vllm 0\.[1-6]\b|vllm 0\.[56]\.|vllm 0\.4", "vllm-2024"),
-    (r"vllm 0\.([789]|10)\b", "vllm-2025"),
+    (r"vllm 0\.([789]|1[0-3])\b", "vllm-2025"),
     (r"tensorrt-llm 0\.[5-9]", "trtllm-2024-static"),
     (r"tensorrt-llm 0\.1[0-9]", "trtllm-2024"),
     (r"tensorrt-llm v0|trtllm 1\.0\b", "trtllm-2025"),
@@ -121,7 +129,7 @@ _GENERATIONS = (
 )
 
 
-def generation(engine: str, source: str) -> str:
+def generation(engine: str, source: str, date: str = "") -> str:
     """Engine generation of a run; a run of unknown software counts as the benchmark suite it is from."""
     text = re.sub(r"\b(trt|tensorrt)-llm\s*(?=v?[1-9])", "trtllm ", engine.lower())  # TRT-LLM 1.3
     text = re.sub(r"\b(vllm|sglang|trtllm)[\s=@_-]*v?(?=\d)", r"\1 ", text)  # vLLM v0.6.3, vllm==0.6.3
@@ -130,6 +138,8 @@ def generation(engine: str, source: str) -> str:
         return f"mlperf-{version[1]}" if version else "mlperf-6"
     if source.startswith("ANL") and text == "vllm":
         return "vllm-2024"
+    if text.strip() == "vllm" and "2025" <= date < "2026":
+        return "vllm-2025"
     return next((name for pattern, name in _GENERATIONS if re.search(pattern, text)), "vendor")
 
 

@@ -49,7 +49,8 @@ def _efficiency(c: Candidate, hidden: float) -> Efficiency:
     weight_only = c.precision != "fp16" and c.flops <= c.flops16
     excess = fp4_excess(c.system.get("fp4_tflops"), c.system.get("fp8_tflops"))
     fp8, fp4 = c.precision == "fp8", c.precision == "fp4"
-    return efficiency(constants, Narrow(fp8, fp4, weight_only, excess))
+    mixed = c.bytes_as == "mxfp4"
+    return efficiency(constants, Narrow(fp8, fp4, weight_only, excess, mixed))
 
 
 def stacked(cls: Any, values: Sequence[Any], rows: Integers) -> Any:
@@ -82,7 +83,8 @@ def columns(
 
 
 def _machine(c: Candidate) -> Machine:
-    return Machine(c.bandwidth, c.flops, c.flops16, c.link, c.kv_bandwidth)
+    dense = c.flops16 if c.bytes_as == "mxfp4" else c.flops
+    return Machine(c.bandwidth, c.flops, c.flops16, c.link, c.kv_bandwidth, dense)
 
 
 def _decode(case: Case, s: Shape, m: Machine, g: Group, e: Efficiency, batch: Integers) -> Decode:

@@ -45,7 +45,7 @@ class Mapper:
             r[c]
             for c in ("hardware", "n_devices", "model", "precision_weights", "precision_kv", "parallelism")
         )
-        key += (r["engine"], r["source"])
+        key += (r["engine"], r["source"], r["date"])
         if key not in self._cache:
             self._cache[key] = self._configuration(r)
         base = self._cache[key]
@@ -65,7 +65,7 @@ class Mapper:
             return f"model {r['model'][:60]} is not in the catalog{hint} (solver catalog add-model)"
         if not model.layers:
             return f"model {model.name}: its architecture is not published"
-        gen = names.generation(r["engine"], r["source"])
+        gen = names.generation(r["engine"], r["source"], r["date"])
         precision = names.weight_precision(r["precision_weights"])
         if not precision and not names.unsaid(r["precision_weights"]):
             return f"precision {r['precision_weights'][:30]} is not known"
@@ -82,13 +82,13 @@ class Mapper:
         chips = _number(r["n_devices"] or str(chips_in(r["hardware"]) or ""))
         if not np.isnan(chips) and not (1 <= chips <= _MOST_CHIPS and chips == int(chips)):
             return "number of chips is no whole number from 1"
-        if np.isnan(chips):
-            if not pipeline:
-                return "number of chips unknown"
-            chips = 0.0
-        groups = names.workers(r["parallelism"], int(chips) or 1)
+        groups = names.workers(r["parallelism"], 0 if np.isnan(chips) else int(chips))
         if isinstance(groups, str):
             return groups
+        if np.isnan(chips):  # one replica of the layout, where it names one
+            chips = float(names.chips_of(groups))
+            if not (chips or pipeline):
+                return "number of chips unknown"
         weights = weight_bytes(model, precision)
         machine = _machine(system, precision, gen)
         if isinstance(machine, str):
@@ -158,6 +158,8 @@ class Mapper:
             speculation = "unknown"
         server = _server(base)
         share, wait = server.mean_length(), server.wait(prompt, output, sequences)
+        if metric == "ttft_ms" and server.one_prompt_at_a_time:
+            sequences = 1.0
         if base["apart"]:  # prefill workers look in every step
             wait = suites.Wait()
         return {
@@ -215,7 +217,8 @@ def _machine(system: System, precision: str, gen: str) -> Machine | str:
         flops = flops16
     link = system.get("scaleup_gbs_per_chip") or 64.0  # PCIe 5.0 x16
     per = 1e12 / chips
-    return Machine(memory * per, flops * per, flops16 * per, link * 1e9, memory * per)
+    dense = flops16 if precision == "mxfp4" else flops
+    return Machine(memory * per, flops * per, flops16 * per, link * 1e9, memory * per, dense * per)
 
 
 def _sized(

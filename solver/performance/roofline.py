@@ -95,6 +95,7 @@ class Machine:
     flops16: Column  # FLOP/s at 16 bit, for attention
     link: Column  # byte/s to the other chips of the group, one direction
     kv_bandwidth: Column  # byte/s of the memory that holds the KV
+    dense_flops: Column  # FLOP/s at the precision of the weights outside routed experts
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Efficiency:
     """Fitted constants of a system family and an engine generation."""
 
     memory: Column  # share of the peak bandwidth
+    memory16: Column  # that share at 16 bits
     memory_experts: Column  # that share in reading routed experts
     compute: Column  # share of the peak FLOP/s, dense matrices
     compute_experts: Column
@@ -139,13 +141,15 @@ class Efficiency:
         Column  # exponent of the query heads per KV head in reading KV: 0 where they share one reading
     )
     hop_s: Column  # from one pipeline stage to the next
+    passes: Column  # readings or writings of a token's activations per layer
     eager: Column  # overheads of the layers in prefill, where no graph is replayed, over those in decode
 
     @classmethod
     def ideal(cls) -> Efficiency:
         """Nothing lost: the speed of light."""
-        shares = ("memory", "memory_experts", "compute", "compute_experts", "link_share", "kv_memory")
-        return cls(**{name: float(name in (*shares, "eager")) for name in cls.__dataclass_fields__})
+        shares = ("memory", "memory16", "memory_experts", "kv_memory", "compute", "compute_experts")
+        kept = (*shares, "link_share", "eager")
+        return cls(**{name: float(name in kept) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,12 @@ def _traffic_s(s: Shape, m: Machine, group: Group, e: Efficiency) -> Column:
     return reduces + np.where(group.data > 1, exchange, 0.0)
 
 
+def _activations_s(s: Shape, m: Machine, e: Efficiency) -> Column:
+    """Time to read and write one token's activations in all layers, between the matrices: norms, residuals,
+    quantisation, routing. Tensor parallelism does not share them out."""
+    return e.passes * _ACTIVATION_BYTES * s.layers * s.hidden / (m.bandwidth * e.memory16)
+
+
 def decode(
     s: Shape,
     m: Machine,
@@ -232,11 +242,11 @@ def decode(
     multiplied = reach * macs + context * s.index_values
     return Decode(
         dense_read=s.dense_bytes / (group.tensor * read),
-        dense_compute=mine * 2 * s.dense_parameters / (group.tensor * m.flops * e.compute),
+        dense_compute=mine * 2 * s.dense_parameters / (group.tensor * m.dense_flops * e.compute),
         expert_read=hit * s.expert_bytes / (span * m.bandwidth * e.memory_experts),
         expert_compute=micro * 2 * s.expert_parameters / (span * m.flops * _expert_share(s, e)),
         overhead=e.step_s + _overhead(s, group, e) + s.moe_layers * hit / group.data * e.expert_s,
-        per_sequence=mine * e.sequence_s + micro * _traffic_s(s, m, group, e),
+        per_sequence=mine * (e.sequence_s + _activations_s(s, m, e)) + micro * _traffic_s(s, m, group, e),
         kv_read=mine * context * s.kv_bytes / kv_rate,
         kv_local=mine * np.minimum(context, s.window) * s.kv_local_bytes / kv_rate,
         attention_compute=mine * 2 * multiplied / (group.tensor * m.flops16 * e.compute),
@@ -266,19 +276,20 @@ def prefill(s: Shape, m: Machine, group: Group, e: Efficiency, chunk: Column = 2
     ``chunk``: prompt tokens in a step, over which routed experts share their padding.
     """
     span, read = group.tensor * group.data, m.bandwidth * e.memory
-    dense = 2 * s.dense_parameters / (m.flops * e.compute)
+    dense = 2 * s.dense_parameters / (m.dense_flops * e.compute)
     padding = distinct_experts_column(s, chunk) * e.expert_tile / np.maximum(s.top_k, 1.0)
     routed = 2 * s.expert_parameters * (1 + padding / chunk) / (m.flops * _expert_share(s, e))
     sparse = s.index_values > 0  # each token attends to at most the window
     near: Column = np.where(sparse, 2 * s.attention_values * s.window, 0.0)
     dense = dense + near / (m.flops16 * e.compute)
     compute, traffic = dense + routed, _traffic_s(s, m, group, e)
+    moved = _activations_s(s, m, e)
     weights = s.dense_bytes / (group.tensor * read) + s.experts * s.expert_bytes / (
         span * m.bandwidth * e.memory_experts
     )
     return Prefill(
-        token_s=(compute / span + traffic) / group.stages,
-        alone_s=dense / group.tensor + routed / span + traffic,
+        token_s=(compute / span + traffic + moved / group.data) / group.stages,
+        alone_s=dense / group.tensor + routed / span + traffic + moved,
         token_squared_s=np.where(sparse, s.index_values, s.attention_values)
         / (m.flops16 * e.compute * group.chips),
         weights_s=weights,

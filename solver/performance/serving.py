@@ -107,7 +107,8 @@ class _Run:
 
 def _run(rows: Rows, c: Constants, bundled: bool) -> _Run:
     """``bundled``: prompts of a batch share steps from the start."""
-    e = efficiency(c, Narrow(rows.fp8, rows.fp4, rows.weight_only, rows.excess))
+    mixed = rows.labels.precision == "mxfp4"
+    e = efficiency(c, Narrow(rows.fp8, rows.fp4, rows.weight_only, rows.excess, mixed))
     load = _load(rows, c)
     batch = np.minimum(load.offered, load.fitting)
     chunk = np.clip(rows.prompt * np.where(bundled, batch / rows.beams, 1.0), 1.0, _CHUNK)
@@ -159,19 +160,20 @@ def _online(rows: Rows, c: Constants) -> Outcome:
     # all clients of a closed loop start at once
     wave = np.where(rows.labels.mode == "server", 0.0, c["burst"])
     lone = (r.alone - r.first.overhead) / rows.prefill.stages
-    running = batch
+    running, together = batch, np.maximum(np.maximum(rows.poll, rows.timeout), 1.0)
     for _ in range(2):
         step = _step(rows, r.e, running) / gain
         requests = running / rows.beams
         prompts = np.where(rows.apart, 0.0, np.maximum(requests - 1, 0.0) / rows.output)
-        blocked = per_prompt + np.maximum(lone - per_prompt, 0.0) / np.maximum(prompts, 1.0)
+        visit = prompts * gain * together  # prompts that the scheduler takes at once
+        blocked = per_prompt + np.maximum(lone - per_prompt, 0.0) / np.maximum(visit, 1.0)
         blocked = np.where(rows.decode.data > 1, blocked, per_prompt)
-        tpot = step + prompts * blocked
-        square = step**2 + 2 * step * prompts * blocked + (prompts + prompts**2) * blocked**2
+        tpot = step + prompts * blocked * (1 - wave)  # the others' prompts of a wave come before its tokens
+        square = step**2 + 2 * step * prompts * blocked + prompts * (1 + visit) * blocked**2
         rivals = np.maximum(batch / rows.beams * sharers - 1, 0.0) * per_prompt
-        waited, together = _scheduler(rows, prompts * gain)
+        waited = _scheduler(rows, prompts * gain)
         ttft = server + r.alone + step + np.maximum(square / (2 * tpot), waited * tpot * gain)
-        ttft = ttft + prompts * gain * together * blocked + wave * rivals
+        ttft = ttft + visit * blocked + wave * rivals
         saturated = load.offered / rows.beams * sharers * per_prompt - rows.output * tpot
         ttft = np.where(rows.apart, np.maximum(ttft, saturated), ttft)
         decoding = rows.output * tpot
@@ -181,8 +183,8 @@ def _online(rows: Rows, c: Constants) -> Outcome:
     return Outcome(ttft, tpot, rate, per_prompt)
 
 
-def _scheduler(rows: Rows, prompts: Floats) -> tuple[Floats, Floats]:
-    """Steps that a prompt waits for the scheduler, and steps whose prompts it then takes together.
+def _scheduler(rows: Rows, prompts: Floats) -> Floats:
+    """Steps that a prompt waits for the scheduler.
 
     Polling every W steps: W / 2 on average. Collecting for up to W steps after a first arrival, while k = W
     times ``prompts`` (per step) others come that wait half of it: W (1 + k / 2) / (1 + k).
@@ -190,7 +192,7 @@ def _scheduler(rows: Rows, prompts: Floats) -> tuple[Floats, Floats]:
     others = rows.timeout * prompts
     collecting = rows.timeout * (1 + others / 2) / (1 + others)
     polled = np.where(rows.poll > 1, rows.poll / 2, 0.0)
-    return polled + collecting, np.maximum(rows.poll, rows.timeout)
+    return polled + collecting
 
 
 def _offline(rows: Rows, c: Constants) -> Outcome:

@@ -70,6 +70,14 @@ class Server:
         """Mean length of prompts and outputs over the nominal one."""
         return _MEAN_LENGTH if self.listed else 1.0
 
+    @property
+    def one_prompt_at_a_time(self) -> bool:
+        """Whether a first token's time is that of one user's prefill, not of the batch.
+
+        So in tt-metal, whose demos divide the time of the batch's prefill by its users.
+        """
+        return self.source.startswith("tt-metal")
+
     def wait(self, prompt: float, output: float, clients: float) -> Wait:
         """How the scheduler looks for new requests; lengths are the nominal ones."""
         if self.listed and self._engine == "sglang" and self.groups == 1:
