@@ -12,17 +12,10 @@ from typing import Any
 
 from solver.domain.catalog import Attention, Model
 from solver.errors import InputError
-from solver.inputs.hf_families import KNOWN, left_out
+from solver.inputs.hf_families import KNOWN, UNKNOWN_HYBRIDS, left_out
 from solver.inputs.yaml_text import decode, read_bytes
 
 _TOLERANCE = 0.03  # of the derived against the stored number of parameters
-_UNKNOWN_HYBRIDS = (
-    "hybrid_override_pattern",
-    "mamba_d_state",
-    "ssm_cfg",
-    "linear_num_key_heads",
-    "attn_layer_indices",
-)
 _LOCAL = ("sliding_attention", "chunked_attention")
 
 #: Field of the catalog -> names in config.json, the first that is there counts.
@@ -113,7 +106,7 @@ class _Reader:
 
     def __init__(self, file: str, config: Mapping[str, Any]) -> None:
         self.file, self.config = file, config
-        for key in _UNKNOWN_HYBRIDS:
+        for key in UNKNOWN_HYBRIDS:
             if key in config:
                 raise self._refuse(f"{key}: state-space or linear-attention layers have no model here")
         if "linear_attention" in (config.get("layer_types") or ()):

@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+#: Keys of models that mix attention with state spaces or linear attention.
+UNKNOWN_HYBRIDS = (
+    "hybrid_override_pattern",
+    "mamba_d_state",
+    "ssm_cfg",
+    "linear_num_key_heads",
+    "attn_layer_indices",
+)
+
 #: model_type of the families; a model of any other has parts that the catalog may not represent.
 KNOWN = (
     "deepseek_v2",
