@@ -22,6 +22,7 @@ class Epoch:
 
     @property
     def years(self) -> float:
+        """Length in years."""
         return self.end_years - self.start_years
 
 

@@ -231,10 +231,12 @@ class Problem:
 
     @property
     def services(self) -> tuple[Service, ...]:
+        """Services in the order of the workload; their positions are the index k of all rates."""
         return self.workload.services
 
     @property
     def sites(self) -> tuple[Site, ...]:
+        """Sites in the order of the workload; their positions are the index i of all variables."""
         return self.workload.sites
 
     def buy_offers(self, system: str | None = None) -> list[SystemOffer]:

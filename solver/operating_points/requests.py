@@ -34,6 +34,7 @@ class Mix:
 
     @property
     def mean_output(self) -> float:
+        """Mean output tokens of a request."""
         return float(self.share @ self.output)
 
     @property

@@ -45,6 +45,7 @@ class Web:
     # pages --------------------------------------------------------------------------------------
 
     def plan(self, request: Request) -> Response:
+        """The main page: fields and the plan of the present state; ``error`` of the address is shown."""
         session, started = self.view(request), time.perf_counter()
         result = session.result()
         seconds = time.perf_counter() - started
@@ -73,9 +74,11 @@ class Web:
             return HTMLResponse(other_pages.speed_part(session, None, str(error)))
 
     def reasons(self, request: Request) -> Response:
+        """What binds, runners-up and break-even prices, as a part of the main page."""
         return HTMLResponse(pages.reasons_part(self.view(request)))
 
     def scenarios(self, request: Request) -> Response:
+        """States side by side, those of ``s`` in the address; 404 where one is unknown."""
         try:
             return HTMLResponse(
                 other_pages.scenarios_page(self.view(request), request.query_params.getlist("s"))
@@ -84,9 +87,11 @@ class Web:
             return PlainTextResponse(str(error), 404)
 
     def history(self, request: Request) -> Response:
+        """Every state of the session with its notes."""
         return HTMLResponse(other_pages.history_page(self.view(request)))
 
     def ask(self, request: Request) -> Response:
+        """The questions, and the answer to ``q`` about ``a``; 422 where it cannot be answered."""
         session = self.view(request)
         name, argument = request.query_params.get("q", ""), request.query_params.get("a", "")[:200]
         if not name:
@@ -101,12 +106,14 @@ class Web:
     # files --------------------------------------------------------------------------------------
 
     def report(self, request: Request) -> Response:
+        """The report of the present plan as HTML; 409 where there is no plan."""
         plan = self.view(request).result(compare=True).plan
         if plan is None:
             return PlainTextResponse("There is no plan to report.", 409)
         return _file(render_html(plan).encode(), "report.html", "text/html; charset=utf-8")
 
     def workbook(self, request: Request) -> Response:
+        """The workbook whose formulas follow changed prices; 409 where there is no plan."""
         from solver.whatif.workbook import workbook_of
 
         try:
@@ -117,17 +124,20 @@ class Web:
         return _file(data, "workbook.xlsx", kind)
 
     def export(self, request: Request) -> Response:
+        """The session as one file."""
         from solver.whatif.exchange import exported
 
         return _file(exported(self.session).encode(), "session.json", "application/json")
 
     def plan_file(self, request: Request) -> Response:
+        """The present plan as plan.json; 409 where there is none."""
         result = self.view(request).result(compare=True)
         if result.plan is None:
             return PlainTextResponse("There is no plan.", 409)
         return _file(result.body.encode(), "plan.json", "application/json")
 
     def style(self, request: Request) -> Response:
+        """The style sheet that pages share with reports."""
         return FileResponse(TEMPLATES / "report.css", media_type="text/css")
 
     # changes ------------------------------------------------------------------------------------
