@@ -209,6 +209,9 @@ def bindings(
 ) -> tuple[Binding, ...]:
     """Rows with no slack at the plan that come from a statement of the user or a limit of supply.
 
+    In whole numbers there is none where one more of what the plan has, or the least of what it could have,
+    does not fit.
+
     Shadow prices are those of the linear program with the whole numbers fixed.
     """
     from solver.engine.infeasible import original_path
@@ -220,7 +223,9 @@ def bindings(
             continue
         left = sum(a * outcome.values[c] for c, a in row.terms)
         slack = (row.rhs - left) if row.sense == "<=" else (left - row.rhs)
-        step = max((abs(a) for c, a in row.terms if program.columns[c].integer), default=0.0)
+        sizes = [(abs(a), outcome.values[c] > 0.5) for c, a in row.terms if program.columns[c].integer]
+        had = [size for size, there in sizes if there]
+        step = max(had) if had else min((size for size, _ in sizes), default=0.0)
         if slack > max(step, 1e-6 * max(1.0, abs(row.rhs))) - 1e-9 or row.statement in found:
             continue
         path = original_path(loaded, prepared, row.statement)

@@ -19,10 +19,12 @@ from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 from solver.formulation.taxes import price_weight
-from solver.plan.findings import NOT_COMPARED, NOT_FOUND, Alternative
+from solver.plan.findings import NONE_BELOW, NOT_COMPARED, NOT_FOUND, Alternative
 
 #: Relative gap and most seconds of each comparison; the plan itself is solved to the gap asked for.
 ALONE_GAP, COMPARE_SECONDS = 1e-3, 5.0
+#: A fleet that was found when the time was over is not told where its bound is below this part of its cost.
+FAR = 0.5
 #: Seconds for comparisons: so many times what the plan took, within these, and of a time limit that part
 #: at most (but the last): half for the fleets of one system, a quarter for prices, a half for wishes.
 ALL_TIMES, LEAST_SECONDS, MOST_SECONDS, OF_LIMIT, ANYWAY = 2.0, 10.0, 20.0, 0.5, 5.0
@@ -96,7 +98,7 @@ def alternatives(
         outcome = model.solve(ALONE_GAP, min(COMPARE_SECONDS, clock.left + 0.1))
         model.set_bounds({c: (program.columns[c].low, program.columns[c].high) for c in others})
         if serve is None or outcome.values is None:
-            found.append(_alternative(problem, program, system, outcome, best))
+            found.append(told(problem, program, system, outcome, best))
         elif set(used) == {system}:
             found.append(_same(system, best, fleet_words(problem, program, outcome)))
         else:
@@ -147,15 +149,15 @@ def _at_every_hour(
     """A fleet of the mean hours with its cost at every hour, and the bound that the mean hours prove."""
     bound = max(mean.bound, best.bound) * 1e3
     if served is None:
-        reason = f"none costs less than ${bound:,.0f}, and none was found in time that serves every hour"
-        return _without_plan(system, reason)
-    found = _alternative(problem, served.program, system, served.outcome, best)
+        return _without_plan(
+            system, f"{NONE_BELOW} ${bound:,.0f}, none was found in time that serves every hour"
+        )
+    found = told(problem, served.program, system, served.outcome, best)
     return found.model_copy(update={"bound_usd": min(bound, served.outcome.objective * 1e3)})
 
 
-def _alternative(
-    problem: Problem, program: Program, system: str, outcome: Outcome, best: Outcome
-) -> Alternative:
+def told(problem: Problem, program: Program, system: str, outcome: Outcome, best: Outcome) -> Alternative:
+    """The best fleet of one system as far as it was found, beside the ``best`` of all (costs in k$)."""
     name = _name(system)
     if outcome.values is None:
         served = {p.service for p in problem.points if p.system == system}
@@ -164,6 +166,9 @@ def _alternative(
         if outcome.ending is Ending.NO_POINT:
             reason = NOT_FOUND
         return _without_plan(system, reason)
+    bound = None if outcome.ending is Ending.OPTIMAL else max(outcome.bound, best.bound) * 1e3
+    if bound is not None and bound < FAR * outcome.objective * 1e3:
+        return _without_plan(system, f"{NONE_BELOW} ${bound:,.0f}, no good one was found in time")
     same = math.isclose(outcome.objective, best.objective, rel_tol=1e-9)  # solver noise is no difference
     extra = 0.0 if same else outcome.objective - best.objective
     return Alternative(
@@ -173,6 +178,7 @@ def _alternative(
         extra_usd=extra * 1e3,
         extra_share=extra / best.objective if best.objective > 0 else None,
         fleet=fleet_words(problem, program, outcome),
+        bound_usd=bound,
     )
 
 

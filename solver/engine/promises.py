@@ -113,20 +113,15 @@ def _levels(service: Service, weighted: list[tuple[float, float, float, float]])
                 else 1.0,
             )
         )
-    if levels.tpot_ms is not None and weighted:
-        slowest = max(row[2] for row in weighted)
-        found.append(
-            ServiceLevel(
-                service=service.name,
-                promise="speed per user",
-                unit="tok/s",
-                promised=1e3 / levels.tpot_ms,
-                reached=1 / slowest,
-                percentile=levels.tpot_percentile,
-                share_in_time=1.0,
-            )
-        )
+        if name == "TPOT":
+            found.append(_speed(found[-1]))
     return found
+
+
+def _speed(tpot: ServiceLevel) -> ServiceLevel:
+    """The same promise and what is reached of it, in output tokens per second and user."""
+    words = {"promise": "speed per user", "unit": "tok/s"}
+    return tpot.model_copy(update=words | {"promised": 1e3 / tpot.promised, "reached": 1e3 / tpot.reached})
 
 
 def _quantile(values: list[tuple[float, float]], total: float, share: float) -> float:

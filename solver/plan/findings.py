@@ -50,16 +50,17 @@ class Wish(Frozen):
     costs_at_most_usd: float | None = None
 
 
-#: Reasons why a comparison has no fleet although there may be one.
+#: Reasons why a comparison has no fleet although there may be one; the last goes on with the proven bound.
 NOT_FOUND = "no fleet was found within the time for comparisons"
 NOT_COMPARED = "not compared: the time for comparisons was over"
+NONE_BELOW = "none costs less than"
 
 
 class Alternative(Frozen):
     """The best fleet under a restriction, for comparison.
 
-    Where hours are in groups: one that serves every hour at that cost; none such costs less than
-    ``bound_usd``.
+    Where hours are in groups one that serves every hour at that cost, and where the time was over the best
+    that was found; none such costs less than ``bound_usd``.
     """
 
     name: str
@@ -74,7 +75,7 @@ class Alternative(Frozen):
     @property
     def undecided(self) -> bool:
         """Whether the time was over before a fleet was found, or there was proven to be none."""
-        return self.reason in (NOT_FOUND, NOT_COMPARED)
+        return self.reason.startswith((NOT_FOUND, NOT_COMPARED, NONE_BELOW))
 
 
 class BreakEven(Frozen):

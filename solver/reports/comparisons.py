@@ -15,6 +15,7 @@ BOTH_ENDS = (
     "Hours are in groups: a fleet costs what serving every hour with it costs; the other end is proven at "
     "the mean hours of the groups."
 )
+AT_LEAST = "At least: proven of such fleets, where the search ended early or hours are in groups."
 
 
 def binding_section(plan: Plan, names: Names) -> Section:
@@ -66,8 +67,7 @@ def refused(plan: Plan) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for a in plan.alternatives:
         if not a.feasible:
-            open_ = a.reason.startswith(("not compared", "no fleet was found", "none costs less"))
-            found.setdefault(a.reason if open_ else f"not possible: {a.reason}", []).append(a.name)
+            found.setdefault(a.reason if a.undecided else f"not possible: {a.reason}", []).append(a.name)
     return found
 
 
@@ -88,7 +88,7 @@ def alternatives_section(plan: Plan, names: Names) -> Section:
         "alternatives",
         "Alternatives",
         "The best fleet of each single kind of hardware: net present US dollars, and what it costs more "
-        "than this plan." + (f" {BOTH_ENDS}" if ends else ""),
+        "than this plan." + (f" {AT_LEAST}" if ends else ""),
         (
             Column("Fleet"),
             right("Cost", dollars),

@@ -27,6 +27,10 @@ _UNITS = {
 }
 
 
+#: A comparison whose proven end is this share below its cost is told as "at most".
+OPEN_END = 2e-3
+
+
 def answer(plan: Plan) -> str:
     """What to get, at what cost, how sure that is, what decides it, and what the runner-up costs."""
     return " ".join(plain(sentence) for sentence in sentences(plan))
@@ -156,7 +160,9 @@ def _runner_up_sentence(plan: Plan) -> Told:
         which = "The next best kind of hardware alone" if alone else "The best single kind of hardware alone"
         fleet_of = number_of(names.in_words(other.fleet or other.name), "alternatives")
         cost = number_of(f"{usd(other.objective_usd)}{extra}", "alternatives")
-        return told(f"{which}, ", fleet_of, ", would cost ", cost, ".")
+        open_ = other.bound_usd is not None and other.bound_usd < other.objective_usd * (1 - OPEN_END)
+        would = "would cost at most" if open_ else "would cost"
+        return told(f"{which}, ", fleet_of, f", {would} ", cost, ".")
     if any(a.feasible for a in plan.alternatives) or not plan.alternatives:
         return told()
     if any(a.undecided for a in plan.alternatives):
