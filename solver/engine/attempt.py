@@ -15,15 +15,16 @@ from solver.engine.dispatch import dispatch
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.grouped import solve_grouped
 from solver.engine.infeasible import explain_program
-from solver.engine.neighbourhood import search, solve_large
+from solver.engine.neighbourhood import Linear, search, solve_large
 from solver.engine.start import start
 from solver.errors import InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
 from solver.formulation.build import build_program
 from solver.formulation.clusters import HOURLY_COUNTS
 from solver.formulation.goals import goal_terms, hold_goal
+from solver.formulation.hours import grouped
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
-from solver.formulation.problem import Problem
+from solver.formulation.problem import Period, Problem
 from solver.plan.routing import FILLING, RepairFailed, Routing, repair
 
 #: Capacity is shrunk by this share when rounding to exact shares left no room (tried in turn).
@@ -32,6 +33,8 @@ SAFETY = (0.0, 1e-7)
 LEAST_PART, LEAST_SECONDS = 0.1, 5.0
 #: Seconds for serving a problem with the fleet of another.
 AGAIN_SECONDS = 5.0
+#: Groups of hours of an epoch, and seconds, for a bound where the linear program of all hours does not end.
+COARSE, COARSE_SECONDS = 6, 10.0
 #: Programs of more columns are searched near their linear program first.
 LARGE = 5000
 
@@ -96,6 +99,8 @@ def attempt(
             outcome = replace(outcome, bound=bound)
             if outcome.gap > request.gap + 1e-9:
                 outcome = replace(outcome, ending=Ending.FEASIBLE)
+        elif not np.isfinite(outcome.bound):
+            proof, outcome = bounded(prepared, model, outcome)
         if not proven:
             outcome = replace(outcome, ending=Ending.FEASIBLE)
         try:
@@ -134,9 +139,35 @@ def search_plan(
         cost = float(sum(kusd * known[c] for c, kusd in program.objective().items()))
         spent = time.perf_counter() - began
         outcome = Outcome(Ending.FEASIBLE, "kMemoryLimit", known, cost, float("-inf"), spent)
-    if outcome.values is not None and not np.isfinite(outcome.bound):
-        outcome = replace(outcome, bound=min(least_cost(program), outcome.objective))
     return outcome, multipliers
+
+
+def bounded(prepared: Prepared, model: HighsModel, outcome: Outcome) -> tuple[HighsModel, Outcome]:
+    """A plan whose linear program did not end in its time, with a lower bound and the model that proves it.
+
+    Few groups of hours at their mean demand are a smaller relaxation; else the columns alone give a bound.
+    """
+    bound, proof = least_cost(model.program), model
+    if (coarse := coarse_bound(prepared, COARSE_SECONDS)) is not None and coarse[1] > bound:
+        proof, bound = coarse
+    return proof, replace(outcome, bound=min(bound, outcome.objective))
+
+
+def coarse_bound(prepared: Prepared, seconds: float) -> tuple[HighsModel, float] | None:
+    """The linear program of a problem at the mean of few groups of like hours, and its optimum in k$.
+
+    None where work waits for other hours, hours are no more than that, another goal than cost is sought, or
+    the time is over.
+    """
+    problem = prepared.problem
+    if problem.defers or problem.workload.objective != "cost" or not problem.by_the_hour:
+        return None
+    _, mean = grouped(problem.workload, problem.epochs, COARSE)
+    if len(mean) >= len(problem.periods):
+        return None
+    model = at_mean_hours(replace(problem, peaks_rps=problem.peaks), mean)
+    linear = Linear.of(model, seconds)
+    return (model, linear.outcome.objective) if linear.solved else None
 
 
 def least_cost(program: Program) -> float:
@@ -147,11 +178,16 @@ def least_cost(program: Program) -> float:
 
 def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, float]:
     """Where like hours are grouped (solver.formulation.hours): the relaxation, and its bound in k$."""
-    program = build_program(replace(prepared.problem, periods=prepared.mean_periods))
+    model = at_mean_hours(prepared.problem, prepared.mean_periods)
+    return model, model.solve(request.gap, request.time_limit_s).bound
+
+
+def at_mean_hours(problem: Problem, mean: tuple[Period, ...]) -> HighsModel:
+    """The relaxation at the mean hours of groups: whole numbers of an hour are fractions in their mean."""
+    program = build_program(replace(problem, periods=mean))
     hourly = {c for prefix in HOURLY_COUNTS for _, c in program.family(prefix)}
     columns = [c._replace(integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
-    model = HighsModel(replace(program, columns=columns))
-    return model, model.solve(request.gap, request.time_limit_s).bound
+    return HighsModel(replace(program, columns=columns))
 
 
 def reach_goal(loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request) -> Ending:
