@@ -21,7 +21,8 @@ from solver.formulation.problem import Period, Problem, undominated
 
 #: Share of the time limit for the small problem, most seconds, and those it gets in any case; its gap.
 PART, MOST_SECONDS, LEAST_SECONDS, GAP = 0.25, 15.0, 5.0, 0.01
-
+#: Programs of the largest hours of more columns are not tried.
+MOST_COLUMNS = 40_000
 #: Columns whose key holds an operating point next to the prefix.
 BY_POINT = ("x", "R", "z", "Q", "swap")
 
@@ -40,21 +41,27 @@ def start(
 def known_plan(
     problem: Problem, program: Program, model: HighsModel, seconds: float
 ) -> NDArray[np.float64] | None:
-    """Values of all columns of the full program, or None if no such plan was found."""
+    """Values of all columns of the full program, or None if no such plan was found.
+
+    First for all peaks at once, then for the largest hours where these are no large program themselves.
+    """
     resilience = problem.workload.resilience
     if resilience.hourly_pools and resilience.availability is not None:
         return None  # every hour has spares of its own, which the largest hours do not tell
-    largest = largest_hours(problem.periods)
-    found = _plan_of(problem, program, model, seconds, largest)
-    if found is None and len(largest) > len(problem.epochs):
-        found = _plan_of(problem, program, model, seconds, peaks_together(problem.periods))
+    largest, epochs = largest_hours(problem.periods), len(problem.epochs)
+    found, size = _plan_of(problem, program, model, seconds, peaks_together(problem.periods))
+    if len(largest) > epochs and size * len(largest) / epochs <= MOST_COLUMNS:
+        cheaper, _ = _plan_of(problem, program, model, seconds, largest)
+        if cheaper is not None and (found is None or model.cost(cheaper) < model.cost(found)):
+            found = cheaper
     return found
 
 
 def _plan_of(
     problem: Problem, program: Program, model: HighsModel, seconds: float, periods: tuple[Period, ...]
-) -> NDArray[np.float64] | None:
-    """A plan of the program whose whole numbers serve some periods that are as large as all."""
+) -> tuple[NDArray[np.float64] | None, int]:
+    """A plan of the program whose whole numbers serve some periods that are as large as all, and the columns
+    of the program of these."""
     few = tuple(p for p in problem.points if p.id in problem.flexible)
     at = {n: problem.points.index(p) for n, p in enumerate(few)}
     small = build_program(at_once(replace(problem, points=few, periods=periods, peaks_rps=problem.peaks)))
@@ -62,13 +69,13 @@ def _plan_of(
     shut = [column.shut() if n in hourly else column for n, column in enumerate(small.columns)]
     found, _ = solve_large(HighsModel(replace(small, columns=shut)), GAP, seconds)
     if found.values is None:
-        return None
+        return None, len(small.columns)
     whole = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}
     for (prefix, *rest), column in small.index.items():
         key = (prefix, at[rest[0]], *rest[1:]) if prefix in BY_POINT else (prefix, *rest)
         if small.columns[column].integer and column not in hourly and key in program.index:
             whole[program.index[key]] = float(round(found.values[column]))
-    return model.solve_lp(whole).values
+    return model.solve_lp(whole).values, len(small.columns)
 
 
 def at_once(problem: Problem) -> Problem:
