@@ -71,11 +71,11 @@ def promised_sooner(plan: Plan, share: float) -> Plan:
 
 
 def test_the_load_at_which_a_late_service_would_be_in_time(solved: tuple[Plan, Solved]) -> None:
-    """Promised in 70 % of the time the service is late; at the factor told its pools would not be, at the
-    next larger part of their traffic they would."""
+    """Promised in a quarter of the time the service is late; at the factor told its pools would not be, at
+    the next larger part of their traffic they would."""
     plan, found = solved
     name = plan.inputs["workload"]["services"][0]["name"]
-    sooner = promised_sooner(plan, 0.7)
+    sooner = promised_sooner(plan, 0.25)
     case = case_of(sooner)
     k = case.order[name]
     assert not kept_at(case, k, 0, Fraction(1))

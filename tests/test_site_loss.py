@@ -169,7 +169,7 @@ def test_promises_hold_after_a_loss_at_the_mix_that_each_pool_gets() -> None:
     """A chat at two sites: after a loss the other carries half within its promise, waits included."""
     two = "sites=[{name: a}, {name: b, round_trip: 40 ms}]"
     plan = plan_of(
-        "24-regions", two, "resilience={site_loss: 50 %}", "services.0.demand={requests_per_s: 60}"
+        "24-regions", two, "resilience={site_loss: 50 %}", "services.0.demand={requests_per_s: 40}"
     )
     assert {f.lost_site for f in plan.fallbacks} == {"a", "b"}
     single = tuple(p.model_copy(update={"replicas": 1, "line": 0}) for p in plan.pools)  # more cost nothing

@@ -13,6 +13,9 @@ from solver.domain.catalog import SYSTEM_QUANTITIES, Catalog
 from solver.domain.workload import Workload
 from solver.whatif.names import apis_of
 
+#: Fields without a key of their own: curves of regions are written as entries of ``regions``.
+WRITTEN_ELSEWHERE = frozenset({"by_region"})
+
 
 def paths(workload: Workload, catalog: Catalog) -> list[str]:
     """Paths in the spelling of the domain, each up to its equals sign."""
@@ -41,6 +44,8 @@ def keys_of(workload: Workload, catalog: Catalog) -> dict[str, list[str]]:
 
 def _model(model: type[BaseModel], value: Any, prefix: str, keys: dict[str, list[str]]) -> Iterator[str]:
     for name, field in model.model_fields.items():
+        if name in WRITTEN_ELSEWHERE:
+            continue
         path = f"{prefix}.{name}" if prefix else name
         yield from _field(field.annotation, getattr(value, name, None), path, name, keys)
 
