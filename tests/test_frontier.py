@@ -72,7 +72,13 @@ def test_one_service_is_made_faster() -> None:
 
 
 def test_findings_tell_table_and_figure() -> None:
-    found = frontier_findings(session(), Options(20, 50, 2, kinds=False))
+    heard: list[str] = []
+    found = frontier_findings(session(), Options(20, 50, 2, kinds=False), heard.append)
+    assert [line.partition(":")[0] for line in heard[:2]] == [
+        "best fleet, 20 tok/s for each user",
+        "best fleet, 50 tok/s for each user",
+    ]
+    assert all("$" in line for line in heard)
     assert found.answer[0].startswith("At 20 tok/s the cheapest fleet is of HBM GPUs")
     assert [row["tok_s_per_user"] for row in found.table("frontier").records()] == [20.0, 50.0]
     assert len(found.figures) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -27,4 +28,10 @@ def frontier(
     from solver.sensitivity.frontier import Options, frontier_findings
 
     options = Options(low, high, points, service, kinds, time_limit)
-    show(frontier_findings(open_session(workload, changes or []), options), out, as_json)
+    show(frontier_findings(open_session(workload, changes or []), options, _progress), out, as_json)
+
+
+def _progress(words: str) -> None:
+    """A line on stderr for each fleet found, if that is a terminal."""
+    if sys.stderr.isatty():
+        typer.echo(words, err=True)

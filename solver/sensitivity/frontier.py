@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -54,25 +54,38 @@ class Point:
     kinds: tuple[str, ...] = ()
 
 
-def frontier(session: Session, options: Options) -> list[Point]:
-    """Points of all lines, the best fleets first; between two best fleets of different kinds, the change."""
+def silent(_words: str) -> None:
+    """Told of nothing."""
+
+
+def frontier(session: Session, options: Options, tell: Callable[[str], None] = silent) -> list[Point]:
+    """Points of all lines, the best fleets first; between two best fleets of different kinds, the change.
+
+    ``tell`` hears of each point of a line, in one line of text.
+    """
     names = [s.name for s in session.loaded.workload.services]
     if options.service and options.service not in names:
         raise UsageError(f"no service is called {options.service!r}; write one of {', '.join(names)}")
     if not 0 < options.low < options.high or options.points < 2:
         raise UsageError("write speeds with --from below --to, and at least two points")
     speeds = [float(f"{v:.3g}") for v in np.geomspace(options.low, options.high, options.points)]
-    best = [_point(session, options, BEST, session.loaded, speed) for speed in speeds]
+    best = [_told(_point(session, options, BEST, session.loaded, speed), tell) for speed in speeds]
     best = sorted((*best, *_changes(session, options, best)), key=lambda p: p.speed)
     reached = [p for p in best if p.plan is not None]
     found = reached + [p for p in best if p.plan is None][:1]
     for line, loaded in _lines(session) if options.kinds else ():
         for speed in speeds:
-            point = _point(session, options, line, loaded, speed)
+            point = _told(_point(session, options, line, loaded, speed), tell)
             if point.plan is None:
                 break  # what fails at a speed fails at every higher one
             found.append(point)
     return found
+
+
+def _told(point: Point, tell: Callable[[str], None]) -> Point:
+    cost = "no fleet keeps it" if point.plan is None else usd(point.plan.objective_usd)
+    tell(f"{point.line}, {point.speed:g} tok/s for each user: {cost}")
+    return point
 
 
 def _point(session: Session, options: Options, line: str, loaded: LoadedWorkload, speed: float) -> Point:
@@ -145,9 +158,9 @@ def _only(loaded: LoadedWorkload, workload: Workload, include: tuple[str, ...]) 
     return loaded.model_copy(update={"workload": only})
 
 
-def frontier_findings(session: Session, options: Options) -> Findings:
+def frontier_findings(session: Session, options: Options, tell: Callable[[str], None] = silent) -> Findings:
     """The frontier as a table, a figure and sentences."""
-    points = frontier(session, options)
+    points = frontier(session, options, tell)
     workload = session.loaded.workload
     whose = options.service or "every service"
     return Findings(
