@@ -401,12 +401,14 @@ def test_time_limit_counts_each_run_anew() -> None:
 
 @pytest.fixture
 def interrupt() -> Iterator[None]:
-    """Ctrl-C after 0.8 seconds."""
+    """Ctrl-C after 0.8 seconds, heard also by tests that run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.8, signal.raise_signal, [signal.SIGINT])
     timer.start()
     yield
     timer.cancel()
     timer.join()
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interrupt")

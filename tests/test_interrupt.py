@@ -34,7 +34,10 @@ def test_a_signal_ends_a_real_solve_soon_and_honestly(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "solver.cli.app", "solve", str(path), "--json", "--no-compare"]
     before = children_s()
     process = subprocess.Popen(
-        [*command, "--time-limit", "600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "--time-limit", "600"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
     )
     while computed_s(process.pid) < 6:
         assert process.poll() is None
