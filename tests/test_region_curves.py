@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_groups import curves_written_out, grouped, prepared_of
+from test_groups import curves_written_out, grouped, prepared_of, reduced_and_full_agree
 from test_procurement import H100, catalogs, lines, plan_of
 
 from solver.backend.highs import HighsModel
 from solver.domain.workload import LoadedWorkload, Workload
-from solver.engine.fleets import Solved
-from solver.engine.grouped import solve_grouped
 from solver.engine.solve import Request, solve, solve_prepared
 from solver.errors import InputError
 from solver.formulation.build import build_program
@@ -150,14 +148,7 @@ def test_grouped_hours_and_all_hours_agree(tmp_path: Path, seed: int) -> None:
     """Every hour a period of its own, and hours in groups: the same optimum, in a verified plan."""
     demand = hours_of(random.Random(seed))
     loaded, full = prepared_of(text(demand, ways="buy, rent", include=BOTH), tmp_path)
-    true = HighsModel(build_program(curves_written_out(full).problem)).solve()
-    found = solve_grouped(grouped(full), 1e-7, None)
-    assert isinstance(found, Solved)
-    assert found.outcome.objective == pytest.approx(true.objective, rel=1e-6)
-    assert found.outcome.bound <= true.objective * (1 + 1e-9)
-    plan = solve_prepared(loaded, load_catalog(), grouped(full), Request(gap=1e-7, compare=False))
-    assert plan.verified
-    assert plan.objective_usd == pytest.approx(true.objective * 1e3, rel=1e-6)
+    reduced_and_full_agree(loaded, full)
 
 
 def test_groups_of_unlike_hours_hold(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ and bound on all at once searches the product of what it searches in each part a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -76,10 +76,10 @@ def part_of(
     costs: Mapping[int, float],
     ranges: Mapping[int, tuple[float, float]],
     fixed: Mapping[int, float],
-    rows: Iterable[Row],
+    rows: list[Row],
 ) -> Part:
     """Some rows of a program as one of their own: their columns within ``ranges``, the others ``fixed``."""
-    rows, part = list(rows), Part()
+    part = Part()
     part.columns = sorted({c for row in rows for c, _ in row.terms if c not in fixed})
     at = {c: n for n, c in enumerate(part.columns)}
     for c, n in at.items():

@@ -10,13 +10,7 @@ from solver.domain.catalog import Model, System
 
 _MAX_TENSOR = 64  # tensor parallelism beyond a scale-up domain's fast part has no measured rows
 _NODES = (1, 2, 4, 8)  # systems that one wide expert-parallel replica may span
-_SPANS = (
-    1,
-    1.5,
-    2,
-    3,
-    4,
-)  # systems of a pipeline across the network, of the least number that holds the model
+_SPANS = (1, 1.5, 2, 3, 4)  # systems of a pipeline across the network, by the least that hold the model
 _PIPELINE_GROWTH = (1.0, 1.25, 1.5, 2.0)  # wafers or racks beyond the minimum, for KV
 
 
