@@ -1,16 +1,19 @@
 """The page of a session: works without script, refuses strangers, links every number to its source."""
 
+import html
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from whatif_case import TEXT, loaded, session
@@ -18,8 +21,10 @@ from whatif_case import TEXT, loaded, session
 pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
+from solver.web import app
 from solver.web.app import make_app
 from solver.web.guard import Guard, host_name, is_loopback
+from solver.whatif.planner import Result
 from solver.whatif.session import Session
 from solver.whatif.store import Store
 
@@ -131,6 +136,34 @@ def test_what_is_refused_is_told_and_changes_nothing(web: TestClient, one: Sessi
     assert web.get("/do/change").status_code == 405
     assert web.get("/ask?q=nothing").status_code == 422
     assert web.get("/scenarios?s=@77").status_code == 404
+
+
+def test_a_question_under_way_is_told_and_stopped(
+    web: TestClient, one: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its plans so far, looked at again without script; when stopped, what was found."""
+    go_on, answered = threading.Semaphore(2), one.planner.answered
+
+    def slow(*arguments: Any) -> Result:
+        assert go_on.acquire(timeout=60)
+        return answered(*arguments)
+
+    monkeypatch.setattr(one.planner, "answered", slow)
+    monkeypatch.setattr(app, "PATIENCE_S", 0.3)
+    text = web.get("/ask?q=afford&a=2M").text
+    again = html.unescape(re.findall(r'http-equiv="refresh" content="1;url=([^"]+)"', text)[0])
+    while "2 times" not in Page(text).words and Page(text).words.count("times today's demand: $") < 2:
+        text = web.get(again).text
+    assert "Solving for" in Page(text).words and "at most 120 s" in Page(text).words
+    assert html.unescape(re.findall(r'http-equiv="refresh" content="1;url=([^"]+)"', text)[0]) == again
+    stop = html.unescape(re.findall(r'action="(/stop/[^"]+)"', text)[0])
+    text = web.post(stop).text
+    assert "The plan under way is taken" in Page(text).words
+    go_on.release(50)
+    while "The plan under way" in Page(text).words:
+        text = web.get(again).text
+    assert "serve at least" in Page(text).words and "Ask again, with 10 minutes" in Page(text).words
+    assert web.post("/stop/77?q=next").status_code == 200
 
 
 def test_no_plan_is_a_page_too(web: TestClient) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 
 import highspy
 
+#: Set by another thread that wants the solve of this one to stop; heard once, as one Ctrl-C is.
+stopping: ContextVar[threading.Event | None] = ContextVar("stopping", default=None)
+
 
 def run(highs: highspy.Highs) -> bool:
-    """Run HiGHS on the model it holds; whether Ctrl-C stopped it (a second one is raised at once)."""
+    """Run HiGHS on the model it holds; whether Ctrl-C (or `stopping`) stopped it.
+
+    A second Ctrl-C is raised at once.
+    """
     highs.HandleUserInterrupt = True
     failure: list[BaseException] = []
     done = threading.Event()  # Thread.join calls a running thread finished once Ctrl-C broke into it
@@ -23,9 +30,12 @@ def run(highs: highspy.Highs) -> bool:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    interrupted = False
+    interrupted, stop = False, stopping.get()
     while not done.is_set():
         try:
+            if stop is not None and stop.is_set():
+                stop.clear()
+                raise KeyboardInterrupt
             done.wait(0.2)
         except KeyboardInterrupt:
             if interrupted:

@@ -6,11 +6,13 @@ import importlib
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from solver.cli.options import tell_progress
 from solver.errors import ExitCode, SolverError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and 
 Kept = Annotated[
     Path | None,
     typer.Option("--session", help="File that keeps the session (default at the prompt: NAME.whatif)."),
+]
+Seconds = Annotated[
+    float | None, typer.Option(min=0.0, help="Seconds after which what was found is the answer.")
 ]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="Make a change and answer, such as demand.chat=x2.")
@@ -39,6 +44,9 @@ def whatif(
     as_json: AsJson = False,
     session_file: Kept = None,
     branch: Annotated[str, typer.Option(help="The branch to work on.")] = "main",
+    time_limit: Annotated[
+        float | None, typer.Option(min=0.0, help="Seconds for each plan, and for each question.")
+    ] = 120.0,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what binds and why.")] = False,
     xlsx: Annotated[
         Path | None, typer.Option("--xlsx", help="Write a workbook whose formulas follow changed prices.")
@@ -56,6 +64,7 @@ def whatif(
     interactive = not (lines or as_json or xlsx or export)
     try:
         session = open_session(workload, session_file, branch, keep=interactive)
+        session.planner.request = replace(session.planner.request, time_limit_s=time_limit)
         if web:
             serve = importlib.import_module("solver.web.serve").serve
             for line in lines:
@@ -83,24 +92,32 @@ def ask(
     workload: Source,
     arguments: Annotated[list[str] | None, typer.Argument(help="12M, 10 %, dgx-b200 6, 0.5 ...")] = None,
     changes: Changes = None,
+    time_limit: Seconds = 120.0,
     as_json: AsJson = False,
     session_file: Kept = None,
 ) -> None:
-    """Answer a question of a budget meeting, such as `ask afford WORKLOAD 12M`."""
+    """Answer a question of a budget meeting, such as `ask afford WORKLOAD 12M`.
+
+    Ctrl-C shows what has been found.
+    """
     from rich.console import Console
 
     from solver.cli.whatif_text import print_answer
     from solver.whatif.commands import case_of
+    from solver.whatif.effort import Effort
     from solver.whatif.questions import answer
 
     session = open_session(workload, session_file, "main", keep=False)
     for line in changes or []:
         session.change(line)
-    found = answer(case_of(session), question, arguments or [])
+    effort = Effort(time_limit, tell_progress)
+    found = answer(case_of(session, effort), question, arguments or [])
     if as_json:
         typer.echo(json.dumps(found.model_dump(mode="json"), indent=1))
     else:
         print_answer(found, Console())
+    if not found.complete:
+        raise typer.Exit(int(ExitCode.INTERRUPTED if effort.stopped else ExitCode.LIMIT_WITH_PLAN))
 
 
 def open_session(source: str, kept: Path | None, branch: str, keep: bool) -> Session:

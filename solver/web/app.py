@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
@@ -15,17 +16,21 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from solver.errors import SolverError, UsageError
+from solver.errors import ExitCode, SolverError, UsageError
 from solver.reports.html import TEMPLATES, render_html
 from solver.web import other_pages, pages
+from solver.web.ask_pages import Asks, ask_page
+from solver.web.asking import Asking
 from solver.web.guard import Guard
-from solver.whatif.cases import Case
 from solver.whatif.commands import case_of
+from solver.whatif.effort import Effort
 from solver.whatif.questions import answer
 from solver.whatif.session import Session
 
 STATIC = Path(__file__).parent / "static"
 MAX_FIELDS = 20
+PATIENCE_S = 2.0  # an answer that comes so soon is shown at once
+MOST_SECONDS = 3600.0  # for a question
 
 
 class Web:
@@ -33,6 +38,7 @@ class Web:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.asking = Asking()
 
     def view(self, request: Request) -> Session:
         """The session on the branch of the request."""
@@ -68,7 +74,7 @@ class Web:
         session, form = self.view(request), dict(request.query_params)
         try:
             loaded = session.tried(_said(form))[1] if form.get("name") or form.get("text") else None
-            case = Case(loaded or session.loaded(), session.catalog, session.planner)
+            case = replace(case_of(session), loaded=loaded) if loaded else case_of(session)
             return HTMLResponse(other_pages.speed_part(session, answer(case, "speed", ())))
         except SolverError as error:
             return HTMLResponse(other_pages.speed_part(session, None, str(error)))
@@ -91,17 +97,29 @@ class Web:
         return HTMLResponse(other_pages.history_page(self.view(request)))
 
     def ask(self, request: Request) -> Response:
-        """The questions, and the answer to ``q`` about ``a``; 422 where it cannot be answered."""
-        session = self.view(request)
-        name, argument = request.query_params.get("q", ""), request.query_params.get("a", "")[:200]
-        if not name:
-            return HTMLResponse(other_pages.ask_page(session))
-        words = argument.split()
-        try:
-            found = answer(case_of(session), name, words)
-        except SolverError as error:
-            return HTMLResponse(other_pages.ask_page(session, name, argument, error=str(error)), 422)
-        return HTMLResponse(other_pages.ask_page(session, name, argument, found))
+        """The questions, and the answer to ``q`` about ``a`` within ``s`` seconds; 422 where it has none.
+
+        While it is searched, what has been found; ``job`` of the address is the number of the question.
+        """
+        session, given = self.view(request), request.query_params
+        asks = Asks(given.get("q", ""), given.get("a", "")[:200], _seconds(session, given.get("s", "")))
+        if not asks.name:
+            return HTMLResponse(ask_page(session))
+        asked = self.asking.get(given.get("job", ""))
+        if asked is None:
+            case = case_of(session, Effort(asks.seconds))
+            asked = self.asking.begin(case, asks.name, asks.argument.split())
+        if not asked.wait(PATIENCE_S):
+            return HTMLResponse(ask_page(session, asks, asked))
+        bad = asked.refusal is not None and asked.refusal.exit_code is ExitCode.BAD_INPUT
+        return HTMLResponse(ask_page(session, asks, asked), 422 if bad else 200)
+
+    def stop(self, request: Request) -> Response:
+        """Stop a question, and show what has been found."""
+        asked = self.asking.get(request.path_params["number"])
+        if asked is not None:
+            asked.effort.stop()
+        return RedirectResponse(f"/ask?{request.url.query}", 303)
 
     # files --------------------------------------------------------------------------------------
 
@@ -164,6 +182,11 @@ class Web:
         return RedirectResponse(f"/{back}{query}", 303)
 
 
+def _seconds(session: Session, given: str) -> float | None:
+    """Seconds for a question: those of the address, or those that the session has for a plan."""
+    return min(float(given), MOST_SECONDS) if given.isdecimal() else session.planner.request.time_limit_s
+
+
 def _said(form: dict[str, str]) -> str:
     """The change that a form asks for: in words, or a field with its value (empty: none)."""
     text = form.get("text", "").strip()
@@ -199,6 +222,7 @@ def make_app(session: Session, bound: str = "127.0.0.1", token: str = "") -> Sta
         Route("/scenarios", web.scenarios),
         Route("/history", web.history),
         Route("/ask", web.ask),
+        Route("/stop/{number}", web.stop, methods=["POST"]),
         Route("/report.html", web.report),
         Route("/workbook.xlsx", web.workbook),
         Route("/session.json", web.export),

@@ -1,4 +1,4 @@
-"""Scenarios side by side, the history of a session, questions and their answers."""
+"""Scenarios side by side, the history of a session, cost against speed, and answers as tables and figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from solver.web.pages import render, signed
 from solver.web.sources import Sources
 from solver.whatif.cases import Answer
 from solver.whatif.difference import WAY_WORDS, fleet_counts
-from solver.whatif.questions import QUESTIONS
 from solver.whatif.session import Session
 
 MOST_SCENARIOS = 6
@@ -76,7 +75,7 @@ def _scenario_rows(plans: list[Plan | None], sources: Sources) -> list[tuple[str
 
 def speed_part(session: Session, found: Answer | None, error: str = "") -> str:
     """Cost against speed, as a part of the page of the plan."""
-    sources = _sources(session)
+    sources = sources_of(session)
     return render(
         "speed.html.j2",
         session,
@@ -98,44 +97,10 @@ def history_page(session: Session) -> str:
     return render("history.html.j2", session, rows=rows, notes=journal.notes, heads=journal.heads)
 
 
-def ask_page(
-    session: Session, name: str = "", argument: str = "", found: Answer | None = None, error: str = ""
-) -> str:
-    """The questions, and the answer to one of them."""
-    sources = _sources(session)
-    return render(
-        "ask.html.j2",
-        session,
-        questions=list(QUESTIONS.values()),
-        proposals=proposals(session),
-        asked=name,
-        argument=argument,
-        answer=found,
-        sources=sources,
-        figure=answer_figure(found, sources) if found else None,
-        block=answer_block(found, sources) if found else None,
-        error=error,
-        state=session.state(),
-    )
-
-
-def proposals(session: Session) -> dict[str, str]:
-    """What each question is asked about at first: systems and sums of the present plan where there is one."""
-    found = {q.name: q.usage.partition(" ")[2] for q in QUESTIONS.values()}
-    plan = session.result().plan
-    if plan is None:
-        return found
-    bought = [s.system for s in sorted(plan.systems, key=lambda s: -s.cost_usd) if plan.way(s) == "buy"]
-    if bought:
-        found["late"] = f"{bought[0]} 6"
-    if plan.objective_usd:
-        found["afford"] = usd(2 * plan.objective_usd)
-    return found
-
-
-def _sources(session: Session) -> Sources:
-    """The sources of the present state."""
-    return Sources([(session.loaded(), session.result().plan)], session.catalog)
+def sources_of(session: Session) -> Sources:
+    """The sources of the present state, those of its plan only if it need not be solved first."""
+    known = session.planner.known(session.loaded())
+    return Sources([(session.loaded(), known.plan if known else None)], session.catalog)
 
 
 def answer_block(found: Answer, sources: Sources) -> Block:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import Field, computed_field
 
@@ -11,10 +11,11 @@ from solver.domain.catalog import Catalog
 from solver.domain.quantity import Frozen
 from solver.domain.told import Number, Told, number_of
 from solver.domain.workload import LoadedWorkload
-from solver.errors import InputError, UsageError
+from solver.errors import ExitCode, InputError, LimitReached, UsageError
 from solver.plan.plan import Plan
 from solver.whatif.apply import apply_change
 from solver.whatif.difference import WAY_WORDS, fleet_counts, serving
+from solver.whatif.effort import Effort
 from solver.whatif.names import find, subjects
 from solver.whatif.parts import whole_name
 from solver.whatif.planner import Planner, Result
@@ -31,6 +32,7 @@ class Answer(Frozen):
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    complete: bool = True  # False: the time was over, or it was stopped, before all was found or proven
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -57,17 +59,30 @@ class Case:
     loaded: LoadedWorkload
     catalog: Catalog
     planner: Planner
+    effort: Effort = field(default_factory=Effort)
 
-    def ask(self, loaded: LoadedWorkload, compare: bool = False) -> Result:
-        """The result of a variant."""
-        return self.planner.result(loaded, compare)
+    def ask(self, what: str, loaded: LoadedWorkload, compare: bool = False, gap: float = 0.0) -> Result:
+        """The result of a variant, which is ``what`` in words. Raises Over where the time is over."""
+        self.effort.check()
+        with self.effort.heard():
+            request = self.effort.request(self.planner.request, gap)
+            result = self.planner.answered(loaded, compare, request)
+        self.effort.keep(what, result)
+        return result
 
-    def plan(self, loaded: LoadedWorkload | None = None, compare: bool = False) -> Plan:
-        """The plan of the state or a variant; InfeasibleError-like endings become a UsageError."""
-        result = self.ask(self.loaded if loaded is None else loaded, compare)
-        if result.plan is None:
-            raise UsageError(f"there is no plan to start from ({result.outcome}): {result.message}")
-        return result.plan
+    def plan(
+        self, what: str = "today's plan", loaded: LoadedWorkload | None = None, compare: bool = False
+    ) -> Plan:
+        """The plan of the state or a variant.
+
+        Raises UsageError where there is none, LimitReached where none was found in time, Over.
+        """
+        result = self.ask(what, self.loaded if loaded is None else loaded, compare)
+        if result.plan is not None:
+            return result.plan
+        if result.exit_code is ExitCode.LIMIT_WITHOUT_PLAN:
+            raise LimitReached(f"{what}: {result.message}")
+        raise UsageError(f"there is no plan to start from ({result.outcome}): {result.message}")
 
     def changed(self, *lines: str, base: LoadedWorkload | None = None) -> LoadedWorkload:
         """The workload after changes in canonical form."""
@@ -112,8 +127,13 @@ def fleet_words(plan: Plan) -> str:
     for (_, server), share in serving(plan).items():
         if server.endswith(" API"):
             apis.setdefault(server, []).append(share)
-    parts += [f"{api} ({max(shares):.0%} of a service)" for api, shares in sorted(apis.items())]
+    parts += [f"{api} ({share_words(max(shares))} of a service)" for api, shares in sorted(apis.items())]
     return ", ".join(parts) or "nothing"
+
+
+def share_words(share: float) -> str:
+    """A share as whole per cent; a small one is not nothing."""
+    return f"{share:.0%}" if share >= 0.005 else "under 1%"
 
 
 def kinds(plan: Plan) -> frozenset[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from solver.errors import UsageError
 from solver.whatif.cases import Answer, Case
 from solver.whatif.difference import Difference, difference
+from solver.whatif.effort import Effort
 from solver.whatif.fields import FIELDS
 from solver.whatif.planner import Result
 from solver.whatif.questions import QUESTIONS, answer
@@ -46,9 +47,10 @@ def execute(session: Session, line: str, deep: bool = False) -> Response:
     return replace(command(session, rest.strip()), line=said)
 
 
-def case_of(session: Session, ref: str = "") -> Case:
-    """The state that questions are asked about."""
-    return Case(session.loaded(ref), session.catalog, session.planner)
+def case_of(session: Session, effort: Effort | None = None) -> Case:
+    """The present state for one question, by default within the session's time for a plan."""
+    effort = effort or Effort(session.planner.request.time_limit_s)
+    return Case(session.loaded(), session.catalog, session.planner, effort)
 
 
 def _change(session: Session, said: str, deep: bool) -> Response:

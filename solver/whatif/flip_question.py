@@ -9,6 +9,7 @@ from solver.domain.told import Origin, Told, number_of, told
 from solver.errors import SolverError
 from solver.plan.plan import Plan
 from solver.whatif.cases import Answer, Case, Cell, factor, kinds, solved
+from solver.whatif.effort import Over
 from solver.whatif.fields import split
 from solver.whatif.language import canonical
 from solver.whatif.values import now
@@ -87,11 +88,20 @@ def flip(case: Case, most: str = "4") -> Answer:
     reach = factor(most, 1.0, 100.0)
     plan = case.plan(compare=True)
     decided = kinds(plan)
-    found = [_flip(case, knob, end, decided) for knob in knobs(case, plan) for end in (1 / reach, reach)]
+    found: list[Flip] = []
+    moves = [(knob, end) for knob in knobs(case, plan) for end in (1 / reach, reach)]
+    over = ""
+    try:
+        for knob, end in moves:
+            found.append(_flip(case, knob, end, decided))
+    except Over as ending:
+        if not found:
+            raise
+        over = f"{ending}: {len(found)} of {len(moves)} moves were followed to their end."
     found.sort(key=lambda f: abs(math.log(f.at)) if f.at else math.inf)
     return Answer(
         asked=told("Which single assumption flips the decision?"),
-        words=_headline(case, found, decided, reach),
+        words=_headline(case, found, decided, reach, " of those tried" if over else ""),
         columns=(
             "assumption",
             "today",
@@ -104,22 +114,24 @@ def flip(case: Case, most: str = "4") -> Answer:
         notes=(
             f"Found by halving the interval to {NARROW - 1:.0%}; each end is a verified plan. The decision: "
             "which systems are got in which way. Other flips beyond exist.",
+            *((over,) if over else ()),
         ),
+        complete=not over,
     )
 
 
-def _headline(case: Case, found: list[Flip], decided: frozenset[str], reach: float) -> Told:
+def _headline(case: Case, found: list[Flip], decided: frozenset[str], reach: float, tried: str) -> Told:
     nearest = found[0] if found else None
     if nearest is None or nearest.at is None:
         ends = number_of(f"a {reach:g}th and {reach:g} times", "asked", "flip")
-        return told("No single assumption flips the decision between ", ends, " its value.")
+        return told(f"No single assumption{tried} flips the decision between ", ends, " its value.")
     today, where = nearest.knob.today(case), told()
     if today is not None:
         value = number_of(f"{today:,.6g}", *nearest.knob.origin(case))
         where = told(", from ", value, " to ", solved(f"{today * nearest.at:,.6g}"), f" {nearest.knob.unit}")
     return told(
-        f"The decision ({', '.join(sorted(decided)) or 'nothing'}) flips first with the "
-        f"{nearest.knob.name}: at ",
+        f"The decision ({', '.join(sorted(decided)) or 'nothing'}) flips first{',' * bool(tried)}{tried}"
+        f"{',' * bool(tried)} with the {nearest.knob.name}: at ",
         *(solved(f"{nearest.at:.3g} times"), " its present value (", solved(f"{nearest.at - 1:+.0%}"), where),
         f") it becomes {nearest.fleet}.",
     )
@@ -139,7 +151,9 @@ def _flip(case: Case, knob: Knob, end: float, decided: frozenset[str]) -> Flip:
     def other(moved: float) -> frozenset[str] | None:
         try:
             line = canonical(f"{knob.field}=x{moved:.9f}", case.loaded, case.catalog)
-            result = case.ask(case.changed(line))
+            result = case.ask(f"{knob.name} x{moved:.3g}", case.changed(line))
+        except Over:
+            raise
         except SolverError:
             return None
         if result.plan is None:

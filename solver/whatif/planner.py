@@ -79,6 +79,7 @@ class Planner:
         self._store = store
         self._near: OrderedDict[str, Result] = OrderedDict()
         self._locks = {False: threading.Lock(), True: threading.Lock()}  # comparisons take long
+        self._asking = threading.Lock()  # and so do questions
         self.solved = 0  # how many were computed rather than found
 
     @cached_property
@@ -97,31 +98,59 @@ class Planner:
         text = f"{self.world}\n{loaded.model_dump_json()}\n{compare}"
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def known(self, loaded: LoadedWorkload) -> Result | None:
+        """The result of a workload if it need not be solved."""
+        return self._known(self.key(loaded, False))
+
     def result(self, loaded: LoadedWorkload, compare: bool = False) -> Result:
         """The result of a workload; ``compare`` adds alternatives, break-even prices and what binds."""
         key = self.key(loaded, compare)
         with self._locks[compare]:
             return self._found(key, loaded, compare)
 
-    def _found(self, key: str, loaded: LoadedWorkload, compare: bool) -> Result:
-        found = self._near.pop(key, None)
+    def answered(self, loaded: LoadedWorkload, compare: bool, request: Request) -> Result:
+        """The result for a question, which may have less time or a wider gap than a state has.
+
+        Results of states are taken too; those of questions are kept apart from them, as another search may
+        end with another plan of the same cost.
+        """
+        usual = self.key(loaded, compare)
+        if (known := self._known(usual)) is not None:
+            return known
+        with self._asking:
+            key = hashlib.sha256(f"{usual}\nquestion {request.gap!r}".encode()).hexdigest()
+            return self._found(key, loaded, compare, request)
+
+    def _found(
+        self, key: str, loaded: LoadedWorkload, compare: bool, request: Request | None = None
+    ) -> Result:
+        found = self._known(key)
         if found is None:
-            kept = self._store.plan(key)
-            if kept is not None and not holds(kept):
-                kept = None
-            found = Result(key, kept) if kept is not None else self.compute(loaded, compare)
-            if kept is None and found.outcome in LASTING:
+            found = replace(self.compute(loaded, compare, request), key=key)
+            if found.outcome in LASTING:
                 self._store.keep(key, found.body)
-        if found.outcome != "interrupted":
+        if (
+            found.outcome != "interrupted" and request is None
+        ):  # questions would drive out the plans of states
+            self._near.pop(key, None)
             self._near[key] = found
         while len(self._near) > REMEMBERED:
             self._near.popitem(last=False)
         return found
 
-    def compute(self, loaded: LoadedWorkload, compare: bool = False) -> Result:
+    def _known(self, key: str) -> Result | None:
+        """A result in memory, or one on disk that still holds."""
+        if (found := self._near.get(key)) is not None:
+            return found
+        kept = self._store.plan(key)
+        return Result(key, kept) if kept is not None and holds(kept) else None
+
+    def compute(
+        self, loaded: LoadedWorkload, compare: bool = False, request: Request | None = None
+    ) -> Result:
         """The result, solved afresh."""
         self.solved += 1
-        request = replace(self.request, compare=compare, certify=compare)
+        request = replace(request or self.request, compare=compare, certify=compare)
         try:
             body = plan_json(solve(loaded, self.catalog, self.calibration, request))
         except SolverError as error:

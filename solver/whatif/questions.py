@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from solver.errors import UsageError
+from solver.whatif.afford_question import afford
 from solver.whatif.cases import Answer, Case
+from solver.whatif.effort import Over
 from solver.whatif.flip_question import flip
 from solver.whatif.risk_questions import late, regret, wait
-from solver.whatif.volume_questions import afford, next_traffic, speed
+from solver.whatif.volume_questions import next_traffic, speed
 from solver.whatif.ways_question import ways
 
 
@@ -28,6 +30,9 @@ class Question:
     least: int  # arguments
     most: int
 
+
+#: Plans that are told where a question ends without an answer.
+MOST_LINES = 6
 
 QUESTIONS = {
     q.name: q
@@ -45,7 +50,11 @@ QUESTIONS = {
 
 
 def answer(case: Case, name: str, arguments: Sequence[str]) -> Answer:
-    """The answer to a named question."""
+    """The answer to a named question, with what is not proven of it.
+
+    Raises UsageError or InputError where it is asked in another way; Over where the time of ``case`` was
+    over, or it was stopped, before anything could be said.
+    """
     question = QUESTIONS.get(name)
     if question is None:
         raise UsageError(f"no question is called '{name[:40]}'; write one of {', '.join(QUESTIONS)}")
@@ -55,6 +64,12 @@ def answer(case: Case, name: str, arguments: Sequence[str]) -> Answer:
     if not question.least <= len(given) <= question.most:
         raise UsageError(f"'{name}' is asked like this: ask {question.usage}")
     try:
-        return question.answer(case, *given)
+        found = question.answer(case, *given)
+    except Over as over:
+        told = "; ".join(case.effort.lines[-MOST_LINES:]) or "nothing"
+        raise Over(f"{over}; found until then: {told}", case.effort.stopped) from None
     except ValueError:
         raise UsageError(f"'{' '.join(given)[:60]}' is not understood; write ask {question.usage}") from None
+    open_ends = case.effort.notes()
+    complete = found.complete and not case.effort.open
+    return found.model_copy(update={"notes": (*found.notes, *open_ends), "complete": complete})

@@ -22,7 +22,7 @@ def late(case: Case, system: str, months: str = "6") -> Answer:
         (f"from {date}", case.changed(f"from.{name}={date}", base=free)),
         ("never", case.changed(f"exclude={name}", base=free)),
     )
-    results = [(words, case.ask(loaded)) for words, loaded in variants]
+    results = [(words, case.ask(words, loaded)) for words, loaded in variants]
     on_time, delayed = results[0][1].plan, results[1][1].plan
     asked = number_of(f"{delay} months", "asked", "late")
     if on_time is None:
@@ -74,8 +74,8 @@ def wait(case: Case, system: str, months: str = "12") -> Answer:
     delay, date = delivery(case, months)
     step = decisions(case, delay)
     free = case.changed(f"epoch={step / MONTHS!r}")
-    without = case.plan(case.changed(f"exclude={name}", base=free))
-    waiting = case.plan(case.changed(f"from.{name}={date}", base=free))
+    without = case.plan(f"without {name}", case.changed(f"exclude={name}", base=free))
+    waiting = case.plan(f"{name} from {date}", case.changed(f"from.{name}={date}", base=free))
     saved = without.objective_usd - waiting.objective_usd
     later = sum(s.count for s in waiting.systems if s.system == name and waiting.way(s) == "buy")
     comes = number_of(date, "asked", "wait")
@@ -124,7 +124,8 @@ def regret(case: Case, times_words: str = "0.5") -> Answer:
     stuck = case.changed(
         *(f"minimum.{s}={max(n, minimum.get(s, 0))}" for s, n in sorted(bought.items())), base=other
     )
-    best, held = case.plan(other), case.ask(stuck)
+    scaled = f"{times:g} times the demand"
+    best, held = case.plan(f"best for {scaled}", other), case.ask(f"today's purchases, {scaled}", stuck)
     asked = number_of(f"{times:g} times", "asked", "regret")
     if held.plan is None:
         head = told("With today's purchases ", asked, " the demand has no plan: ", solved(held.message))
@@ -141,15 +142,9 @@ def regret(case: Case, times_words: str = "0.5") -> Answer:
             else told("Nothing: today's purchases are right at ", asked, " the demand too.")
         )
     rows = [("today's plan, today's demand", plan.objective_usd, fleet_words(plan))]
-    rows.append((f"best for {times:g} times the demand", best.objective_usd, fleet_words(best)))
+    rows.append((f"best for {scaled}", best.objective_usd, fleet_words(best)))
     if held.plan is not None:
-        rows.append(
-            (
-                f"today's purchases, {times:g} times the demand",
-                held.plan.objective_usd,
-                fleet_words(held.plan),
-            )
-        )
+        rows.append((f"today's purchases, {scaled}", held.plan.objective_usd, fleet_words(held.plan)))
     return Answer(
         asked=told("What do we regret if demand is ", asked, " what we think?"),
         words=head,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from solver.domain.told import Told, joined, number_of, told
 from solver.errors import SolverError, UsageError
 from solver.whatif.cases import Answer, Case, factor, solved
+from solver.whatif.effort import Over
 
 WAYS = {
     "buy": "buying",
@@ -28,22 +29,31 @@ def ways(case: Case, span: str = "10") -> Answer:
     if not which:
         raise UsageError(f"no way is permitted to every service; {'; '.join(forbidden)}")
     root = math.sqrt(reach)
-    volumes = [1 / reach, 1 / root, 1.0, root, reach]
-    table = {v: _by_way(case, v, (*which, "all")) for v in volumes}
+    volumes, over = (1.0, 1 / reach, 1 / root, root, reach), ""  # today first: the others may find no time
+    table: dict[float, Costs] = {}
     flips: list[tuple[float, str, str]] = []
-    for low, high in itertools.pairwise(volumes):
-        first, last = _cheapest(table[low]), _cheapest(table[high])
-        if first != last and first and last:
-            flips.append(_crossing(case, low, high, first, which))
+    try:
+        for volume in dict.fromkeys(volumes):
+            table[volume] = _by_way(case, volume, (*which, "all"))
+        for low, high in itertools.pairwise(sorted(table)):
+            first, last = _cheapest(table[low]), _cheapest(table[high])
+            if first != last and first and last:
+                flips.append(_crossing(case, low, high, first, which))
+    except Over as ending:
+        if not table:
+            raise
+        over = f"{ending}: not all volumes were compared."
     return Answer(
         asked=told("Rent, buy or API, and at which volume does it flip?"),
-        words=_headline(case, table, flips, which, reach),
+        words=_headline(case, table, flips, which, 0.0 if over or case.effort.open else reach),
         columns=("demand (times today)", "requests/s", *(f"{WAYS[w]} (USD)" for w in which), "all (USD)"),
-        rows=tuple((v, v * case.rps, *(table[v][w] for w in which), table[v]["all"]) for v in volumes),
+        rows=tuple((v, v * case.rps, *(table[v][w] for w in which), table[v]["all"]) for v in sorted(table)),
         notes=(
-            'Empty: that way alone cannot keep the promises. "all" mixes the ways.',
+            'Empty: that way alone cannot keep the promises, or a note says why. "all" mixes the ways.',
             *(f"Left out: {words}." for words in forbidden),
+            *((over,) if over else ()),
         ),
+        complete=not over,
     )
 
 
@@ -63,10 +73,13 @@ def permitted(case: Case) -> tuple[list[str], list[str]]:
 def _headline(
     case: Case, table: dict[float, Costs], flips: list[tuple[float, str, str]], which: list[str], reach: float
 ) -> Told:
+    """``reach``: 0 where not all volumes around today's were compared."""
     now = _cheapest(table[1.0])
     head = f"The cheapest single way today: {WAYS[now]}." if now else "No single way serves today's demand."
     if len(which) == 1:
         return told(head, " No other is permitted to every service.")
+    if not flips and not reach:
+        return told(head, " Where it flips was not found in time.")
     if not flips:
         return told(head, " It does not flip within ", number_of(f"{reach:g} times", "asked", "ways"), ".")
     parts = [
@@ -81,7 +94,10 @@ def _by_way(case: Case, factor: float, which: Sequence[str]) -> Costs:
     for way in which:
         try:
             variant = loaded if way == "all" else case.changed(f"ways.*={way}", base=loaded)
-            plan = case.ask(variant).plan
+            name = "all ways" if way == "all" else WAYS[way]
+            plan = case.ask(f"{name} at {factor:.3g} times today's demand", variant).plan
+        except Over:
+            raise
         except SolverError:
             plan = None
         found[way] = None if plan is None else plan.objective_usd

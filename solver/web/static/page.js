@@ -123,6 +123,23 @@ async function load(part) {
   if (more && known && more.querySelectorAll("li").length > known.querySelectorAll("li").length) known.replaceWith(more);
 }
 
+// A question under way: its plans so far, until the page with the answer is there.
+async function follow(part) {
+  for (;;) {
+    let fresh;
+    try {
+      fresh = await page(await fetch(part.dataset.follow));
+    } catch (problem) {
+      const error = document.getElementById("error");
+      error.textContent = `The page could not be reached: ${problem.message}`;
+      error.hidden = false;
+      return;
+    }
+    if (!fresh.getElementById("asking")) { location.replace(part.dataset.follow); return; }
+    for (const name of ["spent", "found"]) document.getElementById(name).replaceWith(fresh.getElementById(name));
+  }
+}
+
 function start(root) {
   fields(root);
   for (const form of root.querySelectorAll("form[data-live]")) {
@@ -131,6 +148,7 @@ function start(root) {
   for (const form of root.querySelectorAll("form[data-busy]")) form.addEventListener("submit", () => busy(true));
   for (const list of root.querySelectorAll("select[data-go]")) list.addEventListener("change", () => list.form.submit());
   for (const part of root.querySelectorAll("[data-load]")) load(part);
+  for (const part of root.querySelectorAll("[data-follow]")) follow(part);
 }
 
 start(document);
