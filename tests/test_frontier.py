@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from solver.cli.app import main
-from solver.errors import UsageError
+from solver.domain.workload import LoadedWorkload
+from solver.errors import LimitReached, UsageError
 from solver.inputs.workload import load_workload
 from solver.paths import find_workload
-from solver.sensitivity.frontier import BEST, NEAR, Options, Point, at_speed, frontier, frontier_findings
+from solver.plan.plan import Plan
+from solver.sensitivity import frontier as module
+from solver.sensitivity.frontier import BEST, NEAR, Options, Point, at_speed, frontier
+from solver.sensitivity.frontier_findings import frontier_findings
 from solver.sensitivity.session import Session
 
 
@@ -21,7 +26,7 @@ def session() -> Session:
 
 @pytest.fixture(scope="module")
 def points() -> list[Point]:
-    return frontier(session(), Options(100, 3000, 3))
+    return frontier(session(), Options(100, 3000, 3)).points
 
 
 def usd(point: Point) -> float:
@@ -73,7 +78,8 @@ def test_one_service_is_made_faster() -> None:
 
 def test_findings_tell_table_and_figure() -> None:
     heard: list[str] = []
-    found = frontier_findings(session(), Options(20, 50, 2, kinds=False), heard.append)
+    options = Options(20, 50, 2, kinds=False)
+    found = frontier_findings(session(), options, frontier(session(), options, heard.append))
     assert [line.partition(":")[0] for line in heard[:2]] == [
         "best fleet, 20 tok/s for each user",
         "best fleet, 50 tok/s for each user",
@@ -82,6 +88,41 @@ def test_findings_tell_table_and_figure() -> None:
     assert found.answer[0].startswith("At 20 tok/s the cheapest fleet is of HBM GPUs")
     assert [row["tok_s_per_user"] for row in found.table("frontier").records()] == [20.0, 50.0]
     assert len(found.figures) == 1
+
+
+def test_what_was_found_is_told_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fleet that is not found is not called impossible; the search goes on; Ctrl-C ends it."""
+    options, known = Options(20, 80, 3, kinds=False), module.solve
+
+    def solve(loaded: LoadedWorkload, *rest: Any) -> Plan:
+        speed = 1000 / (loaded.workload.services[0].levels.tpot_ms or 1)
+        if speed == pytest.approx(40):
+            raise LimitReached("no plan was found within the time limit")
+        if speed == pytest.approx(80) and stop:
+            raise KeyboardInterrupt
+        return known(loaded, *rest)
+
+    monkeypatch.setattr(module, "solve", solve)
+    stop = False
+    found = frontier(session(), options)
+    assert [(p.speed, p.plan is not None, p.known) for p in found.points] == [
+        (20, True, True), (40, False, False), (80, True, True)
+    ]  # fmt: skip
+    assert not found.over and not found.proven
+    told = frontier_findings(session(), options, found)
+    assert "At 40 tok/s no fleet was found in time." in told.answer
+    assert "Where no fleet was found in time, there may be one." in told.notes
+    stop = True
+    found = frontier(session(), options)
+    assert (found.over, found.interrupted, len(found.points)) == ("stopped", True, 2)
+    assert frontier_findings(session(), options, found).answer[-1] == "Further speeds were not searched."
+
+
+def test_no_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["frontier", "02-argument-loose", "--total-time-limit", "0"])
+    assert ended.value.code == 5
+    assert "the time for all fleets (0 s) was over" in capsys.readouterr().err
 
 
 def test_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from solver.cli.options import AsJson, Changes, SecondsEach, WorkloadName
+from solver.cli.options import AsJson, Changes, Gap, SecondsAll, SecondsEach, WorkloadName, tell_progress
+from solver.errors import ExitCode, Interrupted, LimitReached
 
 
 def frontier(
@@ -19,19 +19,29 @@ def frontier(
     service: Annotated[str, typer.Option("--service", help="Whose promise is varied; all if none.")] = "",
     kinds: Annotated[bool, typer.Option("--kinds/--no-kinds", help="Also each kind alone.")] = True,
     changes: Changes = None,
+    gap: Gap = 0.0,
     time_limit: SecondsEach = 60.0,
+    total_time_limit: SecondsAll = 600.0,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report and tables.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cost of the fleet as the speed of each user rises, and where each kind of hardware takes over."""
+    """Cost of the fleet as the speed of each user rises, and where each kind of hardware takes over.
+
+    Ctrl-C, or the end of the time, shows what has been found.
+    """
     from solver.cli.sensitivity import open_session, show
-    from solver.sensitivity.frontier import Options, frontier_findings
+    from solver.sensitivity.frontier import Options
+    from solver.sensitivity.frontier import frontier as search
+    from solver.sensitivity.frontier_findings import frontier_findings
 
-    options = Options(low, high, points, service, kinds, time_limit)
-    show(frontier_findings(open_session(workload, changes or []), options, _progress), out, as_json)
-
-
-def _progress(words: str) -> None:
-    """A line on stderr for each fleet found, if that is a terminal."""
-    if sys.stderr.isatty():
-        typer.echo(words, err=True)
+    options = Options(low, high, points, service, kinds, time_limit, total_time_limit, gap)
+    session = open_session(workload, changes or [])
+    found = search(session, options, tell_progress)
+    if not any(p.plan for p in found.points) and (found.over or not all(p.known for p in found.points)):
+        ending = Interrupted if found.interrupted else LimitReached
+        raise ending(f"no fleet was found: {found.over or 'the time of each fleet was over'}")
+    show(frontier_findings(session, options, found), out, as_json)
+    if found.interrupted:
+        raise typer.Exit(int(ExitCode.INTERRUPTED))
+    if found.over or not found.proven:
+        raise typer.Exit(int(ExitCode.LIMIT_WITH_PLAN))

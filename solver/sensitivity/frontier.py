@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError, LimitReached, UsageError
 from solver.formulation.offers import choose_offers
 from solver.plan.plan import Plan
-from solver.sensitivity.findings import Axis, Column, Curves, Findings, Table, usd
+from solver.sensitivity.findings import usd
 from solver.sensitivity.session import Session
 
 #: Kinds of hardware as readers call them.
@@ -34,7 +34,10 @@ NEAR = 1.02
 
 @dataclass(frozen=True)
 class Options:
-    """Speeds in tok/s per user; ``service``: whose promise is varied ("": all); gap and seconds per solve."""
+    """Speeds in tok/s per user; ``service``: whose promise is varied ("": all).
+
+    ``gap`` and ``time_limit_s`` are of each fleet; within ``total_s`` all of them are searched.
+    """
 
     low: float = 20.0
     high: float = 3000.0
@@ -42,61 +45,137 @@ class Options:
     service: str = ""
     kinds: bool = True  # also the best fleet of each kind alone
     time_limit_s: float | None = 60.0
+    total_s: float | None = None
+    gap: float = 0.0
 
 
 @dataclass(frozen=True)
 class Point:
-    """The cheapest verified fleet at a speed, of all hardware or of one kind (None: none keeps the speed)."""
+    """The cheapest verified fleet at a speed, of all hardware or of one kind.
+
+    ``plan`` None: none keeps the speed, or (not ``known``) none was found in time.
+    """
 
     line: str
     speed: float
     plan: Plan | None
     kinds: tuple[str, ...] = ()
+    known: bool = True
+
+    @property
+    def fails(self) -> bool:
+        """Whether no fleet keeps the speed."""
+        return self.plan is None and self.known
+
+
+@dataclass
+class Frontier:
+    """Points of all lines, the best fleets first; ``over``: why they are not all that were asked for."""
+
+    points: list[Point] = field(default_factory=list)
+    over: str = ""
+    interrupted: bool = False
+
+    @property
+    def proven(self) -> bool:
+        """Whether each fleet is the cheapest within the gap asked for, or there is none."""
+        return all(p.known if p.plan is None else p.plan.outcome == "optimal" for p in self.points)
+
+
+class _Over(Exception):
+    """No further fleet is to be searched."""
 
 
 def silent(_words: str) -> None:
     """Told of nothing."""
 
 
-def frontier(session: Session, options: Options, tell: Callable[[str], None] = silent) -> list[Point]:
-    """Points of all lines, the best fleets first; between two best fleets of different kinds, the change.
+class _Search:
+    """Fleets one after the other, told as they are found, until the time is over or Ctrl-C."""
 
-    ``tell`` hears of each point of a line, in one line of text.
+    def __init__(self, session: Session, options: Options, tell: Callable[[str], None]) -> None:
+        self._session, self._options, self._tell = session, options, tell
+        self._end = float("inf") if options.total_s is None else time.perf_counter() + options.total_s
+        self.interrupted = False
+
+    def point(self, line: str, loaded: LoadedWorkload, speed: float) -> Point:
+        """The cheapest fleet at a speed. Raises _Over."""
+        left = self._end - time.perf_counter()
+        if self.interrupted or left <= 0:
+            raise _Over
+        limit = self._options.time_limit_s
+        if self._options.total_s is not None:
+            limit = left if limit is None else min(limit, left)
+        try:
+            found = _point(self._session, self._options, line, loaded, speed, limit)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise _Over from None
+        self.interrupted = found.plan is not None and found.plan.outcome == "interrupted"
+        cost = "no fleet keeps it" if found.known else "no fleet was found in time"
+        if found.plan is not None:
+            cost = usd(found.plan.objective_usd)
+        self._tell(f"{line}, {speed:g} tok/s for each user: {cost}")
+        return found
+
+
+def frontier(session: Session, options: Options, tell: Callable[[str], None] = silent) -> Frontier:
+    """The cheapest fleets at all speeds; between two of different kinds, the change; then each kind alone.
+
+    ``tell`` hears of each point, in one line of text. Ctrl-C, or the end of the time, ends the search.
     """
     names = [s.name for s in session.loaded.workload.services]
     if options.service and options.service not in names:
         raise UsageError(f"no service is called {options.service!r}; write one of {', '.join(names)}")
     if not 0 < options.low < options.high or options.points < 2:
         raise UsageError("write speeds with --from below --to, and at least two points")
+    search, found, over = _Search(session, options, tell), list[Point](), ""
+    try:
+        for point in _points(session, options, search):
+            found.append(point)
+    except _Over:
+        over = (
+            "stopped" if search.interrupted else f"the time for all fleets ({options.total_s:g} s) was over"
+        )
+    return Frontier(_shown(found), over, search.interrupted)
+
+
+def _points(session: Session, options: Options, search: _Search) -> Iterator[Point]:
+    """All points, as they are searched. What fails at a speed fails at every higher one."""
     speeds = [float(f"{v:.3g}") for v in np.geomspace(options.low, options.high, options.points)]
-    best = [_told(_point(session, options, BEST, session.loaded, speed), tell) for speed in speeds]
-    best = sorted((*best, *_changes(session, options, best)), key=lambda p: p.speed)
-    reached = [p for p in best if p.plan is not None]
-    found = reached + [p for p in best if p.plan is None][:1]
+    best: list[Point] = []
+    for speed in speeds:
+        best.append(search.point(BEST, session.loaded, speed))
+        yield best[-1]
+        if best[-1].fails:
+            break
+    yield from _changes(session, search, best)
     for line, loaded in _lines(session) if options.kinds else ():
         for speed in speeds:
-            point = _told(_point(session, options, line, loaded, speed), tell)
-            if point.plan is None:
-                break  # what fails at a speed fails at every higher one
-            found.append(point)
-    return found
+            point = search.point(line, loaded, speed)
+            if point.fails:
+                break
+            yield point
 
 
-def _told(point: Point, tell: Callable[[str], None]) -> Point:
-    cost = "no fleet keeps it" if point.plan is None else usd(point.plan.objective_usd)
-    tell(f"{point.line}, {point.speed:g} tok/s for each user: {cost}")
-    return point
+def _shown(found: list[Point]) -> list[Point]:
+    """The best fleets by speed, up to the first speed that none keeps; then the other lines."""
+    best = sorted((p for p in found if p.line == BEST), key=lambda p: p.speed)
+    failed = [p for p in best if p.fails][:1]
+    return [p for p in best if not p.fails] + failed + [p for p in found if p.line != BEST]
 
 
-def _point(session: Session, options: Options, line: str, loaded: LoadedWorkload, speed: float) -> Point:
+def _point(
+    session: Session, options: Options, line: str, loaded: LoadedWorkload, speed: float, seconds: float | None
+) -> Point:
     asked = at_speed(loaded, speed, options.service)
-    request = Request(time_limit_s=options.time_limit_s, compare=False)
+    request = Request(gap=options.gap, time_limit_s=seconds, compare=False, certify=False)
     try:
         plan = solve(asked, session.catalog, session.calibration, request)
     except InfeasibleError:
         return Point(line, speed, None)
-    except LimitReached as error:
-        raise LimitReached(f"{line} at {speed:g} tok/s: {error}") from None
+    except LimitReached:
+        return Point(line, speed, None, known=False)
     return Point(line, speed, plan, kinds_of(session, plan))
 
 
@@ -120,12 +199,14 @@ def kinds_of(session: Session, plan: Plan) -> tuple[str, ...]:
     return tuple(sorted(kinds | ({APIS} if any(r.mode == "api" for r in plan.routes) else set())))
 
 
-def _changes(session: Session, options: Options, best: list[Point]) -> Iterator[Point]:
+def _changes(session: Session, search: _Search, best: list[Point]) -> Iterator[Point]:
     """Speeds near the change of kinds between neighbours, by bisection to the ratio ``NEAR``."""
-    for left, right in pairwise(best):
+    for left, right in pairwise(p for p in best if p.plan is not None or p.fails):
         while left.kinds != right.kinds and right.speed / left.speed > NEAR:
-            middle = _point(session, options, BEST, session.loaded, float(np.sqrt(left.speed * right.speed)))
+            middle = search.point(BEST, session.loaded, float(np.sqrt(left.speed * right.speed)))
             yield middle
+            if middle.plan is None and not middle.known:
+                break
             left, right = (middle, right) if middle.kinds == left.kinds else (left, middle)
 
 
@@ -156,93 +237,3 @@ def _only(loaded: LoadedWorkload, workload: Workload, include: tuple[str, ...]) 
     services = tuple(map(without_apis, workload.services))
     only = workload.model_copy(update={"services": services, "hardware": policy})
     return loaded.model_copy(update={"workload": only})
-
-
-def frontier_findings(session: Session, options: Options, tell: Callable[[str], None] = silent) -> Findings:
-    """The frontier as a table, a figure and sentences."""
-    points = frontier(session, options, tell)
-    workload = session.loaded.workload
-    whose = options.service or "every service"
-    return Findings(
-        name=f"What speed costs: {workload.name}",
-        kicker="Cost against speed per user",
-        answer=tuple(_answer([p for p in points if p.line == BEST])),
-        facts=(("speed promised to each user", f"{options.low:g} to {options.high:g} tok/s, {whose}"),),
-        figures=(_figure(points),),
-        tables=(_table(points),),
-        notes=(
-            "Each point is the cheapest verified fleet that keeps the speed and all other promises of the "
-            "workload; the lines of single kinds use nothing else. A line ends where the kind fails.",
-            f"A change of kinds is known to a ratio of {NEAR:g} in speed.",
-        ),
-        provenance=session.provenance(),
-    )
-
-
-def _answer(best: list[Point]) -> list[str]:
-    """Who is cheapest from which speed on."""
-    sentences: list[str] = []
-    before: Point | None = None
-    for point in best:
-        if point.plan is None:
-            limit = f"above {before.speed:.4g} tok/s" if before else f"at {point.speed:.4g} tok/s"
-            return [*sentences, f"Nothing keeps the promise {limit}."]
-        words, cost = " and ".join(point.kinds) or "nothing", usd(point.plan.objective_usd)
-        if before is None:
-            sentences.append(f"At {point.speed:.4g} tok/s the cheapest fleet is of {words}: {cost}.")
-        elif point.kinds != before.kinds:
-            between = f"Between {before.speed:.4g} and {point.speed:.4g} tok/s"
-            sentences.append(f"{between} it changes to {words}: {cost}.")
-        before = point
-    if before is not None and before.plan is not None:
-        sentences.append(f"At {before.speed:.4g} tok/s the fleet costs {usd(before.plan.objective_usd)}.")
-    return sentences
-
-
-def _figure(points: list[Point]) -> Curves:
-    lines = []
-    for name in dict.fromkeys(p.line for p in points):
-        xy = tuple((p.speed, p.plan.objective_usd) for p in points if p.line == name and p.plan is not None)
-        if len(xy) > 1:
-            lines.append((name, xy))
-    return Curves(
-        "frontier",
-        "Cost against speed",
-        "Net present US dollars over the horizon by the speed promised to each user; both axes logarithmic.",
-        Axis("speed for each user, tok/s", log=True),
-        Axis("cost of the fleet, USD", "usd", log=True),
-        tuple(lines),
-    )
-
-
-def _table(points: list[Point]) -> Table:
-    columns = (
-        Column("line", "line"),
-        Column("tok_s_per_user", "tok/s for each user", "number"),
-        Column("cost_usd", "cost of the fleet", "usd"),
-        Column("usd_per_m_output_tokens", "USD per million output tokens", "usd"),
-        Column("kinds", "served by"),
-        Column("fleet", "fleet"),
-        Column("gap", "gap", "share"),
-    )
-    rows: list[tuple[Any, ...]] = []
-    for p in points:
-        if p.plan is None:
-            rows.append((p.line, p.speed, None, None, "", "nothing keeps the speed", None))
-            continue
-        plan = p.plan
-        rows.append(
-            (p.line, p.speed, plan.objective_usd, plan.usd_per_m_output_tokens, " and ".join(p.kinds),
-             _fleet(plan), plan.gap)
-        )  # fmt: skip
-    caption = "Net present US dollars over the horizon; every fleet has passed the exact check."
-    return Table("frontier", "Cost against speed", caption, columns, tuple(rows))
-
-
-def _fleet(plan: Plan) -> str:
-    """3 x dgx-b200, API tokens."""
-    counts: dict[str, int] = {}
-    for line in plan.systems:
-        counts[line.system] = counts.get(line.system, 0) + line.count
-    parts = [f"{count} x {system}" for system, count in sorted(counts.items())]
-    return ", ".join(parts + (["API tokens"] if any(r.mode == "api" for r in plan.routes) else []))
