@@ -8,6 +8,7 @@ from test_registry import change, with_api
 from solver.backend.highs import HighsModel
 from solver.domain.workload import Demand
 from solver.formulation.build import build_program
+from solver.formulation.epochs import Epoch
 from solver.formulation.hours import grouped, median_cut, most_periods
 from solver.formulation.problem import Problem, make_periods
 
@@ -46,6 +47,19 @@ def test_the_optimum_lies_between_mean_and_largest(curve: list[int], most: int) 
     )
     assert low <= true * (1 + 1e-9)
     assert true <= high * (1 + 1e-9)
+
+
+def test_periods_say_when_as_reports_do() -> None:
+    """Where the fleet may change, each hour says from when on; where it stays, the hour alone."""
+    problem = with_curve([float(h % 2 + 1) for h in range(24)])
+    halves = tuple(Epoch(e, e / 2, (e + 1) / 2) for e in range(3))
+    apart = [p.label for p in make_periods(problem.workload, halves)]
+    assert apart[0] == "year 1, 12 hours of 24"
+    assert apart[2] == "month 7 of year 1, 12 hours of 24"
+    assert apart[4] == "year 2, 12 hours of 24"
+    assert [p.label for p in make_periods(problem.workload, halves[:1])] == ["12 hours of 24"] * 2
+    upper, _ = grouped(problem.workload, halves, 1)
+    assert [p.label for p in upper][2] == "year 2, 24 like hours of 24"
 
 
 def test_each_hour_alone_is_exact() -> None:

@@ -105,5 +105,5 @@ def test_what_cannot_be_written_is_told(
     tmp_path: Path, trace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run(capsys, "workload", "from-trace", trace, "-o", tmp_path / "no" / "w.yaml")
-    assert code == ExitCode.OUR_FAULT
+    assert code == ExitCode.BAD_INPUT
     assert "cannot be written" in err

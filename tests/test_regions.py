@@ -257,7 +257,8 @@ def test_reports_tell_where_each_region_is_served() -> None:
 
 def test_a_replay_counts_the_way_of_each_request() -> None:
     """3 % of the requests come 280 ms, the others 30 ms: the same queue, and the promise holds."""
-    from solver.simulate.from_plan import replay_plan, traffic_of, workload_of
+    from solver.simulate.from_plan import replay_plan, workload_of
+    from solver.simulate.plan_traffic import traffic_of
 
     plan = plan_of("24-regions")
     traffic = traffic_of(plan, workload_of(plan), 0, 100.0, 1, {})

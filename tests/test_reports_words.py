@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plan_fixture import CS3, DGX, make_plan
 
+from solver.domain.calendar import year_words
 from solver.plan.findings import NOT_FOUND, Alternative, Assumption
 from solver.reports.escape import csv_cell, json_in_html, json_text, markdown, plain
-from solver.reports.fleet import WAYS, by_way, deciding, fleet, leverage, year_words
+from solver.reports.fleet import WAYS, by_way, deciding, fleet, leverage
 from solver.reports.units import counted, dollars, listed, number, percent, usd, usd_tick
 from solver.reports.values import amount
 from solver.reports.words import answer, kept, sentences

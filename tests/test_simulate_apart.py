@@ -16,7 +16,8 @@ from solver.paths import find_workload
 from solver.plan.plan import Plan
 from solver.simulate import PoolSpec, ReplayResult, ServiceSpec, Traffic, replay
 from solver.simulate.failures import FailureRates, failures_of
-from solver.simulate.from_plan import replay_plan, traffic_of, workload_of
+from solver.simulate.from_plan import replay_plan, workload_of
+from solver.simulate.plan_traffic import traffic_of
 from solver.simulate.types import Failure
 
 #: 1 ms per prompt token; nothing else.

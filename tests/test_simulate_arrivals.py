@@ -80,6 +80,33 @@ def test_a_scaled_trace_keeps_its_requests_and_reaches_the_rate(
     assert abs(len(scaled.arrival_s) - expected) <= 6 * np.sqrt(expected * (1 + rate / 2)) + 6
 
 
+@pytest.mark.parametrize("share", [0.0098, 0.0102])
+def test_a_trace_thinned_to_a_hundredth_keeps_its_rate(share: float) -> None:
+    """Below and above the share from which on all requests are laid and thinned: binomial counts."""
+    times = np.sort(np.random.default_rng(1).uniform(0, 100, 1000))
+    rows = np.arange(1000)
+    trace = Stream(times, rows, rows + 1, rows)
+    rate = share * 1000 / ((times[-1] - times[0]) * 1000 / 999)
+    found = [scale_trace(np.random.default_rng(n), trace, rate, 4000.0) for n in range(200)]
+    counts = [len(stream.arrival_s) for stream in found]
+    expected = rate * 4000.0
+    assert np.mean(counts) == pytest.approx(expected, abs=4 * np.sqrt(expected / 200))
+    assert np.var(counts) == pytest.approx(expected * (1 - share), rel=4 * np.sqrt(2 / 199))
+    for stream in found:
+        assert (np.diff(stream.arrival_s) >= 0).all() and stream.arrival_s[-1] < 4000.0
+        assert (stream.output == stream.prompt + 1).all()
+    seen = np.concatenate([stream.prompt for stream in found])
+    assert len(np.unique(seen)) == 1000  # each row of the trace has its turn
+
+
+def test_a_trace_far_denser_than_the_demand_costs_little() -> None:
+    """1,000 requests in a thousandth of a second would be laid a million times."""
+    times = np.arange(1000) / 1e6
+    rows = np.arange(1000)
+    stream = scale_trace(np.random.default_rng(0), Stream(times, rows, rows + 1, rows), 1.0, 1000.0)
+    assert len(stream.arrival_s) == pytest.approx(1000, abs=4 * np.sqrt(1000))
+
+
 def test_scaling_to_the_trace_s_own_rate_keeps_the_gaps() -> None:
     arrival = np.array([0.0, 1.0, 3.0, 7.0])  # ring of 7 + 7/3 s
     trace = Stream(arrival, np.arange(4), np.arange(4) + 1, np.zeros(4, dtype=np.int64))

@@ -25,13 +25,12 @@ from solver.simulate import replay
 from solver.simulate.from_plan import (
     PeriodReplay,
     PlanReplay,
-    bucket_of,
     replay_plan,
     requests_for_each,
-    traffic_of,
     workload_of,
 )
 from solver.simulate.plan_pools import pool_spec, pools_in
+from solver.simulate.plan_traffic import bucket_of, traffic_of
 from solver.simulate.smallest import passes, smallest_fleet
 from solver.simulate.summary import behind_plan
 from solver.simulate.tighten import REPLAYS, Told, close_loop, planned

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solver.errors import SolverError, UsageError
+from solver.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from solver.domain.bursts import Bursts
@@ -137,7 +137,7 @@ def write_file(path: Path, text: str) -> None:
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise SolverError(f"{path} cannot be written ({error.strerror})") from None
+        raise _unwritten(path, error) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -147,4 +147,8 @@ def write_file(path: Path, text: str) -> None:
         Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise SolverError(f"{path} cannot be written ({error.strerror})") from None
+        raise _unwritten(path, error) from None
+
+
+def _unwritten(path: Path, error: OSError) -> InputError:
+    return InputError.at(str(path), 0, f"cannot be written ({error.strerror})", "name another place")

@@ -23,6 +23,13 @@ def years_until(month: str | None, start: str) -> float:
     return max(0.0, (12 * (year - year_0) + number - number_0) / 12)
 
 
+def year_words(years: float) -> str:
+    """When, ``years`` after the start: "year 2" after 1, "month 7 of year 3" after 2.5."""
+    months = round(12 * years)
+    year = f"year {months // 12 + 1}"
+    return f"month {months % 12 + 1} of {year}" if months % 12 else year
+
+
 def factor_in_force(steps: Mapping[str, float], years: float, start: str) -> float:
     """The factor of the last step at or before ``years`` from ``start`` (1 before the first)."""
     passed = [month for month in sorted(steps) if years_until(month, start) <= years + INSTANT]

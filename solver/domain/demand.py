@@ -49,7 +49,7 @@ class Demand(Frozen):
     rate_rps: tuple[float, ...]
     growth_per_year: float = Field(default=0.0, gt=-1)
     steps: dict[Month, float] = {}
-    cv2: float = Field(default=1.0, ge=0)
+    cv2: float = Field(default=1.0, ge=0, le=1e6)
     planned_cv2: float | None = Field(default=None, ge=0)
     planned_cv2_by_s: dict[float, float] = {}
     regions: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from solver.domain.calendar import years_until
+from solver.domain.calendar import year_words, years_until
 from solver.domain.quantity import simplest
 from solver.domain.streams import streams
 from solver.domain.workload import HOURS_PER_YEAR, Site, Workload, cycle_hours, window_hours
@@ -77,6 +78,11 @@ def make_epochs(
     return tuple(Epoch(e, ends[e - 1] if e else 0.0, end) for e, end in enumerate(ends))
 
 
+def label_of(epochs: Sequence[Epoch], epoch: int, hours: str) -> str:
+    """A period in the words of the reports: "year 2, hour 7", or "hour 7" where the fleet stays as it is."""
+    return f"{year_words(epochs[epoch].start_years)}, {hours}" if len(epochs) > 1 else hours
+
+
 def fiscal_starts(workload: Workload) -> list[float]:
     """Starts of the fiscal years with a budget for purchases, in years from the start of the horizon."""
     money, first = workload.money, int(workload.horizon.start[-2:])
@@ -109,8 +115,8 @@ def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period,
                 for rate, s in zip(base[: len(curves)], parts, strict=True)
             )
             duration = HOURS_PER_YEAR * epoch.years * len(hours) / length
-            label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""
-            label += f"hour {hours[0]}" if len(hours) == 1 else f"{len(hours)} hours of {length}"
+            words = f"hour {hours[0]}" if len(hours) == 1 else f"{len(hours)} hours of {length}"
+            label = label_of(epochs, epoch.index, words)
             covers = tuple(hours) if ordered or priced else ()
             periods.append(Period(len(periods), epoch.index, duration, rates, label, covers))
     return tuple(periods)

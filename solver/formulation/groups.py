@@ -21,7 +21,7 @@ from functools import cached_property
 
 from solver.domain.streams import Stream, streams
 from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
-from solver.formulation.epochs import Epoch, Period
+from solver.formulation.epochs import Epoch, Period, label_of
 
 Vector = tuple[float, ...]
 
@@ -158,7 +158,6 @@ class Curves:
 
     def periods(self, groups: Sequence[Group], mean: bool) -> tuple[Period, ...]:
         """Periods at the largest demand of their groups, paid at the mean; or (``mean``) served there too."""
-        several = len(self.epochs) > 1
         names = [s.service.name for s in self.streams]
         found: list[Period] = []
         for group in groups:
@@ -179,7 +178,7 @@ class Curves:
                     group.epoch,
                     HOURS_PER_YEAR * epoch.years * size / len(self.vectors),
                     served,
-                    (f"epoch {group.epoch + 1}, " if several else "") + who + hours,
+                    label_of(self.epochs, group.epoch, who + hours),
                     group.hours,
                     mean_rps=tuple(average) if tuple(average) != served else (),
                     largest_rps=tuple(largest) if tuple(largest) != served else (),

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from solver.domain.streams import streams
 from solver.domain.workload import HOURS_PER_YEAR, Workload, cycle_hours
-from solver.formulation.epochs import Epoch, Period, tariff_sites
+from solver.formulation.epochs import Epoch, Period, label_of, tariff_sites
 from solver.formulation.groups import median_cut
 
 #: Periods of an epoch that the program takes: fewer where there are many operating points.
@@ -50,8 +50,7 @@ def grouped(
             largest = tuple(max(column) * g for column, g in rates)
             average = tuple(sum(column) / len(group) * g for column, g in rates)
             hours = HOURS_PER_YEAR * epoch.years * len(group) / length
-            label = f"epoch {epoch.index + 1}, " if len(epochs) > 1 else ""
-            label += f"{len(group)} like hours of {length}"
+            label = label_of(epochs, epoch.index, f"{len(group)} like hours of {length}")
             period = Period(len(upper), epoch.index, hours, largest, label, tuple(group))
             upper.append(period)
             mean.append(replace(period, rate_rps=average, largest_rps=largest, cheapest=True))

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from solver.errors import SolverError
+from solver.errors import InputError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -23,7 +23,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         Path(temporary).replace(path)
         temporary = ""
     except OSError as error:
-        raise SolverError(f"{path} cannot be written ({error.strerror or error})") from None
+        words = f"cannot be written ({error.strerror or error})"
+        raise InputError.at(str(path), 0, words, "name another place") from None
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)

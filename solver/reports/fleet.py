@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from solver.domain.calendar import year_words
 from solver.plan.findings import Assumption
 from solver.plan.plan import Plan, Pool, SystemPurchase
 from solver.reports.pool_facts import Target
@@ -127,13 +128,6 @@ def span_words(plan: Plan, first: int | None, last: int | None) -> str:
     months = round(12 * plan.epochs[last][1])
     month = f"month {months % 12} of year {months // 12 + 1}"
     return f"{start} to {month if months % 12 else f'the end of year {months // 12}'}"
-
-
-def year_words(years: float) -> str:
-    """When, ``years`` after the start: "year 2" after 1, "month 7 of year 3" after 2.5."""
-    months = round(12 * years)
-    year = f"year {months // 12 + 1}"
-    return f"month {months % 12 + 1} of {year}" if months % 12 else year
 
 
 def configuration(pool: Pool) -> str:

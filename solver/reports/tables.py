@@ -105,8 +105,9 @@ def write_out(plan: Plan, directory: Path, xlsx: bool = False) -> list[Path]:
     from solver.reports.markdown import render_markdown
 
     found = records(plan)
-    for stale in sorted(TABLES - found.keys()):
-        (directory / "tables" / f"{stale}.csv").unlink(missing_ok=True)
+    before = [directory / "tables" / f"{name}.csv" for name in sorted(TABLES - found.keys())]
+    for stale in filter(Path.is_file, before):
+        stale.unlink()
     files: dict[str, bytes] = {f"tables/{name}.csv": csv_bytes(rows) for name, rows in found.items()}
     files["report.html"] = render_html(plan).encode()
     files["report.md"] = render_markdown(plan).encode()

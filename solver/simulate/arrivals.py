@@ -26,6 +26,7 @@ class Stream:
 
 
 _MANY = 256  # copies of a trace beyond which they are laid at once
+_SPARSE = 0.01  # share of a trace's requests below which those kept are drawn, not laid and thinned
 
 
 def gaps(rng: np.random.Generator, count: int, cv2: float, family: str = "gamma") -> Floats:
@@ -111,6 +112,9 @@ def scale_trace(rng: np.random.Generator, trace: Stream, rate_rps: float, durati
     if copies > _MANY and duration_s <= period:
         laid, row = _laid_many(rng, times, period, int(copies), duration_s)
         parts, rows, copies = [laid], [row], copies - int(copies)
+    elif copies < _SPARSE:
+        laid, row = _laid_few(rng, times, period, copies, duration_s)
+        parts, rows, copies = [laid], [row], 0.0
     while copies > 1e-12:
         offset, keep = rng.random() * period, min(copies, 1.0)
         laid, row = _laid(times, period, offset, duration_s, whole=keep < 1)
@@ -141,15 +145,31 @@ def _laid_many(
     return np.concatenate([laid for laid, _ in found]), np.concatenate([row for _, row in found])
 
 
+def _laid_few(
+    rng: np.random.Generator, times: Floats, period: float, keep: float, duration_s: float
+) -> tuple[Floats, Ints]:
+    """The few requests that are kept of one thinned copy, which may turn often; and the rows."""
+    turns = int(duration_s / period) + 2
+    kept = rng.binomial(turns * len(times), keep)
+    place = rng.choice(turns * len(times), kept, replace=False, shuffle=False).astype(np.int64)
+    turn, row = np.divmod(place, len(times))
+    laid = times[row] + turn * period - rng.random() * period
+    inside = (laid >= 0) & (laid < duration_s)
+    return laid[inside], row[inside]
+
+
 def _laid(times: Floats, period: float, offset: float, duration_s: float, whole: bool) -> tuple[Floats, Ints]:
     """The trace laid end to end from ``-offset`` on, and the rows: all, or those that may be in the piece."""
+    turns = int((duration_s + offset) / period) + 1
+    if whole:
+        laid = (np.arange(turns)[:, None] * period + times).ravel()
+        return laid - offset, np.tile(np.arange(len(times), dtype=np.int64), turns)
     parts, rows = [], []
-    for turn in range(int((duration_s + offset) / period) + 1):
+    for turn in range(turns):
         begin = offset - turn * period
-        first, last = 0, len(times)
-        if not whole:  # one row more at each end, for the last digits
-            first = max(int(np.searchsorted(times, begin)) - 1, 0)
-            last = int(np.searchsorted(times, begin + duration_s)) + 1
+        # one row more at each end, for the last digits
+        first = max(int(np.searchsorted(times, begin)) - 1, 0)
+        last = int(np.searchsorted(times, begin + duration_s)) + 1
         parts.append(times[first:last] + turn * period)
         rows.append(np.arange(first, first + len(parts[-1]), dtype=np.int64))
     return np.concatenate(parts) - offset, np.concatenate(rows)

@@ -6,6 +6,8 @@ promises must hold while they stand in for failed systems.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +18,7 @@ from solver.operating_points.point import OperatingPoint, StepLaw
 from solver.performance.separate_pools import CHUNK
 from solver.plan.plan import Plan, Pool
 from solver.plan.serialise import point_from_dict
-from solver.simulate.types import Floats, PoolSpec
+from solver.simulate.types import Floats, PoolSpec, Traffic
 
 _PLENTY = 1e300  # KV bytes of a profile that tells no memory
 _MOST_REPLICAS = 100_000
@@ -125,3 +127,20 @@ def replayed_pool(plan: Plan, pool: Pool, workload: Workload) -> PoolSpec:
         return pool_spec(pool, point, workload, power_kw)
     except (KeyError, StopIteration, TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError.at("plan", 0, f"pool {pool.point}: incomplete ({error})", "solve again") from None
+
+
+def check_room(specs: Sequence[PoolSpec], traffic: Traffic, files: Mapping[int, str]) -> None:
+    """InputError for a request of a trace that a replica could not hold if it held nothing else.
+
+    ``files`` are the traces by the number of the service. A server refuses such a request; the replay would
+    prefill it for a time that grows with its square.
+    """
+    tokens = traffic.prompt + traffic.output
+    for pools in (traffic.pool, traffic.then):
+        for p, spec in enumerate(specs if pools is not None else ()):
+            room = spec.kv_capacity_bytes - spec.kv_fixed_bytes
+            large = np.flatnonzero((pools == p) & (tokens * spec.kv_per_token_bytes > room))
+            if len(large) and (file := files.get(int(traffic.service[large[0]]))):
+                most = math.floor(room / spec.kv_per_token_bytes)
+                problem = f"a request of {tokens[large[0]]:,} tokens; a replica of {spec.name} holds {most:,}"
+                raise InputError.at(file, 0, problem, "leave it out, or add --arrivals-only")

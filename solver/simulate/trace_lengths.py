@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solver.errors import InputError
 from solver.inputs.trace_statistics import busiest_window
 from solver.inputs.traces import Trace
 from solver.simulate.types import Floats, Ints
 
 #: Traces up to so long are replayed whole; of others the busiest hour is taken.
 _WHOLE_S, HOUR_S = 7200.0, 3600.0
+#: Shorter ones are refused: what is laid end to end would turn thousands of times.
+SHORTEST_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,21 @@ class TraceLengths:
         """A trace as it is replayed: whole, or its busiest hour if it lasts for more than two.
 
         The rate of a plan's hour stands for that hour alone: a whole day, nights included, that is scaled to
-        it would have busier hours than any that was stated.
+        it would have busier hours than any that was stated. InputError for a trace of less than a second.
         """
         if trace.duration_s <= _WHOLE_S:
+            _check_span(trace.arrival_s, trace.source, "the requests")
             return cls(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, source, arrivals_only)
         mine = busiest_window(trace, HOUR_S)
+        _check_span(trace.arrival_s[mine], trace.source, "the requests of the busiest hour")
         first = float(trace.arrival_s[mine][0])
         arrival_s = trace.arrival_s[mine] - first
         lengths = trace.prompt_tokens[mine], trace.output_tokens[mine]
         return cls(arrival_s, *lengths, source, arrivals_only, first - float(trace.arrival_s[0]))
+
+
+def _check_span(arrival_s: Floats, file: str, which: str) -> None:
+    if (span_s := float(arrival_s[-1] - arrival_s[0])) < SHORTEST_S:
+        problem = f"{which} span {span_s:.3g} s; a replay needs {SHORTEST_S:g} s or more"
+        remedy = "give a longer trace, its times in seconds (CSV) or milliseconds (JSONL)"
+        raise InputError.at(file, 1, problem, remedy)
