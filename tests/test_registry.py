@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -25,7 +27,7 @@ from solver.domain.workload import (
 )
 from solver.formulation.build import build_program
 from solver.formulation.problem import Problem, make_epochs, make_periods
-from solver.formulation.registry import COSTS, FAMILIES
+from solver.formulation.registry import COSTS, FAMILIES, costs_in_order
 from solver.operating_points.point import ApiPoint, Wear
 from solver.performance.queueing import Line
 
@@ -330,6 +332,15 @@ def test_docs_have_one_section_each() -> None:
     sections = re.findall(r"^### (\w+)$", DOCS.read_text(), re.M)
     assert sections == [*[s for s in sections if s in FAMILIES], *[s for s in sections if s in COSTS]]
     assert set(sections) == {*FAMILIES, *COSTS}
+
+
+def test_taxes_come_last_whoever_is_imported_first() -> None:
+    """They read the payments of all other terms."""
+    first = "import solver.formulation.taxes; import solver.formulation.build as b"
+    code = f"{first}; print(*(e.name for e in b.costs_in_order()))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == [e.name for e in costs_in_order()]
+    assert found.stdout.split()[-1] == "tax"
 
 
 @pytest.mark.parametrize("entry", [*FAMILIES.values(), *COSTS.values()], ids=lambda e: e.name)

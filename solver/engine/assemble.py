@@ -13,6 +13,7 @@ from solver.backend.outcome import Ending, Outcome
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assumptions import assumptions
+from solver.engine.parts import parts_of
 from solver.engine.promises import service_levels
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
@@ -86,7 +87,9 @@ def assemble(
         usd_per_m_tokens=total / tokens * 1e6 if tokens else 0.0,
         power_kw=_power(problem, bought),
         notes=prepared.notes + tuple(row.sentence for row in program.rows if row.family == "goal"),
-        assumptions=assumptions(catalog, prepared, bought, paths, total),
+        assumptions=assumptions(
+            catalog, prepared, bought, paths, total, parts_of(problem, program, outcome, routing)
+        ),
         provenance={
             "solver": __version__,
             "catalog": catalog.version,

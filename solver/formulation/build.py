@@ -6,7 +6,7 @@ from solver.formulation import costs, families, linking, people, taxes
 from solver.formulation.collection import uncollected
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
-from solver.formulation.registry import COSTS, FAMILIES
+from solver.formulation.registry import FAMILIES, costs_in_order
 from solver.formulation.variables import add_variables
 
 __all__ = ["build_program", "costs", "families", "people", "taxes"]
@@ -20,8 +20,8 @@ def build_program(problem: Problem, without: frozenset[str] = frozenset()) -> Pr
     """
     program = Program()
     add_variables(problem, program)
-    for name, entry in COSTS.items():
-        if name not in without:
+    for entry in costs_in_order():
+        if entry.name not in without:
             entry.add(problem, program)
     for name, entry in FAMILIES.items():
         if name not in without:

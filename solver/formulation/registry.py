@@ -23,6 +23,7 @@ class Entry:
     name: str
     formula: str
     add: Adder
+    reads_payments: bool = False  # a cost term that comes after all others
 
 
 FAMILIES: dict[str, Entry] = {}
@@ -39,11 +40,16 @@ def family(name: str, formula: str) -> Callable[[Adder], Adder]:
     return register
 
 
-def cost_term(name: str, formula: str) -> Callable[[Adder], Adder]:
-    """Register a cost term under ``name``."""
+def cost_term(name: str, formula: str, reads_payments: bool = False) -> Callable[[Adder], Adder]:
+    """Register a cost term under ``name``; one that ``reads_payments`` of the others is added after them."""
 
     def register(add: Adder) -> Adder:
-        COSTS[name] = Entry(name, formula, add)
+        COSTS[name] = Entry(name, formula, add, reads_payments)
         return add
 
     return register
+
+
+def costs_in_order() -> list[Entry]:
+    """The cost terms in the order in which they are added, whichever module was imported first."""
+    return sorted(COSTS.values(), key=lambda entry: entry.reads_payments)

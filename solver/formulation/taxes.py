@@ -10,7 +10,9 @@ from solver.formulation.registry import cost_term
 from solver.time_value import depreciation_shares
 
 
-@cost_term("tax", "-tax rate (sum running and resale payments v^t + sum written off v^t)")
+@cost_term(
+    "tax", "-tax rate (sum running and resale payments v^t + sum written off v^t)", reads_payments=True
+)
 def tax(problem: Problem, program: Program) -> None:
     """Taxes saved: -tax_rate (running costs and resale values v^t + write-offs v^t), each when it arises.
 
@@ -18,8 +20,7 @@ def tax(problem: Problem, program: Program) -> None:
     written off by depreciation_shares at the end of each year of service; what is left when the system is
     sold, dies, or the horizon ends is written off then; systems in place of worn ones at once. Source:
     after-tax cash flow of any finance text (Brealey, Myers, Allen, Principles of Corporate Finance,
-    chapter 6); taxes are assumed to be saved at once, from profits made elsewhere. Registered last: it reads
-    the payments of all other terms.
+    chapter 6); taxes are assumed to be saved at once, from profits made elsewhere.
     """
     money = problem.workload.money
     if not money.tax_rate:

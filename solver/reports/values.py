@@ -16,6 +16,7 @@ def quantity_words(name: str) -> str:
         "fp16_tflops": "fp16 compute",
         "fp8_tflops": "fp8 compute",
         "fp4_tflops": "fp4 compute",
+        "int8_tops": "int8 compute",
         "power_typ_kw": "typical power",
         "power_max_kw": "maximum power",
         "buy price": "purchase price",
