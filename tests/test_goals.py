@@ -8,6 +8,7 @@ from small_problems import cost_of, make_case
 from test_registry import base, change, with_idle
 
 from solver.backend.highs import HighsModel
+from solver.cli.app import main
 from solver.domain.workload import Money, Site
 from solver.engine.near_best import add_use, counts_of, forbid, near_best
 from solver.engine.solve import Request
@@ -128,3 +129,31 @@ def test_alternatives_are_those_of_an_enumeration() -> None:
         assert found.complete
         costs = [item.plan.objective_usd for item in found.fleets]
         assert costs == pytest.approx([float(fleets[c]) for c in expected], abs=0.01), seed
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (
+            ["06-three-services", "--gap", "0.01", "--count", "2"],
+            0,
+            "no fleet cheaper by more than 0.01 of its",
+        ),
+        (["01-by-hand"], 0, "This is the only fleet within 10% of the best (proven)."),
+        (["06-three-services", "--time-limit", "0"], 5, "no fleet was found within the time limit"),
+        (
+            ["02-argument-loose", "--set", "services.0.levels.tokens_per_s_per_user=5000"],
+            3,
+            "reaches 5,000 tok/s",
+        ),
+    ],
+)
+def test_the_command_says_what_the_list_proves(
+    options: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        main(["alternatives", *options])
+    except SystemExit as ended:
+        assert ended.code == code
+    captured = capsys.readouterr()
+    assert words in captured.out + captured.err

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solver.cli.options import AsJson, Changes, SecondsEach, WorkloadName
+from solver.cli.options import AsJson, Changes, Gap, SecondsEach, WorkloadName, tell_progress
+from solver.errors import ExitCode, InfeasibleError, Interrupted, LimitReached
 
 if TYPE_CHECKING:
-    from solver.engine.near_best import NearBestList
+    from solver.domain.workload import LoadedWorkload
+    from solver.engine.near_best import NearBest, NearBestList
+    from solver.formulation.prepare import Prepared
 
 
 def alternatives(
@@ -18,13 +21,15 @@ def alternatives(
     count: Annotated[int, typer.Option(min=1, max=50, help="How many fleets.")] = 5,
     within: Annotated[float, typer.Option(min=0.0, help="Share above the best, 0.05 = 5 %.")] = 0.10,
     changes: Changes = None,
+    gap: Gap = 0.0,
     time_limit: SecondsEach = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """The best fleets that differ in the systems they use, each verified, none left out.
 
-    A fleet that is a cheaper one with something added does not count.
+    A fleet that is a cheaper one with something added does not count. Ctrl-C shows those that were found.
     """
+    from solver.engine.infeasible import explain_screening
     from solver.engine.near_best import near_best
     from solver.engine.solve import Request
     from solver.formulation.prepare import prepare
@@ -39,7 +44,13 @@ def alternatives(
         apply_overrides(load_workload(find_workload(workload)), changes or []), catalog
     )
     prepared = prepare(loaded.workload, catalog, load_calibration())
-    found = near_best(loaded, catalog, prepared, count, within, Request(time_limit_s=time_limit))
+    request = Request(gap=gap, time_limit_s=time_limit)
+
+    def tell(one: NearBest) -> None:
+        tell_progress(_line(one))
+
+    explain_screening(loaded, prepared)
+    found = near_best(loaded, catalog, prepared, count, within, request, tell)
     rows = [
         {
             "fleet": item.fleet,
@@ -50,7 +61,9 @@ def alternatives(
         }
         for item in found.fleets
     ]
-    words = _how_complete(found, within)
+    if not found.fleets:
+        _raise_without(loaded, prepared, found)
+    words = _how_complete(found, within, gap)
     if as_json:
         data = {
             "workload": loaded.workload.name,
@@ -59,17 +72,44 @@ def alternatives(
             "fleets": rows,
         }
         typer.echo(json.dumps({**data, "note": words}, indent=1))
-        return
-    for row in rows:
-        typer.echo(f"  ${row['objective_usd']:>14,.0f}  +{row['extra_share']:6.1%}  {row['fleet']}")
-    typer.echo(words)
+    else:
+        for item in found.fleets:
+            typer.echo(_line(item))
+        typer.echo(words)
+    if found.interrupted:
+        raise typer.Exit(int(ExitCode.INTERRUPTED))
+    if not all(item.proven for item in found.fleets) or (not found.complete and len(found.fleets) < count):
+        raise typer.Exit(int(ExitCode.LIMIT_WITH_PLAN))
 
 
-def _how_complete(found: NearBestList, within: float) -> str:
+def _line(item: NearBest) -> str:
+    return f"  ${item.plan.objective_usd:>14,.0f}  +{item.extra_share:6.1%}  {item.fleet}"
+
+
+def _raise_without(loaded: LoadedWorkload, prepared: Prepared, found: NearBestList) -> None:
+    """Why there is no fleet at all."""
+    from solver.engine.infeasible import explain_program
+
+    if found.interrupted:
+        raise Interrupted("interrupted before a fleet was found")
+    if not found.complete:
+        raise LimitReached("no fleet was found within the time limit")
+    explain_program(loaded, prepared)
+    raise InfeasibleError("the statements of the workload cannot hold together")
+
+
+def _how_complete(found: NearBestList, within: float, gap: float) -> str:
     """What the list proves."""
+    if found.interrupted:
+        return "Stopped: there may be other fleets, and cheaper ones."
     if not all(item.proven for item in found.fleets):
         return "The list is not proven: a search ended at its time limit, or hours are taken in groups."
     number = len(found.fleets)
     if found.complete:
-        return f"These {number} are all fleets of different make-up within {within:.0%} of the best (proven)."
-    return f"These are the {number} best; no cheaper fleet of another make-up was left out. More may follow."
+        all_of = (
+            "This is the only fleet" if number == 1 else f"These {number} are all fleets of different make-up"
+        )
+        return f"{all_of} within {within:.0%} of the best (proven)."
+    best = "This is the best" if number == 1 else f"These are the {number} best"
+    left = f"no fleet cheaper by more than {gap:.3g} of its cost" if gap else "no cheaper fleet"
+    return f"{best}; {left} of another make-up was left out. More may follow."

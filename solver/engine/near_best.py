@@ -13,6 +13,7 @@ within the share if the last solve finds none. Every fleet passes the exact chec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from solver.backend.highs import HighsModel
@@ -53,15 +54,25 @@ class NearBestList:
 
     fleets: tuple[NearBest, ...]
     complete: bool
+    interrupted: bool = False
 
 
 Counts = dict[str, int]  # system (or API: 1) -> how many a fleet has, those it uses
 
 
 def near_best(
-    loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared, count: int, within: float, request: Request
+    loaded: LoadedWorkload,
+    catalog: Catalog,
+    prepared: Prepared,
+    count: int,
+    within: float,
+    request: Request,
+    tell: Callable[[NearBest], None] = lambda found: None,
 ) -> NearBestList:
-    """Up to ``count`` fleets of different make-up that cost at most (1 + within) times the best."""
+    """Up to ``count`` fleets of different make-up that cost at most (1 + within) times the best.
+
+    Gap and time of the request are those of each fleet; ``tell`` hears of each. Ctrl-C ends the list.
+    """
     if prepared.problem.workload.objective != "cost":
         raise UsageError("alternatives are compared by cost; use --set objective=cost")
     found: list[NearBest] = []
@@ -78,13 +89,16 @@ def near_best(
             forbid(program, columns, fleet)
         outcome = HighsModel(program).solve(request.gap, request.time_limit_s)
         if outcome.values is None:
-            return NearBestList(tuple(found), outcome.ending is Ending.INFEASIBLE)
+            return NearBestList(tuple(found), outcome.ending is Ending.INFEASIBLE, outcome.interrupted)
         item, late = _verified(loaded, catalog, now, program, outcome, best or outcome.objective)
         if item is None:
             factors |= lowered(factors, late)
             continue
         best = best or outcome.objective
         found.append(item)
+        tell(item)
+        if outcome.interrupted:
+            return NearBestList(tuple(found), False, True)
         seen.append(counts_of(columns, outcome))
         if len(found) == count:
             break
