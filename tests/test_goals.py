@@ -151,9 +151,8 @@ def test_alternatives_are_those_of_an_enumeration() -> None:
 def test_the_command_says_what_the_list_proves(
     options: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    try:
+    with pytest.raises(SystemExit) as ended:
         main(["alternatives", *options])
-    except SystemExit as ended:
-        assert ended.code == code
+    assert ended.value.code == code
     captured = capsys.readouterr()
     assert words in captured.out + captured.err

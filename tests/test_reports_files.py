@@ -192,7 +192,7 @@ def test_long_labels_are_cut_with_a_sign() -> None:
 
 def test_files_written(tmp_path: Path) -> None:
     plan = make_plan()
-    written = write_out(plan, tmp_path / "deep" / "out", xlsx=True)
+    written = write_out(plan, tmp_path / "deep" / "out")
     folder = tmp_path / "deep" / "out"
     assert written[-1] == folder / "plan.json"
     assert {path.name for path in folder.iterdir()} == {

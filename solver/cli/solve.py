@@ -19,7 +19,7 @@ def solve(
     workload: WorkloadName,
     as_json: AsJson = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for plan.json, tables and the HTML report.")
+        Path | None, typer.Option("--out", help="Folder for plan.json, tables, workbook and the HTML report.")
     ] = None,
     changes: Changes = None,
     gap: Annotated[

@@ -96,13 +96,14 @@ def tables(plan: Plan) -> dict[str, pd.DataFrame]:
     return {name: pd.DataFrame.from_records(rows) for name, rows in records(plan).items()}
 
 
-def write_out(plan: Plan, directory: Path, xlsx: bool = False) -> list[Path]:
-    """Write plan.json, tables/*.csv, report.html and report.md (and plan.xlsx) to ``directory``.
+def write_out(plan: Plan, directory: Path) -> list[Path]:
+    """Write plan.json, tables/*.csv, report.html, report.md and plan.xlsx to ``directory``.
 
     Each file is written whole or not at all; plan.json is the last one. Returns the paths written.
     """
     from solver.reports.html import render_html
     from solver.reports.markdown import render_markdown
+    from solver.reports.xlsx import workbook_bytes
 
     found = records(plan)
     before = [directory / "tables" / f"{name}.csv" for name in sorted(TABLES - found.keys())]
@@ -111,10 +112,7 @@ def write_out(plan: Plan, directory: Path, xlsx: bool = False) -> list[Path]:
     files: dict[str, bytes] = {f"tables/{name}.csv": csv_bytes(rows) for name, rows in found.items()}
     files["report.html"] = render_html(plan).encode()
     files["report.md"] = render_markdown(plan).encode()
-    if xlsx:
-        from solver.reports.xlsx import workbook_bytes
-
-        files["plan.xlsx"] = workbook_bytes(found, [str(sentence) for sentence in sentences(plan)])
+    files["plan.xlsx"] = workbook_bytes(found, [str(sentence) for sentence in sentences(plan)])
     files["plan.json"] = plan_json(plan).encode()
     for name, data in files.items():
         write_atomically(directory / name, data)
