@@ -28,6 +28,7 @@ from solver.inputs.workload import load_workload
 from solver.paths import find_workload
 from solver.performance.calibration import load_calibration
 from solver.plan.deferral import first_come
+from solver.reports.fleet import configuration
 from solver.reports.tables import records
 from solver.verify.from_plan import verify_plan
 
@@ -149,6 +150,29 @@ def test_the_plan_says_when_the_work_runs() -> None:
         per_hour[entry.hour] = per_hour.get(entry.hour, Fraction(0)) + Fraction(entry.share)
         assert 0 <= entry.wait_hours <= 11
     assert per_hour == dict.fromkeys(range(24), Fraction(1))
+
+
+def test_deadlines_are_told_among_the_service_levels() -> None:
+    """Work that waits n hours is done within n + 1; with a shorter deadline nothing waits so long."""
+    for hours in (12, 3):
+        plan = plan_of(f"services.nightly.levels.deadline={hours} h")
+        [level] = plan.service_levels
+        longest = max(d.wait_hours for d in plan.deferrals if Fraction(d.share))
+        assert (level.promise, level.promised, level.unit, level.percentile) == ("deadline", hours, "h", 1.0)
+        assert level.reached == longest + 1 <= hours
+        assert level.share_in_time == 1.0
+    [soon] = plan_of("services.nightly.levels.deadline=30 min").service_levels
+    assert 0 < soon.reached < 0.5  # a request without waiting
+
+
+def test_own_measurements_tell_no_speed_of_a_user() -> None:
+    """10 requests/s of a system may be one at a time or a thousand: neither speed nor batch is shown."""
+    found = records(lessons.plan_of("33-most-traffic"))
+    assert {row["tok_s_per_user"] for row in found["pools"]} == {None}
+    pools = records(lessons.plan_of("06-three-services"))["pools"]
+    assert all(row["tok_s_per_user"] == 1e3 / row["tpot_ms"] for row in pools)
+    pool = lessons.plan_of("33-most-traffic").pools[0]
+    assert configuration(pool) == "1 x as measured, fp16"
 
 
 def tampered(change: int, **fields: object) -> set[str]:

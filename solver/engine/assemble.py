@@ -81,7 +81,7 @@ def assemble(
         fallbacks=backup,
         deferrals=moved,
         wear=pool_wear(served, standing, paths),
-        service_levels=service_levels(served, paths, standing) if reached else (),
+        service_levels=service_levels(served, paths, standing, moved) if reached else (),
         costs=costs,
         usd_per_m_output_tokens=total / output * 1e6 if output else 0.0,
         usd_per_m_tokens=total / tokens * 1e6 if tokens else 0.0,

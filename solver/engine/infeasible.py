@@ -50,7 +50,8 @@ def _lengths_out_of_reach(loaded: LoadedWorkload, prepared: Prepared) -> list[st
                 found.append(
                     f"{loaded.place(f'services.{index}.lengths')}: requests of {service.name!r} with up to "
                     f"{longest:,.0f} tokens fit nothing in the catalog that keeps its promises: the context "
-                    f"of {service.model} or the KV memory beside its weights is too short"
+                    f"of {service.model} or the KV memory beside its weights is too short "
+                    "(of lengths given as quantiles this is the tail: p100 ends it sooner)"
                 )
     return found
 

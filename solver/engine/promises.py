@@ -10,21 +10,23 @@ from solver.engine.reached import reached_s
 from solver.formulation.problem import Problem
 from solver.operating_points.point import OperatingPoint
 from solver.plan.findings import ServiceLevel
-from solver.plan.plan import Pool, Route
+from solver.plan.plan import Deferral, Pool, Route
 
 
 def service_levels(
-    problem: Problem, paths: tuple[Route, ...], standing: tuple[Pool, ...]
+    problem: Problem, paths: tuple[Route, ...], standing: tuple[Pool, ...], moved: tuple[Deferral, ...] = ()
 ) -> tuple[ServiceLevel, ...]:
     """Promised against reached by the plan's own model: percentiles over all requests of the horizon.
 
     TTFT and end to end hold the waits of the queueing model, in the service's busiest hour, where every
-    server of the service states its waits.
+    server of the service states its waits. Deadlines are told by the hours that work waits (``moved``).
     """
-    return _with_waits(problem, paths, standing, _without_waits(problem, paths))
+    return _with_waits(problem, paths, standing, _without_waits(problem, paths, moved))
 
 
-def _without_waits(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceLevel, ...]:
+def _without_waits(
+    problem: Problem, paths: tuple[Route, ...], moved: tuple[Deferral, ...]
+) -> tuple[ServiceLevel, ...]:
     points = {p.id: p for p in problem.points}
     apis = {a.id: a for a in problem.apis}
     sites = {site.name: site for site in problem.sites}
@@ -56,7 +58,34 @@ def _without_waits(problem: Problem, paths: tuple[Route, ...]) -> tuple[ServiceL
                     )
                 )
         found += _levels(service, weighted)
+        found += _deadline(service, weighted, moved)
     return tuple(found)
+
+
+def _deadline(
+    service: Service, weighted: list[tuple[float, float, float, float]], moved: tuple[Deferral, ...]
+) -> list[ServiceLevel]:
+    """The deadline of work, beside the end of the last hour in which it is done.
+
+    Work that waits n hours is done within n + 1. Of less than an hour the model tells the time of the longest
+    request without waiting.
+    """
+    promised = service.levels.deadline_hours
+    if promised is None or not weighted:
+        return []
+    waits = [d.wait_hours for d in moved if d.service == service.name and Fraction(d.share)]
+    reached = max(waits, default=0) + 1.0 if promised >= 1 else max(row[3] for row in weighted) / 3600
+    return [
+        ServiceLevel(
+            service=service.name,
+            promise="deadline",
+            unit="h",
+            promised=promised,
+            reached=reached,
+            percentile=1.0,
+            share_in_time=1.0 if reached <= promised else 0.0,
+        )
+    ]
 
 
 def _first_tokens(

@@ -29,6 +29,8 @@ from solver.performance.queueing import Line, capacity_lines
 
 #: Evidence of a profile that the workload itself states.
 STATED = "measured: profile of the workload"
+#: How the layouts of such profiles end.
+AS_MEASURED = "as measured"
 
 
 def profile_points(
@@ -191,7 +193,7 @@ def _stated(setting: Setting, profile: WorkloadProfile) -> OperatingPoint:
         model=setting.model.id,
         system=profile.system,
         systems_per_replica=Fraction(profile.systems_per_replica),
-        layout=f"{profile.systems_per_replica} x as measured",
+        layout=f"{profile.systems_per_replica} x {AS_MEASURED}",
         weight_precision=service.precisions[0],
         kv_precision=service.precisions[0],
         placement="resident",

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from solver.domain.calendar import year_words
+from solver.operating_points.profiles import AS_MEASURED
 from solver.plan.findings import Assumption
 from solver.plan.plan import Plan, Pool, SystemPurchase
 from solver.reports.pool_facts import Target
@@ -130,12 +131,21 @@ def span_words(plan: Plan, first: int | None, last: int | None) -> str:
     return f"{start} to {month if months % 12 else f'the end of year {months // 12}'}"
 
 
+def tok_s_per_user(pool: Pool) -> float | None:
+    """Output tokens per second that a user sees at full load; None where nothing tells it.
+
+    A profile of the workload tells requests per second of a system, not how many it serves at a time.
+    """
+    return None if pool.phase == "prefill" or pool.layout.endswith(AS_MEASURED) else 1e3 / pool.tpot_ms
+
+
 def configuration(pool: Pool) -> str:
-    """Layout, precision and batch of a replica."""
+    """Layout, precision and batch of a replica; of a profile of the workload no batch is known."""
     size = pool.systems_per_replica
     stated = size == "1" or " on " in pool.layout
     per = "" if stated else f" on {size} systems" if "/" not in size else f" on {size} system"
-    return f"{pool.layout}{per}, {pool.weight_precision}, batch {pool.batch:,}"
+    batch = "" if pool.layout.endswith(AS_MEASURED) else f", batch {pool.batch:,}"
+    return f"{pool.layout}{per}, {pool.weight_precision}{batch}"
 
 
 def replica_words(replicas: int, spare: int) -> str:

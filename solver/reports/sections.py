@@ -19,6 +19,7 @@ from solver.reports.fleet import (
     fleet,
     replica_words,
     span_words,
+    tok_s_per_user,
 )
 from solver.reports.money import cash_section, moves_section, people_section, unserved_section
 from solver.reports.places import loss_section, regions_section
@@ -106,7 +107,7 @@ def _pools(plan: Plan, traffic: Traffic, names: Names) -> Section:
                 " ".join(filter(None, (where, when))),
                 replicas,
                 configuration(pool),
-                None if pool.phase == "prefill" else 1e3 / pool.tpot_ms,
+                tok_s_per_user(pool),
                 group.peak_load,
             )
         )
@@ -167,8 +168,8 @@ def _levels(plan: Plan) -> Section:
     return Section(
         "service_levels",
         "Service levels, promised and reached",
-        "Reached: by the plan's own model, at the promised percentile. In time: share of requests that "
-        "keep the promise.",
+        "Reached: by the plan's own model, at the promised percentile; of a deadline, hours until all is "
+        "done. In time: share of requests that keep the promise.",
         (
             Column("Service"),
             Column("Promise (for this share of requests)"),

@@ -15,7 +15,7 @@ from solver.plan.plan import Plan
 from solver.plan.serialise import plan_json
 from solver.reports.escape import csv_cell
 from solver.reports.files import write_atomically
-from solver.reports.fleet import Names, leverage
+from solver.reports.fleet import Names, leverage, tok_s_per_user
 from solver.reports.money import paid_by_year
 from solver.reports.places import loss_lines, region_lines
 from solver.reports.pool_facts import share_value
@@ -47,7 +47,7 @@ def records(plan: Plan) -> Records:
         "summary": [_summary(plan)],
         "systems": _dumped(plan.systems),
         "pools": [
-            {**p.model_dump(), "peak_load_share": traffic.peak_load(p), "tok_s_per_user": 1e3 / p.tpot_ms}
+            {**p.model_dump(), "peak_load_share": traffic.peak_load(p), "tok_s_per_user": tok_s_per_user(p)}
             for p in plan.pools
         ],
         "routes": [{**r.model_dump(), "share_value": share_value(r.share)} for r in plan.routes],

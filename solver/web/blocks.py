@@ -15,7 +15,7 @@ from solver.reports.sections import sections
 from solver.web.sources import Sources
 
 #: Promise of a plan -> field of the levels that states it.
-LEVELS = {"TTFT": "ttft_ms", "TPOT": "tpot_ms", "end to end": "end_to_end_s"}
+LEVELS = {"TTFT": "ttft_ms", "TPOT": "tpot_ms", "end to end": "end_to_end_s", "deadline": "deadline_hours"}
 
 
 @dataclass(frozen=True)
