@@ -67,6 +67,17 @@ def test_a_limit_shorter_than_the_prompt_itself_carries_nothing() -> None:
     assert safe_shares(kinds, np.array([1.0, 8.0]), np.array([[0.09]]), np.ones(1), 0.05, 1.0).max() < 1e-6
 
 
+def test_sizes_that_nobody_needs_cost_nothing_and_change_nothing() -> None:
+    rows = {name: np.array([4.0, 9.0]) for name in Replicas.__dataclass_fields__ if name != "longest_s"}
+    rows |= {"prefill_s": np.array([0.1, 0.05]), "decode_s": np.zeros(2), "time_factor": np.ones(2)}
+    kinds = Replicas(**rows, longest_s=np.array([[0.1], [0.05]]))
+    example = (kinds, np.arange(1.0, 7.0), np.full((2, 1), 1.1), np.ones(1), 0.05, 2.0)
+    everything, some = safe_shares(*example), safe_shares(*example, most=np.array([2.0, 5.0]))
+    assert everything[0, :2].tolist() == some[0, :2].tolist()
+    assert everything[1, :5].tolist() == some[1, :5].tolist()
+    assert (some[0, 2:] == some[0, 1]).all() and everything[0, 5] > some[0, 5] > 0
+
+
 def test_slots_by_memory() -> None:
     # 100 sequences of exactly 1 byte fit into 100; with a deviation of 0.5 byte n + 0.8225 sqrt(n) = 100
     capacity = np.array([100.0, 100.0, 0.5])

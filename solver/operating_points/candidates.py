@@ -15,6 +15,7 @@ of the service's own mix at the pool size its demand needs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,6 +48,7 @@ def ceilings(service: Service) -> tuple[float, ...]:
     return FREE_CEILINGS_S
 
 
+@lru_cache(maxsize=1024)
 def seconds_of(promised_ms: float) -> float:
     """A promise in seconds: the float that, as written, is not above it."""
     return at_most(as_written(promised_ms) / 1000)
@@ -196,13 +198,20 @@ def rows_of(kinds: Replicas, chosen: np.ndarray) -> Replicas:
 
 
 def shares_at(
-    kinds: Replicas, promises: list[Promise], sizes: Floats, mix: Mix, bursts: Burstiness, rows: np.ndarray
+    kinds: Replicas,
+    promises: list[Promise],
+    sizes: Floats,
+    mix: Mix,
+    bursts: Burstiness,
+    rows: np.ndarray,
+    most: Floats | float = np.inf,
 ) -> Floats:
-    """Safe share of full capacity (rows x sizes): the least over all promises; 1 without any."""
+    """Safe share of full capacity (rows x sizes): the least over all promises; 1 without any. Sizes above
+    ``most`` of a row are not looked at."""
     shares = np.ones(np.broadcast_shapes((len(rows), 1), np.shape(sizes)))
     for promise in promises:
         safe = safe_shares(
-            rows_of(kinds, rows), sizes, promise.limit_s[rows], mix.share, promise.miss, bursts
+            rows_of(kinds, rows), sizes, promise.limit_s[rows], mix.share, promise.miss, bursts, most=most
         )
         shares = np.minimum(shares, safe)
     return shares

@@ -18,7 +18,6 @@ from solver.operating_points.candidates import (
     ceilings,
     promises_of,
     replicas_of,
-    rows_of,
     seconds_of,
     shares_at,
 )
@@ -92,14 +91,14 @@ def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint],
     best = best_of_layout(table, found, carried)
     screened += _too_late(setting, table, found, kinds, promises, best)
     sizes = np.arange(1.0, SIZES_EVALUATED + 1)
-    shares = shares_at(kinds, promises, sizes, mix, service.demand.bursts, best)
+    most = np.clip(np.ceil(4 * setting.peak_rps / found.full_rps[best]) + 2, 2, 10**6)
+    shares = shares_at(kinds, promises, sizes, mix, service.demand.bursts, best, most)
     context = Context(
         setting, table, mix, found, kinds, promises, base, kv_table(setting.holding, table, mix.longest)
     )
     points: list[OperatingPoint] = []
-    for n, share in zip(best, shares, strict=True):
-        most = int(np.clip(np.ceil(4 * setting.peak_rps / found.full_rps[n]) + 2, 2, 10**6))
-        lines = pool_lines(share, most) if promises else FULL
+    for n, share, replicas in zip(best, shares, most, strict=True):
+        lines = pool_lines(share, int(replicas)) if promises else FULL
         made = _point(context, int(n), lines, float(size[n]))
         if isinstance(made, OperatingPoint):
             points.append(made)
@@ -191,11 +190,12 @@ def _point(context: Context, chosen: int, lines: tuple[Line, ...], size: float) 
 
 def _idle_times(context: Context, chosen: int, lines: tuple[Line, ...], size: float) -> Floats:
     """Time to first token of each bucket's longest prompt at the safe load, without waiting."""
-    kind = rows_of(context.kinds, np.array([chosen]))
+    kinds = context.kinds
     line = next((x for x in lines if x.low <= size <= x.high), lines[-1])
     load = min(max(line.at(min(size, line.high)) / min(size, line.high), 0.0), 1.0)
-    left = max(float(kind.time_factor[0] - load * kind.full_rps[0] * kind.decode_s[0]), 1e-9)
-    return np.asarray(context.base_s[chosen] + kind.longest_s[0] / left)
+    decoding = load * kinds.full_rps[chosen] * kinds.decode_s[chosen]
+    left = max(float(kinds.time_factor[chosen] - decoding), 1e-9)
+    return np.asarray(context.base_s[chosen] + kinds.longest_s[chosen] / left)
 
 
 def queue_facts(context: Context, chosen: int) -> QueueFacts:

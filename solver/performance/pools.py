@@ -131,23 +131,26 @@ def safe_shares(
     miss: float,
     bursts: Burstiness,
     ceiling: Floats | float = 1.0,
+    most: Floats | float = np.inf,
 ) -> Floats:
     """Largest share of full capacity at which :func:`late_share` is at most ``miss`` (kinds x sizes).
 
     Never falls as the pool grows; 0 where even an idle pool is too slow. ``sizes`` has one value per
-    column, or is a column with one value per kind.
+    column, or is a column with one value per kind; those above ``most`` of a kind are not looked at.
     """
     shape = np.broadcast_shapes((len(kinds.slots), 1), np.shape(sizes))
-    kind = np.broadcast_to(np.arange(shape[0])[:, None], shape).ravel()
-    pool = np.broadcast_to(np.asarray(sizes, dtype=np.float64), shape).ravel()[:, None]
-    top = np.broadcast_to(np.asarray(ceiling, dtype=np.float64).reshape(-1, 1), shape).ravel()
+    everywhere = np.broadcast_to(np.asarray(sizes, dtype=np.float64), shape)
+    needed = everywhere <= np.reshape(most, (-1, 1))
+    kind, pool = np.nonzero(needed)[0], everywhere[needed][:, None]
+    top = np.broadcast_to(np.asarray(ceiling, dtype=np.float64).reshape(-1, 1), shape)[needed]
 
     def late(some: Integers, load: Floats) -> Floats:
         mine = Replicas(*(getattr(kinds, f)[kind[some]] for f in Replicas.__dataclass_fields__))
         chosen = (mine, pool[some], load[:, None], limit_s[kind[some]])
         return late_share(*chosen, bucket_share, bursts)[:, 0]
 
-    found = _largest(late, top, miss).reshape(shape)
+    found = np.zeros(shape)
+    found[needed] = _largest(late, top, miss)
     return np.asarray(np.maximum.accumulate(found, axis=1), dtype=np.float64)
 
 
