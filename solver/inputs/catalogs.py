@@ -18,7 +18,7 @@ from solver.paths import catalog_dir
 MEASUREMENT_NAMES = "measurement_names.yaml"
 
 #: Files beside the catalogs that hold no entries of them.
-OTHER_FILES = ("calibration.yaml", MEASUREMENT_NAMES)
+OTHER_FILES = ("calibration.yaml", MEASUREMENT_NAMES, "own_measurements.csv")
 
 #: Environment variable: folders of the user's own entries beside the shipped ones.
 EXTRA = "SOLVER_CATALOG_EXTRA"

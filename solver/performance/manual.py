@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from solver.domain.catalog import Catalog
+from solver.performance.architecture import parameters
 from solver.performance.calibration import Calibration, load_calibration
 from solver.performance.constants import CONSTANTS, NAMES
 from solver.performance.crossval import GROUP_NAMES
-from solver.performance.manual_text import FORMULAS
+from solver.performance.manual_text import FORMULAS, OWN
+from solver.performance.own_check import CASES, OwnCheck, errors, own_check, prefills, shares, steps
 from solver.performance.published import published_points
 
 _NOVELTY = {
@@ -34,6 +36,8 @@ def page(c: Calibration, catalog: Catalog) -> str:
         _published(c, catalog),
         "## Errors on rows left out\n",
         _errors(c),
+        "## Checked on a GPU of our own\n",
+        _own(own_check(c, catalog), catalog),
     ]
     return "\n".join(parts)
 
@@ -132,6 +136,35 @@ def _errors(c: Calibration) -> str:
     stated = "Intervals that predictions state: 80 % of left-out rows lie within this factor.\n"
     new = [(_NOVELTY[k], *(f"{s[g]:.2f}" for g in GROUP_NAMES)) for k, s in c.spreads.items()]
     return "\n".join([text, _table(heads, lines), stated, _table(("new to the fit", *GROUP_NAMES), new)])
+
+
+def _own(o: OwnCheck, catalog: Catalog) -> str:
+    """Steps and prefills that this project measured, beside predictions."""
+    case = ("model", "precision")
+    tables = (
+        (
+            *case,
+            "what",
+            "rows",
+            "median",
+            "largest",
+            "no host: median",
+            "largest",
+            "bound / measured, at most",
+        ),
+        (*case, "part alone", "ms", "share reached", "share fitted"),
+        (*case, "sequences", "512 tokens", "2,048 tokens", "8,192 tokens"),
+        ("tokens", *("{} {}".format(*pair) for pair in CASES)),
+    )
+    lines = (errors(o), shares(o, catalog), steps(o), prefills(o))
+    made = [_table(heads, [*rows]) for heads, rows in zip(tables, lines, strict=True)]
+    names = ("llama-3.1-8b", "qwen3-30b-a3b", "gpt-oss-20b")
+    models = [catalog.models[name] for name in names]
+    heads = ", ".join(f"{m.vocab * m.hidden / parameters(m).active:.0%} for {m.name}" for m in models)
+    card, software = o.parts["card"].split(",")[0], o.parts["software"]
+    text = OWN.format(card=card, software=software, heads=heads, **o.rates())
+    parts = text.split("TABLE\n")
+    return "".join(a + b for a, b in zip(parts, [*made, ""], strict=True))
 
 
 if __name__ == "__main__":

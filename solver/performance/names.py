@@ -124,7 +124,7 @@ _GENERATIONS = (
     (r"habana", "habana-2026"),
     (r"gpt-fast", "torch-2024"),
     (r"tt-metal", "tt-metal-2025"),
-    (r"vllm|llm-d|mango", "vllm-2026"),
+    (r"vllm|llm-d|mango|^(py)?torch\b", "vllm-2026"),  # PyTorch alone: the engine with the nearest kernels
     (r"tensorrt|cuda|rocm|todo|jetpack", "mlperf-6"),
 )
 

@@ -70,8 +70,9 @@ class Mapper:
         if not precision and not names.unsaid(r["precision_weights"]):
             return f"precision {r['precision_weights'][:30]} is not known"
         precision = precision or names.precision_in_name(r["model"].split("/")[-1])
-        if not precision or (gen.startswith("mlperf") and precision == "fp16"):
-            precision = _usual(system, model, gen)  # MLPerf results often name the reference's precision
+        suite = r["source"].startswith("MLPerf")
+        if not precision or (suite and precision == "fp16"):
+            precision = _usual(system, model, suite)  # MLPerf results often name the reference's precision
         if precision == "mxfp4" and not model.native_precision.startswith("mxfp4"):
             precision = "fp4"
         kv = names.weight_precision(r["precision_kv"]).removeprefix("mx")
@@ -193,9 +194,9 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _usual(system: System, model: Model, gen: str) -> str:
+def _usual(system: System, model: Model, suite: bool) -> str:
     """Weight precision where the source names none: the native one; in MLPerf the chip's narrowest."""
-    if not gen.startswith("mlperf"):
+    if not suite:
         return names.weight_precision(model.native_precision) or "fp16"
     return "fp4" if system.get("fp4_tflops") else ("fp8" if system.get("fp8_tflops") else "fp16")
 

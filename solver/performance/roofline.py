@@ -192,7 +192,7 @@ def _overhead(s: Shape, group: Group, e: Efficiency) -> Column:
     return layers + latent + reduces + (group.stages - 1) * e.hop_s
 
 
-def _expert_share(s: Shape, e: Efficiency) -> Column:
+def expert_share(s: Shape, e: Efficiency) -> Column:
     """Achieved share of the FLOP/s in routed experts: narrow experts fill the matrix units less."""
     return e.compute_experts * s.expert_width / (s.expert_width + e.expert_half_width)
 
@@ -244,7 +244,7 @@ def decode(
         dense_read=s.dense_bytes / (group.tensor * read),
         dense_compute=mine * 2 * s.dense_parameters / (group.tensor * m.dense_flops * e.compute),
         expert_read=hit * s.expert_bytes / (span * m.bandwidth * e.memory_experts),
-        expert_compute=micro * 2 * s.expert_parameters / (span * m.flops * _expert_share(s, e)),
+        expert_compute=micro * 2 * s.expert_parameters / (span * m.flops * expert_share(s, e)),
         overhead=e.step_s + _overhead(s, group, e) + s.moe_layers * hit / group.data * e.expert_s,
         per_sequence=mine * (e.sequence_s + _activations_s(s, m, e)) + micro * _traffic_s(s, m, group, e),
         kv_read=mine * context * s.kv_bytes / kv_rate,
@@ -266,7 +266,7 @@ class Prefill:
     token_s: Column  # per prompt token, all chips busy
     alone_s: Column  # per prompt token, one prompt: other attention groups and stages idle
     token_squared_s: Column  # per prompt token squared
-    weights_s: Column  # reading all weights once
+    weights_s: Column  # reading once all weights that a step uses
     overhead: Column
 
 
@@ -278,13 +278,14 @@ def prefill(s: Shape, m: Machine, group: Group, e: Efficiency, chunk: Column = 2
     span, read = group.tensor * group.data, m.bandwidth * e.memory
     dense = 2 * s.dense_parameters / (m.dense_flops * e.compute)
     padding = distinct_experts_column(s, chunk) * e.expert_tile / np.maximum(s.top_k, 1.0)
-    routed = 2 * s.expert_parameters * (1 + padding / chunk) / (m.flops * _expert_share(s, e))
+    routed = 2 * s.expert_parameters * (1 + padding / chunk) / (m.flops * expert_share(s, e))
     sparse = s.index_values > 0  # each token attends to at most the window
     near: Column = np.where(sparse, 2 * s.attention_values * s.window, 0.0)
     dense = dense + near / (m.flops16 * e.compute)
     compute, traffic = dense + routed, _traffic_s(s, m, group, e)
     moved = _activations_s(s, m, e)
-    weights = s.dense_bytes / (group.tensor * read) + s.experts * s.expert_bytes / (
+    hit = distinct_experts_column(s, 1 + (np.maximum(chunk, 1.0) - 1) * e.independent)
+    weights = s.dense_bytes / (group.tensor * read) + hit * s.expert_bytes / (
         span * m.bandwidth * e.memory_experts
     )
     return Prefill(
