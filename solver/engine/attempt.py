@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.domain.workload import LoadedWorkload
+from solver.engine.coarse import solve_coarse, suits
 from solver.engine.dispatch import dispatch
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.grouped import solve_grouped
 from solver.engine.infeasible import explain_program
-from solver.engine.neighbourhood import Linear, search, solve_large
+from solver.engine.mean_hours import MeanHours, at_mean_hours, like_periods
+from solver.engine.neighbourhood import search, solve_large
 from solver.engine.start import start
 from solver.errors import InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
 from solver.formulation.build import build_program
-from solver.formulation.clusters import HOURLY_COUNTS
 from solver.formulation.goals import goal_terms, hold_goal
-from solver.formulation.hours import grouped
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
-from solver.formulation.problem import Period, Problem
+from solver.formulation.problem import Problem
 from solver.plan.routing import FILLING, RepairFailed, Routing, repair
 
 #: Capacity is shrunk by this share when rounding to exact shares left no room (tried in turn).
@@ -87,24 +87,22 @@ def attempt(
         model = HighsModel(tightened(program, safety))
         if whole.time_limit_s is not None:
             request = replace(whole, time_limit_s=left_of(whole, began + whole.time_limit_s))
-        outcome, multipliers = search_plan(prepared.problem, program, model, request, known)
+        outcome, proof, multipliers = search_plan(prepared.problem, program, model, request, known)
         raise_unless_point(outcome, loaded, prepared)
         values = outcome.values
         assert values is not None
-        proof = model
         if prepared.mean_periods and prepared.problem.workload.objective == "traffic":
             proven = False  # of the groups of like hours it is the most, not of the hours
         elif prepared.mean_periods:
             proof, bound = mean_hours_bound(prepared, request)
-            outcome = replace(outcome, bound=bound)
+            outcome, multipliers = replace(outcome, bound=bound), None
             if outcome.gap > request.gap + 1e-9:
                 outcome = replace(outcome, ending=Ending.FEASIBLE)
         elif not np.isfinite(outcome.bound):
-            proof, outcome = bounded(prepared, model, outcome)
+            proof, outcome, multipliers = bounded(prepared, model, outcome)
         if not proven:
             outcome = replace(outcome, ending=Ending.FEASIBLE)
         try:
-            multipliers = multipliers if proof is model else None
             return Solved(prepared, program, outcome, proof, multipliers=multipliers), repair(program, values)
         except RepairFailed as failure:
             last = failure
@@ -113,8 +111,9 @@ def attempt(
 
 def search_plan(
     problem: Problem, program: Program, model: HighsModel, request: Request, fleet: Fleet | None = None
-) -> tuple[Outcome, NDArray[np.float64] | None]:
-    """The outcome of a program in the model, and the multipliers of its linear program if that was solved.
+) -> tuple[Outcome, HighsModel, NDArray[np.float64] | None]:
+    """The outcome of a program, the model that proves its bound, and multipliers of the rows of that model's
+    linear program if it was solved.
 
     A known ``fleet`` may serve it too.
     """
@@ -126,10 +125,14 @@ def search_plan(
         known = start(problem, program, model, request.time_limit_s)
     if request.time_limit_s is not None:
         request = replace(request, time_limit_s=left_of(request, began + request.time_limit_s))
-    multipliers = None
+    proof, multipliers = model, None
     try:
         if len(program.columns) < LARGE:
             outcome = search(model, {}, request.gap, request.time_limit_s, known)
+        elif suits(problem, len(program.columns)):
+            outcome, coarse = solve_coarse(problem, model, request.gap, request.time_limit_s, known)
+            if coarse is not None:
+                proof, multipliers = coarse.model, coarse.linear.duals
         else:
             outcome, linear = solve_large(model, request.gap, request.time_limit_s, known)
             multipliers = None if linear is None else linear.duals
@@ -139,35 +142,34 @@ def search_plan(
         cost = float(sum(kusd * known[c] for c, kusd in program.objective().items()))
         spent = time.perf_counter() - began
         outcome = Outcome(Ending.FEASIBLE, "kMemoryLimit", known, cost, float("-inf"), spent)
-    return outcome, multipliers
+    return outcome, proof, multipliers
 
 
-def bounded(prepared: Prepared, model: HighsModel, outcome: Outcome) -> tuple[HighsModel, Outcome]:
-    """A plan whose linear program did not end in its time, with a lower bound and the model that proves it.
+def bounded(
+    prepared: Prepared, model: HighsModel, outcome: Outcome
+) -> tuple[HighsModel, Outcome, NDArray[np.float64] | None]:
+    """A plan whose linear program did not end in its time, with a lower bound, what proves it, multipliers.
 
     Few groups of hours at their mean demand are a smaller relaxation; else the columns alone give a bound.
     """
-    bound, proof = least_cost(model.program), model
-    if (coarse := coarse_bound(prepared, COARSE_SECONDS)) is not None and coarse[1] > bound:
-        proof, bound = coarse
-    return proof, replace(outcome, bound=min(bound, outcome.objective))
+    bound, coarse = least_cost(model.program), None
+    if not suits(prepared.problem, len(model.program.columns)):  # else it has been tried
+        coarse = coarse_bound(prepared.problem, COARSE_SECONDS)
+    if coarse is None or coarse.bound < bound:
+        return model, replace(outcome, bound=min(bound, outcome.objective)), None
+    return coarse.model, replace(outcome, bound=min(coarse.bound, outcome.objective)), coarse.linear.duals
 
 
-def coarse_bound(prepared: Prepared, seconds: float) -> tuple[HighsModel, float] | None:
-    """The linear program of a problem at the mean of few groups of like hours, and its optimum in k$.
+def coarse_bound(problem: Problem, seconds: float) -> MeanHours | None:
+    """The linear program of a problem at the mean of few groups of like hours.
 
-    None where work waits for other hours, hours are no more than that, another goal than cost is sought, or
-    the time is over.
+    None where hours are no more than that, another goal than cost is sought, or the time is over.
     """
-    problem = prepared.problem
-    if problem.defers or problem.workload.objective != "cost" or not problem.by_the_hour:
+    groups = like_periods(problem, range(len(problem.periods)), COARSE)
+    if len(groups) >= len(problem.periods) or problem.workload.objective != "cost" or not problem.by_the_hour:
         return None
-    _, mean = grouped(problem.workload, problem.epochs, COARSE)
-    if len(mean) >= len(problem.periods):
-        return None
-    model = at_mean_hours(replace(problem, peaks_rps=problem.peaks), mean)
-    linear = Linear.of(model, seconds)
-    return (model, linear.outcome.objective) if linear.solved else None
+    coarse = MeanHours.of(problem, groups, seconds)
+    return coarse if coarse.linear.solved else None
 
 
 def least_cost(program: Program) -> float:
@@ -180,14 +182,6 @@ def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, 
     """Where like hours are grouped (solver.formulation.hours): the relaxation, and its bound in k$."""
     model = at_mean_hours(prepared.problem, prepared.mean_periods)
     return model, model.solve(request.gap, request.time_limit_s).bound
-
-
-def at_mean_hours(problem: Problem, mean: tuple[Period, ...]) -> HighsModel:
-    """The relaxation at the mean hours of groups: whole numbers of an hour are fractions in their mean."""
-    program = build_program(replace(problem, periods=mean))
-    hourly = {c for prefix in HOURLY_COUNTS for _, c in program.family(prefix)}
-    columns = [c._replace(integer=False) if n in hourly else c for n, c in enumerate(program.columns)]
-    return HighsModel(replace(program, columns=columns))
 
 
 def reach_goal(loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request) -> Ending:

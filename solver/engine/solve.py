@@ -195,7 +195,7 @@ def _compared(
 
     prepared, model, outcome = solved.prepared, solved.proof, solved.outcome
     program, seconds = model.program, seconds_to_compare(outcome.seconds, limit_s)
-    serve = every_hour(solved) if prepared.curves is not None or prepared.mean_periods else None
+    serve = every_hour(solved) if program is not solved.program else None
     used = {line.system for line in plan.systems} | {"API" for r in plan.routes if r.mode == "api"}
     others, ties = alternatives(prepared, program, model, outcome, Clock(seconds / 2), serve, used)
     entries = break_evens(prepared, program, model, outcome, plan, Clock(seconds / 4), others, ties, serve)

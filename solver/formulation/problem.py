@@ -101,6 +101,7 @@ class Problem:
     systems: dict[str, SystemFacts]
     peaks_rps: tuple[float, ...] = ()  # largest rates of streams, where the periods at hand are a part of all
     empty_pools: frozenset[tuple[int, int, int]] = frozenset()  # point, site, epoch: a fixed fleet has none
+    most_work: tuple[float, ...] = ()  # `busiest`, where periods are means of hours: they have no order
 
     @property
     def by_the_hour(self) -> bool:
@@ -207,6 +208,8 @@ class Problem:
     @cached_property
     def busiest(self) -> tuple[float, ...]:
         """For each service the most work that one hour can be given, in peaks of the service."""
+        if self.most_work:
+            return self.most_work
         found = []
         for k, window in enumerate(self.windows):
             peak = self.peak_rps(k)

@@ -13,6 +13,7 @@ rent[o,i,t]    systems rented under offer o for the hours of period t           
 swap[p,i,e]    replicas of point p whose systems are replaced in epoch e, as worn         (integer)
 renew[o,i,e]   systems bought under offer o in place of worn ones                      (integer)
 q[k,t]         work of service k that waits at the end of hour t, where it has a deadline
+shift[k,t]     the same in a relaxation at mean hours: work that an hour leaves to others of its epoch
 sell[o,i,e,f]  systems bought in epoch e that are sold at the start of epoch f         (integer)
 open[i,e]      1 if any system stands at the site, where people are stated per site    (binary)
 unserved[k,t]  share of a service's requests that are not served, where most traffic is sought
@@ -65,7 +66,11 @@ def add_variables(problem: Problem, program: Program) -> None:
                     program.add(("a", j, g, t))
     for k, window in enumerate(problem.windows):
         for t in range(len(problem.periods) if window > 1 else 0):
-            program.add(("q", k, t))
+            if problem.most_work:
+                most = problem.most_work[k] * (1 + 1e-6)
+                program.add(("shift", k, t), -most, most)
+            else:
+                program.add(("q", k, t))
     for o, offer in enumerate(problem.offers):
         high = _most_systems(offer, limits.get(offer.system, 0))
         for i in range(len(problem.sites)):

@@ -89,8 +89,10 @@ def _waiting(problem: Problem, program: Program, k: int, g: int, t: int) -> dict
     """s_b (q[k,t] - q[k,t-1]), the work of class g that the hour leaves over; empty if none can wait."""
     if problem.windows[k] == 1:
         return {}
-    now, before = (program.index[("q", k, n)] for n in problem.recent(t, 2))
     share = sum(problem.services[k].lengths[b].share for b in problem.classes[k][g])
+    if problem.most_work:
+        return {program.index[("shift", k, t)]: share}
+    now, before = (program.index[("q", k, n)] for n in problem.recent(t, 2))
     return {now: share, before: -share}
 
 
@@ -102,7 +104,13 @@ def deadline(problem: Problem, program: Program) -> None:
     in t .. t + D_k - 1. With q >= 0 (no work before it arrives) and work in order of arrival the row is
     necessary and sufficient: what waits at the end of t is the newest work, and none of it is older than
     D_k - 1 hours. Hours are cyclic: the representative day or week repeats.
+
+    In a relaxation at the mean of groups of hours, which have no order, what stays is that all work is done:
+    sum_t h[t] shift[k,t] = 0 in each epoch, shift[k,t] the mean of q[k,t] - q[k,t-1] over the group's hours,
+    h[t] their part of the epoch.
     """
+    if problem.most_work:
+        return _balanced(problem, program)
     for k, window in enumerate(problem.windows):
         for t, period in enumerate(problem.periods if window > 1 else ()):
             arrived = [problem.rate(k, problem.periods[n]) for n in problem.recent(t, window - 1)]
@@ -115,4 +123,22 @@ def deadline(problem: Problem, program: Program) -> None:
                 unit="peak hours of the service",
                 statement=f"services.{k}.levels.deadline_hours",
                 sentence=f"{problem.services[k].name}: work is done within its deadline",
+            )
+
+
+def _balanced(problem: Problem, program: Program) -> None:
+    """Work that some hours of an epoch leave over, others of it do."""
+    for k, service in enumerate(problem.services):
+        for epoch in problem.epochs if problem.windows[k] > 1 else ():
+            mine = [t for t, period in enumerate(problem.periods) if period.epoch == epoch.index]
+            hours = sum(problem.periods[t].hours for t in mine)
+            program.row(
+                f"deadline[{service.name},{epoch.index}]",
+                "deadline",
+                {program.index[("shift", k, t)]: problem.periods[t].hours / hours for t in mine},
+                "==",
+                0.0,
+                unit="peak hours of the service",
+                statement=f"services.{k}.levels.deadline_hours",
+                sentence=f"{service.name}: all work of the epoch is done in it",
             )
