@@ -50,6 +50,8 @@ def find_workload(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if _is_file(path):
         return path
+    if path.is_dir():
+        raise InputError.at(name_or_path, 0, "is a folder", "name a file in it")
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         raise InputError.at(name_or_path, 0, "no such file", "check the path")
     try:

@@ -238,6 +238,7 @@ def test_a_datasheet_of_a_chip_counts_its_chips(tmp_path: Path) -> None:
         ("hbm_gb: 768", "hbm_gb: 768 GB", "box.yaml:6"),
         ("hbm_gb: 768", "hbm_gb: 768\ndram_gb: 700", "'dram_gb' is stated twice"),
         ("hbm_gb: 768", "hbm_gib: 768", "did you mean 'hbm_gb'"),
+        ("price: 200000", "price: 200k", r"box.yaml:\d+:\d+: price is '200k'; write a number"),
         ("kind: hbm-gpu", "kind: gpu", "did you mean 'hbm-gpu'"),
         ("chips: 8", "chips: 0", "chips is '0'"),
     ],

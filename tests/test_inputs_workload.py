@@ -742,6 +742,8 @@ def test_a_single_length_can_be_set_alone() -> None:
         ("horizon=&a 3", "anchor"),
         ("services=3", "write a list"),
         ("nonsense=1", "unknown key 'nonsense'"),
+        ("services.0.levls.ttft=3 ms", "did you mean 'levels'?"),
+        ("regions={eu: {}}", "write a list whose entries have keys: - {name: ...}"),
         ("services.0.name=[1]", "write a text"),
     ],
 )

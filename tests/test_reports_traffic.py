@@ -202,6 +202,11 @@ def test_pools_that_stay_are_one_line_until_they_change() -> None:
     words = [span_words(plan, g.pool.epoch, g.last_epoch) for g in groups]
     assert words == ["from year 1 to the end of year 2", "from year 3"]
     assert span_words(plan, 0, 2) == ""
+    assert span_words(plan, 1, 1) == "in year 2"
+    traffic = Traffic(plan)
+    assert hours_words(traffic, [True, False, False]) == "all hours, in year 1"
+    assert hours_words(traffic, [False, True, True]) == "all hours, from year 2"
+    assert hours_words(traffic, [True, False, True]) == "all hours, with years between"
 
 
 def test_tidy_tables_hold_every_entry_and_the_same_totals() -> None:

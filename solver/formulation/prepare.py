@@ -24,6 +24,7 @@ from solver.formulation.problem import (
     undominated,
 )
 from solver.operating_points.build import Menu, build_menu
+from solver.operating_points.point import Screened
 from solver.performance.calibration import Calibration
 
 
@@ -92,6 +93,7 @@ def prepare(
             f"{len(everything):,} hours of different demand are taken in {len(periods)} groups of like "
             "hours; each group is served, and paid for, at its largest hour: the cost is an upper bound"
         )
+    notes += without_use(workload, menu)
     notes += conventions(workload)
     facts = {s: system_facts(systems[s]) for s in sorted(used) if s in systems}
     problem = Problem(workload, epochs, periods, menu.points, menu.apis, chosen, facts)
@@ -146,6 +148,21 @@ def permitted(workload: Workload, offers: list[SystemOffer], menu: Menu) -> Menu
 def renumbered(periods: tuple[Period, ...]) -> tuple[Period, ...]:
     """Periods with indices 0, 1, 2, ..."""
     return tuple(replace(p, index=n) for n, p in enumerate(periods))
+
+
+def without_use(workload: Workload, menu: Menu) -> list[str]:
+    """Why systems that the workload names serve none of its services."""
+    used, found = {p.system for p in menu.points}, []
+    for system in workload.hardware.include:
+        reasons: dict[str, Screened] = {}
+        for one in menu.screened:
+            best = reasons.get(one.service)
+            if one.system == system and (best is None or (one.reached or 0.0) >= (best.reached or 0.0)):
+                reasons[one.service] = one
+        if system not in used and reasons:
+            words = "; ".join(f"{s}: {one.reason} ({one.configuration})" for s, one in reasons.items())
+            found.append(f"{system} can serve nothing here: {words}")
+    return found
 
 
 def conventions(workload: Workload) -> list[str]:

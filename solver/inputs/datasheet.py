@@ -102,6 +102,7 @@ def read_datasheet(document: Document) -> System:
             {**data, "values": values},
             lambda path: document.place(words.get(path.removeprefix("values."), path)),
             also_known=lambda path: () if path else {*SHORT, *SYSTEM_QUANTITIES} - {"values"},
+            spoken={"values": "", **{f"values.{quantity}": word for quantity, word in words.items()}},
         )
     )
 

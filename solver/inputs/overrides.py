@@ -56,7 +56,10 @@ def set_value(data: dict[str, Any], override: Override, places: dict[str, Place]
     parts = _parts(override.path)
     done: list[str] = []
     for part in parts[:-1]:
+        before = node
         node = _step(node, part, done, override)
+        if isinstance(before, dict) and node == {}:  # the statement made it
+            places.setdefault(".".join(done), override.place)
     last = parts[-1]
     if isinstance(node, list):
         done.append(str(_index(node, last, done, override)))

@@ -53,7 +53,7 @@ def build_at(
     spoken: Mapping[str, str] = MappingProxyType({}),
 ) -> ModelT:
     """Validate ``data``; ``place`` tells where a path stands, ``also_known`` adds keys to propose, ``spoken``
-    gives the key as it was written where it is another one."""
+    gives the key as it was written where it is another one (empty: none was)."""
     try:
         return model_type.model_validate(data)
     except ValidationError as error:
@@ -95,7 +95,7 @@ def _words(
 ) -> tuple[str, str]:
     kind, loc, context = detail["type"], detail["loc"], detail.get("ctx", {})
     paths = accumulate(map(str, loc), lambda path, part: f"{path}.{part}")
-    name = ".".join(spoken.get(path, path.rpartition(".")[2]) for path in paths)
+    name = ".".join(filter(None, (spoken.get(path, path.rpartition(".")[2]) for path in paths)))
     if kind == "extra_forbidden":
         parent = ".".join(str(part) for part in loc[:-1])
         return unknown_key(str(loc[-1]), {*fields_at(model_type, loc[:-1]), *also_known(parent)})
@@ -116,6 +116,8 @@ def _words(
         return found, f"write {words} {context[key]:g}"
     if kind == "literal_error":
         return found, _choices(str(detail["input"]), str(context["expected"]))
+    if kind in ("tuple_type", "list_type") and (keys := fields_at(model_type, (*loc, 0))):
+        return found, f"write a list whose entries have keys: - {{{keys[0]}: ...}}"
     if kind in _EXPECTED:
         return found, f"write {_EXPECTED[kind]}"
     return f"{name}: {detail['msg']}", ""
@@ -128,8 +130,11 @@ def _choices(found: str, expected: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The entry of ``known`` that looks most like ``word``, or an empty text."""
-    return next(iter(difflib.get_close_matches(word[:100], sorted(known), n=1, cutoff=0.6)), "")
+    """The entry of ``known`` that looks most like ``word``, or one that holds it; else an empty text."""
+    said, names = word[:100].lower(), sorted(known)
+    alike = difflib.get_close_matches(said, names, n=1, cutoff=0.6)
+    holding = [name for name in names if len(said) > 2 and said in name.lower()]
+    return next(iter([*alike, *sorted(holding, key=len)]), "")
 
 
 def fields_at(model_type: type[BaseModel], loc: Loc) -> list[str]:

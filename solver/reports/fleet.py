@@ -120,13 +120,15 @@ def epoch_words(plan: Plan, epoch: int | None, sold_epoch: int | None = None) ->
 
 
 def span_words(plan: Plan, first: int | None, last: int | None) -> str:
-    """Epochs in which a pool stands: "" for all, "from year 2", "from year 1 to the end of year 2"."""
+    """Epochs of a pool: "" for all, "from year 2", "in year 1", "from year 1 to the end of year 2"."""
     if first is None or last is None or last - first + 1 == len(plan.epochs):
         return ""
     start = epoch_words(plan, first)
     if last == len(plan.epochs) - 1:
         return start
     months = round(12 * plan.epochs[last][1])
+    if round(12 * plan.epochs[first][0]) == months - 12 and months % 12 == 0:
+        return f"in year {months // 12}"
     month = f"month {months % 12} of year {months // 12 + 1}"
     return f"{start} to {month if months % 12 else f'the end of year {months // 12}'}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from solver.plan.plan import Plan, Pool
+from solver.reports.fleet import span_words
 from solver.reports.pool_facts import Target
 from solver.reports.traffic import Traffic
 from solver.reports.units import counted
@@ -87,11 +88,22 @@ def hour_words(traffic: Traffic, hour: int) -> str:
 
 
 def hours_words(traffic: Traffic, active: list[bool]) -> str:
-    """Hours of a day as ranges ("10-21 h"), longer curves as a count of hours."""
-    if all(active):
+    """Hours of a day as ranges ("10-21 h"), longer curves as a count of hours; and the epochs, if not all."""
+    pairs = [(hour, yes) for hour, yes in zip(traffic.hours, active, strict=True)]
+    epochs = {hour.epoch for hour, yes in pairs if yes}
+    words = _of_a_day(traffic, [(hour.hour, yes) for hour, yes in pairs if hour.epoch in epochs])
+    if not epochs:
+        return words
+    gapless = max(epochs) - min(epochs) + 1 == len(epochs)
+    span = span_words(traffic.plan, min(epochs), max(epochs))
+    return ", ".join(filter(None, (words, span, "" if gapless else "with years between")))
+
+
+def _of_a_day(traffic: Traffic, hours: list[tuple[int, bool]]) -> str:
+    if all(yes for _, yes in hours):
         return "all hours"
     length = len({hour.hour for hour in traffic.hours})
-    on = sorted({hour.hour for hour, yes in zip(traffic.hours, active, strict=True) if yes})
+    on = sorted({hour for hour, yes in hours if yes})
     if length != 24:
         return f"{counted(len(on), 'hour')} of {length:,}"
     spans: list[list[int]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from solver.domain.calendar import year_words
 from solver.formulation.limits import lines_of
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
@@ -72,7 +73,7 @@ def available(problem: Problem, program: Program) -> None:
                 0.0,
                 unit="systems",
                 statement=f"hardware.available_from.{offer.system}",
-                sentence=f"{offer.system} can be had from year {offer.available_years:.2f}",
+                sentence=f"{offer.system} can be had from {year_words(offer.available_years)} on",
             )
 
 
