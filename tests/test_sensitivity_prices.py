@@ -207,3 +207,10 @@ def corners_cost(piece: PricePiece, point: Point) -> float:
     a = np.array([[1.0, *corner] for corner in piece.corners])
     plane, *_ = np.linalg.lstsq(a, np.array(piece.costs_usd), rcond=None)
     return float(plane @ [1.0, *point])
+
+
+def test_units_are_refused_with_what_is_meant() -> None:
+    with pytest.raises(InputError, match=r"such as tpot=0.5..2 \(times every TPOT promise\)"):
+        parse_range("tpot=5ms..40ms", "--vary")
+    with pytest.raises(InputError, match=r"levels.tpot_ms=0.5..2 \(ms\)"):
+        parse_range("services.voice.levels.tpot_ms=5ms..40ms", "--vary")

@@ -21,8 +21,10 @@ from whatif_case import TEXT, loaded, session
 pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
+from solver.inputs.catalogs import load_catalog
 from solver.web import app
 from solver.web.app import make_app
+from solver.web.controls import OFFERED, _prices
 from solver.web.guard import Guard, host_name, is_loopback
 from solver.whatif.planner import Result
 from solver.whatif.session import Session
@@ -114,6 +116,16 @@ def test_a_change_is_tried_without_being_made(web: TestClient, one: Session) -> 
     assert plan is not None
     assert f"${plan.objective_usd / 1e6:.2f}M" in speeds
     assert one.store.events() == []
+
+
+def test_prices_are_of_what_can_be_had() -> None:
+    """No field for systems that the workload does not permit, such as hypothetical ones."""
+    catalog = load_catalog()
+    for extra, hypothetical in (("", False), ("hardware: {hypothetical: true}\n", True)):
+        text = TEXT.partition("hardware:")[0] + extra
+        found = {c.name.partition(".")[2] for c in _prices(loaded(text), None, catalog)}
+        assert len(found) == OFFERED
+        assert any(s.startswith("hyp-") for s in found) is hypothetical
 
 
 def test_fields_for_technology_tokens_and_years(web: TestClient, one: Session) -> None:

@@ -24,7 +24,8 @@ def sensitivity(
         typer.Option("--price", help="NAME=LOW..HIGH, exact; once for intervals, twice for a map."),
     ] = None,
     vary: Annotated[
-        str | None, typer.Option("--vary", help="NAME=LOW..HIGH: demand, ttft, tpot, discount_rate, a path.")
+        str | None,
+        typer.Option("--vary", help="NAME=LOW..HIGH: factors on demand, ttft, tpot; discount_rate, a path."),
     ] = None,
     tolerance: Annotated[
         float, typer.Option(min=1e-6, max=0.5, help="Width of a bracket of --vary, as a share of the range.")

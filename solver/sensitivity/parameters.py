@@ -32,16 +32,19 @@ def parse_range(text: str, option: str = "--price") -> Range:
     parts = ends.split("..")
     if not equals or not name.strip() or len(parts) != 2:
         raise InputError(Complaint(place, "not a range", _EXAMPLE))
-    low, high = (_number(part, place) for part in parts)
+    example = _EXAMPLE
+    if option == "--vary":
+        example = f"write numbers without unit, such as {name}=0.5..2 ({change_unit(name.strip())})"
+    low, high = (_number(part, place, example) for part in parts)
     if not 0 <= low < high or high > 1e12:
         raise InputError(Complaint(place, f"{low:g} to {high:g} is no range", "write the lower end first"))
     return Range(name.strip(), low, high)
 
 
-def _number(text: str, place: Place) -> float:
+def _number(text: str, place: Place, example: str = _EXAMPLE) -> float:
     found = _NUMBER.fullmatch(text.strip())
     if not found or not any(c.isdigit() for c in found[1]):
-        raise InputError(Complaint(place, f"{text.strip()[:30]!r} is not a number", _EXAMPLE))
+        raise InputError(Complaint(place, f"{text.strip()[:30]!r} is not a number", example))
     return float(found[1].replace(",", "").replace("_", "")) * _SCALE[found[2]]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from solver.domain.catalog import Catalog
-from solver.domain.workload import LoadedWorkload
+from solver.domain.workload import LoadedWorkload, Workload
+from solver.errors import SolverError
+from solver.formulation.offers import choose_offers
 from solver.plan.plan import Plan
 from solver.web.control import Control, Group, around, place_words
 from solver.web.more_controls import technology, token_prices, yearly_budgets
@@ -58,7 +60,7 @@ def _prices(loaded: LoadedWorkload, plan: Plan | None, catalog: Catalog) -> list
     used = [s.system for s in plan.systems] if plan else []
     near = [b.system for b in plan.break_even] if plan else []
     included = list(loaded.workload.hardware.include)
-    wanted = dict.fromkeys([*used, *stated, *near, *included, *_notable(catalog)])
+    wanted = dict.fromkeys([*used, *stated, *near, *included, *_notable(loaded.workload, catalog)])
     found = []
     for system in list(wanted)[: max(OFFERED, len(dict.fromkeys([*used, *stated])))]:
         entry = catalog.systems.get(system)
@@ -81,9 +83,13 @@ def _prices(loaded: LoadedWorkload, plan: Plan | None, catalog: Catalog) -> list
     return found
 
 
-def _notable(catalog: Catalog) -> list[str]:
-    """Systems that people ask about when the plan names few: those on sale with a price, newest first."""
-    sold = [o.system for o in catalog.offers.values() if o.kind == "buy"]
+def _notable(workload: Workload, catalog: Catalog) -> list[str]:
+    """Systems that people ask about when the plan names few: those that it could buy, newest first."""
+    try:
+        offers, _, _ = choose_offers(workload, catalog)
+    except SolverError:  # it asks for what there is not
+        return []
+    sold = [o.system for o in offers if o.kind == "buy" and o.system in catalog.systems]
     return sorted(dict.fromkeys(sold), key=lambda s: (-catalog.systems[s].year, s))
 
 
