@@ -19,7 +19,9 @@ from solver.inputs.workload import load_workload
 from solver.operating_points import build
 from solver.paths import find_workload
 from solver.plan.serialise import plan_json
+from solver.reports.answers import answer_section
 from solver.whatif.as_json import as_json
+from solver.whatif.cases import figure
 from solver.whatif.commands import deepen, execute
 from solver.whatif.exchange import exported, imported, is_export, replay
 from solver.whatif.questions import QUESTIONS
@@ -485,6 +487,17 @@ def test_what_flips_the_decision(one: Session, token_usd: float) -> None:
     second = (6 * token_usd - ENERGY_USD) / 500_000
     assert at["purchase price of dgx-b200", False] == pytest.approx(second, rel=0.02)
     assert ("purchase price of dgx-b200", True) not in at  # needs 12 times the price
+
+
+def test_large_values_are_told_in_full(one: Session) -> None:
+    """A price of two million is no 2e+06."""
+    found = ask(one, "flip")
+    section = answer_section(found)
+    assert not any("e+" in text for row in section.texts for text in row)
+    assert any("500,000" in text for row in section.texts for text in row)
+    assert (figure(2e6), figure(4.7481e6, 6), figure(0.08), figure(1.0567)) == (
+        "2,000,000", "4,748,100", "0.08", "1.057"
+    )  # fmt: skip
 
 
 def test_late_delivery(one: Session, token_usd: float) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 
 from solver.reports.section import Column, Section
 from solver.reports.units import price, usd
-from solver.whatif.cases import Answer, Cell
+from solver.whatif.cases import Answer, Cell, figure
 
 
 def answer_section(found: Answer) -> Section:
@@ -27,4 +27,4 @@ def cell_words(column: str, value: Cell) -> str:
         return value
     if "(USD)" in column:
         return usd(value)
-    return price(value) if "USD per" in column else f"{value:,.4g}"
+    return price(value) if "USD per" in column else figure(value)

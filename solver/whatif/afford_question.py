@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from solver.domain.told import Number, Told, number_of, told
 from solver.errors import InputError
 from solver.plan.plan import Plan
-from solver.whatif.cases import Answer, Case, Cell, fleet_words, solved
+from solver.whatif.cases import Answer, Case, Cell, figure, fleet_words, solved
 from solver.whatif.effort import Over
 from solver.whatif.planner import Result
 
@@ -110,7 +110,7 @@ def _headline(case: Case, search: Search, money: Number) -> Told:
     years = number_of(f"{most.horizon_years:g} years", "stated", "horizon.years")
     return told(
         *(money, " (net present, over ", years, ") serve ", "" if search.near else "at least "),
-        *(solved(f"{search.low * case.rps:,.4g}"), " requests/s on average, "),
+        *(solved(figure(search.low * case.rps)), " requests/s on average, "),
         *(solved(f"{search.low:.3g} times"), " today's demand, with ", solved(fleet_words(most)), "."),
     )
 

@@ -131,6 +131,12 @@ def fleet_words(plan: Plan) -> str:
     return ", ".join(parts) or "nothing"
 
 
+def figure(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits and thousands separators, large ones in full: 2,000,000."""
+    text = f"{value:,.{digits}g}"
+    return f"{value:,.0f}" if "e+" in text else text
+
+
 def share_words(share: float) -> str:
     """A share as whole per cent; a small one is not nothing."""
     return f"{share:.0%}" if share >= 0.005 else "under 1%"

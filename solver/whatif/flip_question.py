@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from solver.domain.told import Origin, Told, number_of, told
 from solver.errors import SolverError
 from solver.plan.plan import Plan
-from solver.whatif.cases import Answer, Case, Cell, factor, kinds, solved
+from solver.whatif.cases import Answer, Case, Cell, factor, figure, kinds, solved
 from solver.whatif.effort import Over
 from solver.whatif.fields import split
 from solver.whatif.language import canonical
@@ -127,8 +127,8 @@ def _headline(case: Case, found: list[Flip], decided: frozenset[str], reach: flo
         return told(f"No single assumption{tried} flips the decision between ", ends, " its value.")
     today, where = nearest.knob.today(case), told()
     if today is not None:
-        value = number_of(f"{today:,.6g}", *nearest.knob.origin(case))
-        where = told(", from ", value, " to ", solved(f"{today * nearest.at:,.6g}"), f" {nearest.knob.unit}")
+        value = number_of(figure(today, 6), *nearest.knob.origin(case))
+        where = told(", from ", value, " to ", solved(figure(today * nearest.at, 6)), f" {nearest.knob.unit}")
     return told(
         f"The decision ({', '.join(sorted(decided)) or 'nothing'}) flips first{',' * bool(tried)}{tried}"
         f"{',' * bool(tried)} with the {nearest.knob.name}: at ",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from solver.domain.told import Told, joined, number_of, told
 from solver.errors import SolverError, UsageError
-from solver.whatif.cases import Answer, Case, factor, solved
+from solver.whatif.cases import Answer, Case, factor, figure, solved
 from solver.whatif.effort import Over
 
 WAYS = {
@@ -83,7 +83,7 @@ def _headline(
     if not flips:
         return told(head, " It does not flip within ", number_of(f"{reach:g} times", "asked", "ways"), ".")
     parts = [
-        told(f"from {a} to {b} at ", solved(f"{v:.3g} times today ({v * case.rps:,.4g} requests/s)"))
+        told(f"from {a} to {b} at ", solved(f"{v:.3g} times today ({figure(v * case.rps)} requests/s)"))
         for v, a, b in flips
     ]
     return told(head, " It flips ", joined("; ", parts), ".")
