@@ -31,7 +31,7 @@ def log_errors(rows: Rows, effects: Effects) -> Floats:
 
 def left_out(rows: Rows, kind: str, folds: int, rounds: int = 10) -> Floats:
     """Logarithmic errors of every row, predicted by a fit that saw nothing of its model, system or source."""
-    fold = _folds(_labels(rows, kind), folds)
+    fold = parts(rows, kind, folds)
     errors = np.empty(len(rows))
     for number in np.unique(fold):
         out = fold == number
@@ -48,7 +48,7 @@ def novelty(rows: Rows, kind: str, folds: int) -> NDArray[np.object_]:
     words = np.full(len(rows), KINDS[kind], dtype=object)
     if kind != "system":
         return words
-    fold = _folds(_labels(rows, kind), folds)
+    fold = parts(rows, kind, folds)
     pairs = np.array([f"{a}/{b}" for a, b in zip(rows.labels.family, rows.labels.generation, strict=True)])
     for number in np.unique(fold):
         out = fold == number
@@ -67,6 +67,11 @@ def _labels(rows: Rows, kind: str) -> NDArray[np.object_]:
         return np.asarray(getattr(names, kind), dtype=object)
     parts = (names.system, names.model, names.generation, names.precision, rows.decode.tensor)
     return np.array(["|".join(map(str, key)) for key in zip(*parts, strict=True)], dtype=object)
+
+
+def parts(rows: Rows, kind: str, folds: int) -> NDArray[np.int64]:
+    """Part of each row: what is left out together."""
+    return _folds(_labels(rows, kind), folds)
 
 
 def _folds(labels: NDArray[np.object_], folds: int) -> NDArray[np.int64]:

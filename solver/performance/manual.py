@@ -14,7 +14,8 @@ from solver.performance.architecture import parameters
 from solver.performance.calibration import Calibration, load_calibration
 from solver.performance.constants import CONSTANTS, NAMES
 from solver.performance.crossval import GROUP_NAMES
-from solver.performance.manual_text import FORMULAS, OWN
+from solver.performance.manual_measured import LEFT_OUT, OWN
+from solver.performance.manual_text import FORMULAS
 from solver.performance.own_check import CASES, OwnCheck, errors, own_check, prefills, shares, steps
 from solver.performance.published import published_points
 
@@ -135,7 +136,8 @@ def _errors(c: Calibration) -> str:
     )
     stated = "Intervals that predictions state: 80 % of left-out rows lie within this factor.\n"
     new = [(_NOVELTY[k], *(f"{s[g]:.2f}" for g in GROUP_NAMES)) for k, s in c.spreads.items()]
-    return "\n".join([text, _table(heads, lines), stated, _table(("new to the fit", *GROUP_NAMES), new)])
+    intervals = _table(("new to the fit", *GROUP_NAMES), new)
+    return "\n".join([text, _table(heads, lines), stated, intervals, LEFT_OUT])
 
 
 def _own(o: OwnCheck, catalog: Catalog) -> str:

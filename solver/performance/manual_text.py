@@ -174,6 +174,12 @@ A 0.652, B 0.665). Over all models median errors of TPOT went from 15.2 % to 13.
 24.1 %; of throughput on left-out systems from 17.0 % to 15.0 %. Not kept, because A lost: heavy-tailed priors
 of effects (A 0.716, B 0.706), more freedom for the vendor's stack (A 0.669, B 0.683; left-out systems gain).
 
+A fourth look (26 November 2026, the same losses and halves), at what own measurements (below) suggest.
+Nothing was fitted again for it. Output matrices that each prompt passes once, and that stay at 16 bits beside
+narrower weights, a correction that waits for the next fit: A 0.649, B 0.666. Lost on top of it: activations
+of each expert moved as bytes (A 0.653, B 0.671), launches that hide behind prefill work (A 0.702, B 0.642:
+engines do not behave like the plain program).
+
 ## Speed
 
 `python -m solver.operating_points.benchmark [MODEL ...]` prints the CPU time of all step tables and operating
@@ -181,47 +187,4 @@ points of a model on the whole catalog, of the same table remembered, and of row
 are vectorised over systems, precisions, layouts and batches, and remembered by content. Both together take
 0.3 to 0.95 s for each model of the catalog (26 November 2026, one core of a shared machine; the longest are
 Qwen3-30B-A3B, DeepSeek-V2-Lite and gpt-oss-20b, which have the most layouts).
-"""
-
-OWN = """\
-Decode steps and prefills of whole models with random weights on one {card}, in
-{software} alone, without an engine (26 November 2026; `benchmarks/gpu_steps.py`, rows in
-`catalogs/own_measurements.csv`): 16-bit KV, one CUDA graph per step, matrices by cuBLAS, attention by cuDNN,
-what lies between as one kernel each; results agree with plain float32 arithmetic. Medians of 20 to 200
-repeats. A decode step at a context of n tokens is filed as a run of n - 1 prompt and 2 output tokens, whose
-second token it is. Nothing is fitted to them; `solver validate catalogs/own_measurements.csv` compares them.
-Predictions are those of the newest vLLM on this system; "no host" leaves out its host loop, scheduler,
-sampling and server, which these runs do not have.
-
-The card alone: copies {copy:.3g} TB/s (read and written), reads {read:.3g} TB/s, 8,192-wide matrices
-{bf16:.0f} TFLOP/s (bf16) and {fp8:,.0f} TFLOP/s (fp8), {us:.3g} us per kernel of a graph.
-
-Errors of the prediction, and the bound as a share of what was measured (above 100 % it would be wrong):
-
-TABLE
-
-Parts alone, as shares of the data sheet's rates:
-
-TABLE
-
-What that says of the form of the model:
-
-- Steps over batch and context: right within a few percent where the model is dense. The split is not: weights
-  are read slower than the fit says, and what it calls host loop and layers holds the rest. Context is read as
-  fast as predicted. Beyond 64 sequences the fitted time per sequence is the engine's, not the chip's.
-- The fit multiplies the output matrix with every prompt token; only the last needs it. Its share of the
-  parameters a token uses: {heads}.
-- Launches hide behind the work of a prompt: an eager prefill takes the longer of the two (launches are 16 ms
-  of Llama-3.1-8B and 46 ms of Qwen3-30B-A3B here), while the model adds both.
-- Routed experts: their bytes are read slower than fitted, and in prefill their matrices run more than twice
-  as fast as the share fitted to an inner width of 768. Random weights send the tokens of a prompt to the same
-  experts more often than trained ones, so short prompts read fewer of them than the model counts.
-
-Decode steps, ms: measured / predicted (no host).
-
-TABLE
-
-First tokens of one prompt, ms: eager; replayed as a graph / predicted (no host).
-
-TABLE
 """
