@@ -47,6 +47,7 @@ def alternatives(
     request = Request(gap=gap, time_limit_s=time_limit)
 
     def tell(one: NearBest) -> None:
+        """A line on a terminal for a fleet that was found."""
         tell_progress(_line(one))
 
     explain_screening(loaded, prepared)

@@ -33,6 +33,7 @@ def calibrate(
         raise InputError.at(str(measurements), 0, "no row can be mapped to a system and a model", remedy)
 
     def tell(text: str) -> None:
+        """A line on stderr."""
         typer.echo(text, err=True)
 
     tell(f"{len(rows):,} rows mapped, {len(unmapped):,} not")

@@ -27,6 +27,10 @@ def held_by_replay(
     catalog, calibration = load_catalog(), load_calibration()
 
     def solve(told: Mapping[str, Told], compare: bool = False) -> Plan:
+        """The verified plan with what the replays ``told`` of each service's bursts and loads.
+
+        Raises as the engine.
+        """
         if not told:
             return first
         changed = loaded.model_copy(update={"workload": planned(loaded.workload, told)})
@@ -39,6 +43,7 @@ def held_by_replay(
     requests = requests_for_each(first, REQUESTS)
 
     def replay(plan: Plan, seed: int) -> PlanReplay:
+        """A replay of the plan with a seed."""
         return replay_plan(plan, seed=seed, requests=requests, traces=traces)
 
     closed = close_loop(solve, replay)

@@ -77,6 +77,7 @@ def simulate(
     rates = FailureRates(mtbf, repair) if failures or mtbf or repair else None
 
     def replay(of: Plan, n: int, tell: Callable[[float], None] | None = None) -> PlanReplay:
+        """Replay number ``n`` of a plan; ``tell`` hears of its progress."""
         return replay_plan(
             of,
             seed=seed + n,

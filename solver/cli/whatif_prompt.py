@@ -105,7 +105,10 @@ def _toolkit(session: Session, history: Path) -> Callable[[str], str]:
     history.touch()
 
     class Words(Completer):
+        """Completion by the words that may follow."""
+
         def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+            """What may stand in place of the text before the cursor."""
             text = document.text_before_cursor
             for found in completions(session, text):
                 yield Completion(found, start_position=-len(text))
@@ -128,6 +131,7 @@ def _readline(session: Session, history: Path) -> Callable[[str], str]:
         readline.read_history_file(history)
 
     def read(mark: str) -> str:
+        """A line, kept in the history. Raises EOFError at the end."""
         line = input(mark)
         with contextlib.suppress(OSError):
             readline.append_history_file(1, str(history))

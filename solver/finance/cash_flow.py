@@ -114,6 +114,7 @@ def statement(plan: Plan, by: Period = "year") -> pd.DataFrame:
     import pandas as pd
 
     def number(flow: Flow) -> int:
+        """The number of the year, quarter or month that a flow falls into."""
         if by == "year":
             return flow.year
         return _count(flow.years * {"quarter": 4, "month": MONTHS}[by], flow.begins)

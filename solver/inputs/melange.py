@@ -74,6 +74,7 @@ class _Reader:
         self.complaints: list[Complaint] = []
 
     def instance(self) -> MelangeInstance:
+        """The problem of the file. Raises InputError with all complaints."""
         data = self.document.data
         if not isinstance(data, dict):
             raise InputError(Complaint(self.document.place(""), "a list where keys belong", _REMEDY))
@@ -97,6 +98,7 @@ class _Reader:
         return MelangeInstance(gpus, shares, total, int(slices), cells)
 
     def gpus(self, data: Any, shape: list[int]) -> Iterator[MelangeGpu]:
+        """GPU types of ``data``, whose throughputs must have the rows of ``shape``."""
         if not isinstance(data, dict) or not data:
             self.complain("gpu_info", "gpu_info names no GPU type", _REMEDY)
             return
@@ -113,6 +115,7 @@ class _Reader:
             yield MelangeGpu(name, self.number(entry.get("cost"), f"{path}.cost"), rates)
 
     def matrix(self, data: Any, path: str) -> Matrix:
+        """Rows of numbers of 0 or more; empty, with a complaint, where ``data`` is none."""
         if not isinstance(data, list) or not data or not all(isinstance(row, list) for row in data):
             self.complain(path, f"{path} is not a list of lists", "write [[0.5, 0.5], [0, 0]]")
             return ()
@@ -122,6 +125,7 @@ class _Reader:
         )
 
     def number(self, value: Any, path: str) -> float:
+        """A number of 0 or more; 0, with a complaint, where ``value`` is none."""
         number = plain_number(value) if isinstance(value, str) else None
         if number is None or number < 0:
             self.complain(path, f"{path} is '{shorten(value)}'", "write a number of 0 or more")
@@ -129,4 +133,5 @@ class _Reader:
         return number
 
     def complain(self, path: str, problem: str, remedy: str) -> None:
+        """Keep a complaint about a path of the file."""
         self.complaints.append(Complaint(self.document.place(path), problem, remedy))

@@ -87,6 +87,7 @@ def _profile(path: Path, run: Run, setting: Setting, several: bool) -> MeasuredP
     note = "; ".join(part for part in (run.note, word) if part)
 
     def quantity(value: float, unit: str, evidence: Evidence = run.evidence, note: str = "") -> Quantity:
+        """A value of the run, with its file and line as the source."""
         source = f"{path.name}:{run.line} {run.name}"
         return Quantity(value=value, unit=unit, source=source, date=when, evidence=evidence, note=note)
 

@@ -30,6 +30,7 @@ def joint_histogram(
     serial = 0
 
     def push(members: NDArray[np.int64]) -> None:
+        """Queue a cell (positions of its requests) by what its best split gains, or keep it as it is."""
         nonlocal serial
         gain, left, right = _best_split(scaled, members)
         if gain > 0:

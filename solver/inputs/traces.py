@@ -203,6 +203,10 @@ class _Clock:
         self.value = 0.0
 
     def seconds(self, value: Any) -> float:
+        """Seconds that a time stands for.
+
+        Raises ValueError where it is none, or of another kind than those before.
+        """
         text = str(value).strip()
         number = plain_number(text)
         if number is not None:

@@ -17,6 +17,7 @@ class _Dumper(yaml.SafeDumper):
     """Writes equal objects twice instead of an anchor and an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:
+        """Always: equal values are written out, not referred to."""
         return True
 
 

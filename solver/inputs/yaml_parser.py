@@ -43,6 +43,7 @@ class Builder:
         self.scalars = 0
 
     def build(self, loader: Any) -> tuple[Any, dict[str, tuple[int, int]]]:
+        """The data of a file, and line and column of each path. Raises InputError where it holds no keys."""
         try:
             for event in _events(loader):
                 self._take(event)

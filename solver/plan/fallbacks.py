@@ -17,6 +17,8 @@ def fallbacks(problem: Problem, program: Program, routing: Routing) -> tuple[Fal
     found: list[Fallback] = []
 
     def add(service: str, column: int, when: tuple[Any, ...], place: tuple[str, str, str]) -> None:
+        """Keep what a column carries ``when`` a site is lost (site, class, period) at a ``place``
+        (target, site, mode)."""
         lost, g, t = when
         amount, k = routing.traffic.get(column, Fraction(0)), problem.service_index(service)
         if amount <= 0:

@@ -75,6 +75,7 @@ def _blocks(program: Program, rows: list[Row]) -> list[list[Row]]:
     parent: dict[int, int] = {}
 
     def find(c: int) -> int:
+        """The representative of a column's group."""
         while parent.setdefault(c, c) != c:
             parent[c] = parent[parent[c]]
             c = parent[c]

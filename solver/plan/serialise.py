@@ -90,6 +90,7 @@ def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
     """
 
     def pair(item: Any) -> Any:
+        """A list of JSON as the tuple that it was."""
         return tuple(item) if isinstance(item, list) else item
 
     return {

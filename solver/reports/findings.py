@@ -41,6 +41,7 @@ def sections(found: Findings, write: Callable[[str], str] = str) -> list[Section
 
 def _columns(table: Table, write: Callable[[str], str]) -> tuple[Column, ...]:
     def text(column: findings.Column, value: Any) -> str:
+        """A cell as text for the format at hand."""
         return write(cell(column, value))
 
     return tuple(

@@ -103,6 +103,7 @@ def bracket(
     known: dict[float, Sample] = {}
 
     def at(value: float) -> Sample:
+        """The fleet at a value, solved once."""
         if value not in known:
             known[value] = evaluate(session, wanted.name, value)
             tick()
@@ -132,6 +133,8 @@ def _between(at: Callable[[float], Sample], low: float, high: float, width: floa
         seen = [low, high]
 
         def same(value: float, here: object = here, seen: list[float] = seen) -> float:
+            """1 where the fleet at a value is still the one at hand, -1 where not; ``seen`` keeps the
+            ends."""
             inside = at(value).fleet == here
             seen[not inside] = max(seen[0], value) if inside else min(seen[1], value)
             return 1.0 if inside else -1.0

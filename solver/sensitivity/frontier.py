@@ -183,6 +183,7 @@ def at_speed(loaded: LoadedWorkload, speed: float, service: str = "") -> LoadedW
     """The workload with a speed promised to each user, in tok/s."""
 
     def faster(s: Service) -> Service:
+        """The service with the speed as its promise, if it is one of those meant."""
         if service not in ("", s.name):
             return s
         return s.model_copy(update={"levels": s.levels.model_copy(update={"tpot_ms": 1000.0 / speed})})
@@ -230,6 +231,7 @@ def _only(loaded: LoadedWorkload, workload: Workload, include: tuple[str, ...]) 
     """The workload with these systems alone, and no tokens from APIs where there is another way."""
 
     def without_apis(s: Service) -> Service:
+        """The service without token APIs, where it has another way."""
         ways = tuple(a for a in s.acquisitions if a != "api")
         return s.model_copy(update={"acquisitions": ways or s.acquisitions})
 

@@ -145,6 +145,7 @@ class Search:
         oracles: dict[Point, Oracle] = {}
 
         def oracle_at(point: Point) -> Oracle:
+            """The solves of a point of prices, made once."""
             return oracles.setdefault(point, Oracle(self.session, self.names, point))
 
         pieces, empty = plane(oracle_at, whole(box), box, self.most)

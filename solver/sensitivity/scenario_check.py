@@ -106,14 +106,17 @@ def scenario_of(prepared: Prepared, factors: tuple[Factor, ...], values: tuple[f
     room = _room(factors, tuple(speeds.values()))
 
     def scaled(rates: tuple[float, ...]) -> tuple[float, ...]:
+        """Rates (requests/s) of the scenario."""
         return scaled_rates(problem, rates, shares)
 
     def paced(point: OperatingPoint) -> OperatingPoint:
+        """A point whose system is as fast as the scenario says."""
         factor = speeds[point.system] ** exponent(point, widest)
         lines = (replace(n, slope=n.slope * factor, intercept=n.intercept * factor) for n in point.lines)
         return replace(point, lines=tuple(lines), queue=_faster(point.queue, factor))
 
     def hours(period: Period) -> Period:
+        """A period with the rates of the scenario."""
         return replace(period, rate_rps=scaled(period.rate_rps), mean_rps=scaled(period.mean_rps))
 
     workload = scaled_demand(

@@ -116,6 +116,7 @@ def _result(
     crew: Crew,
 ) -> UncertainResult:
     def known(records: list[dict[str, Any]]) -> Known | None:
+        """What scenarios that are finished tell later ones."""
         return known_of(records, factors, lambda name: _system(session, name))
 
     modes = tuple(f.mode for f in factors)
@@ -194,6 +195,7 @@ def _indices(
     a, b = (copula(m, own) for m in design(len(columns), rows, options.seed + 1))
 
     def tasks(label: str, matrix: Any) -> list[Task]:
+        """Scenarios of a design; ``matrix`` has a row each, and a share between 0 and 1 for each factor."""
         drawn = {j: factors[j].quantile(matrix[:, at[j]]) for j in columns}
         return [
             Task(

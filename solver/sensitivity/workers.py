@@ -93,6 +93,7 @@ def _processes(jobs: int, model: Model) -> Iterator[Solve]:
     ) as pool:
 
         def solved(chunks: list[list[Task]], known: Known | None) -> Iterator[Records]:
+            """Records of chunks of scenarios, in the order in which they end."""
             for future in as_completed([pool.submit(_run, chunk, known) for chunk in chunks]):
                 yield future.result()
 
@@ -143,6 +144,7 @@ def _cluster(address: str, model: Model) -> Iterator[Solve]:
         sent = client.scatter(model, broadcast=True, hash=False)
 
         def solved(chunks: list[list[Task]], known: Known | None) -> Iterator[Records]:
+            """Records of chunks of scenarios, in the order in which they end."""
             futures = [
                 client.submit(_run_kept, key, sent, chunk, known, pure=False, retries=5) for chunk in chunks
             ]

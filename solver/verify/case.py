@@ -42,6 +42,7 @@ class Span(NamedTuple):
 
     @property
     def years(self) -> Fraction:
+        """Its length in years."""
         return self.end - self.start
 
 

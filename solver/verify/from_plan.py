@@ -69,6 +69,7 @@ class _Reader:
     text: str
 
     def workload(self, data: Any) -> Workload:
+        """The workload in the plan. Raises InputError where it is none."""
         path = ("inputs", "workload")
         if not isinstance(data, Mapping):
             raise self._error(path, "the plan holds no inputs.workload", "write plans with `solver solve`")
@@ -77,6 +78,7 @@ class _Reader:
     def table(
         self, inputs: Mapping[str, Any], path: tuple[str, ...], read: Callable[[Mapping[str, Any]], T]
     ) -> dict[str, T]:
+        """A table of the plan's inputs by id. Raises InputError where it or an entry is none."""
         table = inputs.get(path[-1], {})
         if not isinstance(table, Mapping) or not all(isinstance(v, Mapping) for v in table.values()):
             raise self._error(path, f"{path[-1]} of the plan are not a table of tables")

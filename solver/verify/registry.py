@@ -41,6 +41,7 @@ def check(name: str, statement: str, first: bool = False) -> Callable[[Function]
     """Register a check under ``name``."""
 
     def register(function: Function) -> Function:
+        """Keep the function as the check of that name."""
         CHECKS[name] = Check(name, statement, function, first)
         return function
 

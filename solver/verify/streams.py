@@ -23,6 +23,7 @@ class Curve(NamedTuple):
 
     @property
     def name(self) -> str:
+        """Service, and region where it has several."""
         return f"{self.service.name} from {self.region}" if self.region else self.service.name
 
 

@@ -38,6 +38,7 @@ def blocks(plan: Plan, sources: Sources, keys: Iterable[str]) -> list[Block]:
 
 def _block(plan: Plan, section: Section, sources: Sources) -> Block:
     def origin(n: int, column: str) -> Origin:
+        """Where the number in a row and column comes from."""
         return _origin(plan, section, n, column)
 
     return linked(section, sources, origin, _method(section.key))

@@ -64,6 +64,7 @@ def token_prices(loaded: LoadedWorkload, plan: Plan | None, catalog: Catalog) ->
     offered = apis_of(loaded.workload, catalog)
 
     def rank(api: TokenApi) -> tuple[bool, float, str]:
+        """APIs in use first, then the cheapest."""
         return api.id not in used, api.input_usd_per_m.value + api.output_usd_per_m.value, api.id
 
     found = []

@@ -48,6 +48,7 @@ def _scenario_rows(plans: list[Plan | None], sources: Sources) -> list[tuple[str
     rows: list[tuple[str, list[Markup]]] = []
 
     def add(origin: Origin, name: str, texts: Iterable[str]) -> None:
+        """A row with one text for each plan."""
         rows.append((name, [sources.told(told(number_of(text, *origin))) for text in texts]))
 
     add(COSTS, "total, net present", (usd(p.objective_usd) if p else "no plan" for p in plans))

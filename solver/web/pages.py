@@ -96,6 +96,7 @@ def changed(found: Difference, sources: Sources) -> dict[str, Any]:
     """A difference as rows for the page."""
 
     def row(name: str | Markup, origin: str, *texts: str) -> tuple[str | Markup, ...]:
+        """Before, after and change, as links to their origin."""
         before, after, change = (sources.told(told(number_of(text, origin))) for text in texts)
         return name, before, after, change
 

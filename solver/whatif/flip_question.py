@@ -149,6 +149,10 @@ def _flip(case: Case, knob: Knob, end: float, decided: frozenset[str]) -> Flip:
     """Widening steps to ``end`` until the decision is another one; then the interval is halved."""
 
     def other(moved: float) -> frozenset[str] | None:
+        """What is decided with the knob at ``moved`` times its value; None if the same, or not known.
+
+        Raises Over.
+        """
         try:
             line = canonical(f"{knob.field}=x{moved:.9f}", case.loaded, case.catalog)
             result = case.ask(f"{knob.name} x{moved:.3g}", case.changed(line))

@@ -108,6 +108,7 @@ class Session:
         """Make a change on the present branch; it is on disk when this returns."""
 
         def judged(journal: Journal) -> str:
+            """The change in canonical form, as the journal now stands. Raises where it cannot be made."""
             loaded = self._loaded(journal, journal.head(self.branch))
             line = canonical(text, loaded, self.catalog)
             apply_change(loaded, line, self.catalog)

@@ -154,6 +154,7 @@ def _assumptions(facts: Catalog) -> Table:
 
 def _answer(everything: Catalog, rows: list[dict[str, object]], made: list[DerivedWafer]) -> list[str]:
     def row(node: str, layers: object) -> dict[str, object]:
+        """The row of a node and a number of layers."""
         return next(r for r in rows if r["node"] == node and r["layers"] == layers)
 
     flat, deep, dram = row("n2", 0), row("n2", 4), row("n5", "DRAM")
@@ -187,6 +188,8 @@ def _worth(deep: dict[str, object]) -> str:
     assert isinstance(price, float)
 
     def words(entry: object) -> str:
+        """Whether a wafer enters at its price, ``entry`` being the price below which it does (dollars) or
+        none."""
         if not isinstance(entry, float):
             return "no, it does not enter even for free"
         if entry >= price:
