@@ -76,3 +76,15 @@ def test_a_prompt_reads_the_experts_it_uses() -> None:
         efficiency = replace(Efficiency.ideal(), independent=independent)
         first = roofline.prefill(shape, machine, group, efficiency, 100.0)
         assert first.weights_s == pytest.approx((shape.dense_bytes + read * shape.expert_bytes) / 1e9)
+
+
+def test_the_bound_of_a_prompt_passes_the_output_matrix_once() -> None:
+    """7.505 billion parameters that a token of Llama-3.1-8B uses, 128,256 x 4,096 of them for logits."""
+    shape = roofline.shape(load_catalog().models["llama-3.1-8b"], "fp16", "fp16")
+    machine, group = Machine(1e9, 1e15, 1e15, 1e9, 1e9, 1e15), Group(1.0, 1.0, 1.0)
+    fitted = replace(Efficiency.ideal(), prompt_head=1.0)
+    bound, as_fitted = (
+        roofline.prefill(shape, machine, group, e).alone_s for e in (Efficiency.ideal(), fitted)
+    )
+    assert as_fitted == pytest.approx(2 * 7.505e9 / 1e15, rel=1e-3)
+    assert as_fitted - bound == pytest.approx(2 * 128_256 * 4096 / 1e15)

@@ -102,6 +102,7 @@ def speed_of_light(rows: Rows) -> Floats:
     lost = ("expert_half_width", "expert_tile", "burst", "independent", "group_reading", "activation_passes")
     ideal |= dict.fromkeys([n for n in NAMES if n.endswith(("_us", "_ms")) or n in lost], 0.0)
     ideal |= {"kv_room": 1e3, "hop_us": 0.0}  # nothing waits for memory
+    ideal |= {"prompt_head": 0.0}  # the last token of a prompt alone needs its logits
     sequences = np.where(rows.labels.metric == "ttft_ms", 1.0, rows.sequences)
     shared = np.ones(len(rows), dtype=np.bool_)
     alone = rows.apart | (metric_groups(rows) == "tpot")  # no prefill between the steps

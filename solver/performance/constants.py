@@ -223,4 +223,5 @@ def efficiency(c: Mapping[str, Any], narrow: Narrow) -> Efficiency:
         hop_s=1e-6 * c.get("hop_us", _HOP_US),
         eager=c["eager"],
         passes=c["activation_passes"],
+        prompt_head=c.get("prompt_head", 1.0),  # as fitted
     )

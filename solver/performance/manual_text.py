@@ -134,9 +134,10 @@ prefix is read back before the first token. Running sequences are not moved to t
 
 ## Speed of light
 
-The same formulas with all shares 1, no overheads or hops, experts shared by all tokens, and first tokens that
-wait for their own prompt only: no implementation can beat it, no prediction passes it. A faster measurement
-is reported as a wrong input, a prediction below 5 % of it as a warning (first tokens that queue apart).
+The same formulas with all shares 1, no overheads or hops, experts shared by all tokens, output matrices that
+prompts do not pass, and first tokens that wait for their own prompt only: no implementation can beat it, no
+prediction passes it. A faster measurement is reported as a wrong input, a prediction below 5 % of it as a
+warning (first tokens that queue apart).
 
 ## Fitting
 

@@ -37,6 +37,7 @@ class Shape:
     moe_layers: Column
     hidden: Column
     dense_parameters: Column
+    head_parameters: Column  # of these, the output matrix
     dense_bytes: Column  # all dense weights
     expert_parameters: Column  # of the experts that one token uses, all layers
     expert_bytes: Column  # one expert in each of the MoE layers
@@ -67,6 +68,7 @@ def shape(model: Model, weight_precision: str, kv_precision: str) -> Shape:
         moe_layers=float(moe_layers),
         hidden=float(model.hidden),
         dense_parameters=p.dense,
+        head_parameters=float(model.vocab * model.hidden),
         dense_bytes=p.dense * dense,
         expert_parameters=p.active_experts,
         expert_bytes=p.per_expert * moe_layers * expert,
@@ -142,6 +144,7 @@ class Efficiency:
     )
     hop_s: Column  # from one pipeline stage to the next
     passes: Column  # readings or writings of a token's activations per layer
+    prompt_head: Column  # share of a prompt's tokens that the output matrix is multiplied with; one is enough
     eager: Column  # overheads of the layers in prefill, where no graph is replayed, over those in decode
 
     @classmethod
@@ -276,7 +279,8 @@ def prefill(s: Shape, m: Machine, group: Group, e: Efficiency, chunk: Column = 2
     ``chunk``: prompt tokens in a step, over which routed experts share their padding.
     """
     span, read = group.tensor * group.data, m.bandwidth * e.memory
-    dense = 2 * s.dense_parameters / (m.dense_flops * e.compute)
+    multiplied = s.dense_parameters - (1 - e.prompt_head) * s.head_parameters
+    dense = 2 * multiplied / (m.dense_flops * e.compute)
     padding = distinct_experts_column(s, chunk) * e.expert_tile / np.maximum(s.top_k, 1.0)
     routed = 2 * s.expert_parameters * (1 + padding / chunk) / (m.flops * expert_share(s, e))
     sparse = s.index_values > 0  # each token attends to at most the window
