@@ -45,13 +45,27 @@ def alternatives(
     )
     prepared = prepare(loaded.workload, catalog, load_calibration())
     request = Request(gap=gap, time_limit_s=time_limit)
-
-    def tell(one: NearBest) -> None:
-        """A line on a terminal for a fleet that was found."""
-        tell_progress(_line(one))
-
     explain_screening(loaded, prepared)
-    found = near_best(loaded, catalog, prepared, count, within, request, tell)
+    found = near_best(
+        loaded, catalog, prepared, count, within, request, lambda one: tell_progress(_line(one))
+    )
+    if not found.fleets:
+        _raise_without(loaded, prepared, found)
+    _show(loaded.workload.name, found, within, gap, as_json)
+    if found.interrupted:
+        raise typer.Exit(int(ExitCode.INTERRUPTED))
+    if not all(item.proven for item in found.fleets) or (not found.complete and len(found.fleets) < count):
+        raise typer.Exit(int(ExitCode.LIMIT_WITH_PLAN))
+
+
+def _show(name: str, found: NearBestList, within: float, gap: float, as_json: bool) -> None:
+    """The fleets and what the list proves."""
+    words = _how_complete(found, within, gap)
+    if not as_json:
+        for item in found.fleets:
+            typer.echo(_line(item))
+        typer.echo(words)
+        return
     rows = [
         {
             "fleet": item.fleet,
@@ -62,25 +76,8 @@ def alternatives(
         }
         for item in found.fleets
     ]
-    if not found.fleets:
-        _raise_without(loaded, prepared, found)
-    words = _how_complete(found, within, gap)
-    if as_json:
-        data = {
-            "workload": loaded.workload.name,
-            "within": within,
-            "complete": found.complete,
-            "fleets": rows,
-        }
-        typer.echo(json.dumps({**data, "note": words}, indent=1))
-    else:
-        for item in found.fleets:
-            typer.echo(_line(item))
-        typer.echo(words)
-    if found.interrupted:
-        raise typer.Exit(int(ExitCode.INTERRUPTED))
-    if not all(item.proven for item in found.fleets) or (not found.complete and len(found.fleets) < count):
-        raise typer.Exit(int(ExitCode.LIMIT_WITH_PLAN))
+    data = {"workload": name, "within": within, "complete": found.complete, "fleets": rows, "note": words}
+    typer.echo(json.dumps(data, indent=1))
 
 
 def _line(item: NearBest) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
-from solver.errors import Complaint, InputError, Place
+from solver.errors import InputError
 from solver.inputs.draft import Draft, refuse_unknown, rewrite
+from solver.inputs.hourly_rows import LENGTHS, either, in_order
 from solver.inputs.keys import PEAKS, RATES, SHAPES, section_keys
-from solver.inputs.tables import Table, beside, plain_number, read_table
+from solver.inputs.tables import beside, read_table
 from solver.inputs.units import parse_quantity
 from solver.inputs.validation import shorten
 
-LENGTHS = (1, 24, 168, 8760)
 _WRITE = "write requests_per_s: 5, output_tokens_per_s: 100k, day: [24 values] or curve: FILE.csv"
 
 
@@ -174,7 +173,7 @@ def _shape(
         value = [value]
     expected = {"day": (24,), "week": (168,)}.get(key, LENGTHS)
     if len(value) not in expected:
-        draft.complain(place, f"{len(value)} hourly values", f"write {_or(expected)} of them")
+        draft.complain(place, f"{len(value)} hourly values", f"write {either(expected)} of them")
         return None
     numbers = [_scalar(draft, key, item, path, mean_output) for item in value]
     found = [number for number in numbers if number is not None]
@@ -212,45 +211,8 @@ def _curve(draft: Draft, value: Any, path: str, mean_output: float, region: str)
                 "no column with the rate",
                 f"name a column rps{f' or {region}' if region else ''}",
             )
-        values = _in_order(table, table.numbers(name))
+        values = in_order(table, table.numbers(name))
     except InputError as error:
         draft.note(path, error)
         return None
     return [v / mean_output for v in values] if name == "output_tokens_per_s" else values
-
-
-def _in_order(table: Table, values: list[float]) -> list[float]:
-    """Values by hour: column ``hour`` counts 0, 1, 2, ...; column ``timestamp`` goes up by one hour."""
-    if len(values) not in LENGTHS:
-        problem = f"{len(values)} hourly rows"
-        raise InputError.at(table.file, table.lines[-1], problem, f"write {_or(LENGTHS)} of them")
-    if name := table.column("hour"):
-        for hour, line, text in zip(range(len(values)), table.lines, table.texts(name), strict=True):
-            if plain_number(text) != hour:
-                raise InputError.at(table.file, line, f"hour '{shorten(text)}'", f"write {hour} here")
-    elif name := table.column("timestamp", "TIMESTAMP"):
-        _check_times(table, name)
-    else:
-        raise InputError.at(table.file, 1, "no column with the hour", "name a column hour or timestamp")
-    return values
-
-
-def _check_times(table: Table, name: str) -> None:
-    previous: datetime | None = None
-    for line, text in zip(table.lines, table.texts(name), strict=True):
-        try:
-            time = datetime.fromisoformat(text.strip())
-            steady = previous is None or time - previous == timedelta(hours=1)
-        except (ValueError, TypeError):
-            problem = f"'{shorten(text)}' is not a time"
-            remedy = "write it like 2027-01-01T00:00"
-            raise InputError(Complaint(Place(table.file, line), problem, remedy)) from None
-        if not steady:
-            problem = f"'{shorten(text)}' is not one hour after the row above"
-            raise InputError.at(table.file, line, problem, "write one row per hour, in order")
-        previous = time
-
-
-def _or(counts: tuple[int, ...]) -> str:
-    words = [str(count) for count in counts]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

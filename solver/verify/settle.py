@@ -20,9 +20,9 @@ from solver.verify.case import Case
 from solver.verify.endurance import wear_of
 from solver.verify.exact import nearest, written
 from solver.verify.goal import reached
+from solver.verify.grouped_hours import group_facts
 from solver.verify.hours import distinct_hours, growth_of, year_hours
 from solver.verify.money import paid_hours
-from solver.verify.schedule import group_facts
 from solver.verify.standing import needed_loads, unserved_share
 from solver.verify.streams import listed as told_rates
 from solver.verify.streams import named, together
