@@ -111,11 +111,24 @@ def test_what_was_found_is_told_when_the_time_is_over(monkeypatch: pytest.Monkey
     assert not found.over and not found.proven
     told = frontier_findings(session(), options, found)
     assert "At 40 tok/s no fleet was found in time." in told.answer
-    assert "Where no fleet was found in time, there may be one." in told.notes
+    assert told.answer[-1] == "Where no fleet was found in time, there may be one."
     stop = True
     found = frontier(session(), options)
     assert (found.over, found.interrupted, len(found.points)) == ("stopped", True, 2)
-    assert frontier_findings(session(), options, found).answer[-1] == "Further speeds were not searched."
+    told = frontier_findings(session(), options, found)
+    assert "Not all speeds and kinds were searched: stopped." in told.answer
+
+
+def test_the_limit_of_speed_is_told_as_far_as_it_was_searched() -> None:
+    """Between the fastest fleet found and the first speed without one, nothing is said."""
+    plan = frontier(session(), Options(100, 110, 2, kinds=False)).points[0].plan
+    for speed, words in (
+        (101.0, "above 100 tok/s."),
+        (500.0, "at 500 tok/s; the fastest that was found has 100"),
+    ):
+        ends = module.Frontier([Point(BEST, 100.0, plan, ("HBM GPUs",)), Point(BEST, speed, None)])
+        told = frontier_findings(session(), Options(100, 1000, 2), ends)
+        assert f"Nothing keeps the promise {words}" in " ".join(told.answer)
 
 
 def test_no_time(capsys: pytest.CaptureFixture[str]) -> None:

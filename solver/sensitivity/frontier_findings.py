@@ -20,7 +20,7 @@ def frontier_findings(session: Session, options: Options, found: Frontier) -> Fi
     return Findings(
         name=f"What speed costs: {workload.name}",
         kicker="Cost against speed per user",
-        answer=tuple(_answer([p for p in points if p.line == BEST], bool(found.over))),
+        answer=(*_answer([p for p in points if p.line == BEST]), *_open(found)),
         facts=(("speed promised to each user", f"{options.low:g} to {options.high:g} tok/s, {whose}"),),
         figures=(_figure(points),),
         tables=(_table(points),),
@@ -28,8 +28,7 @@ def frontier_findings(session: Session, options: Options, found: Frontier) -> Fi
             "Each point is the cheapest verified fleet that keeps the speed and all other promises of the "
             "workload; the lines of single kinds use nothing else. A line ends where the kind fails.",
             "Gaps are those that the solver claims; `solver solve` proves them in exact arithmetic.",
-            f"A change of kinds is known to a ratio of {NEAR:g} in speed.",
-            *_open(found),
+            f"A change of kinds is known to a ratio of {NEAR:g} in speed, where all speeds were searched.",
         ),
         provenance=session.provenance(),
     )
@@ -50,8 +49,8 @@ def _open(found: Frontier) -> list[str]:
     return notes
 
 
-def _answer(best: list[Point], over: bool) -> list[str]:
-    """Who is cheapest from which speed on; ``over``: there may be speeds that were not searched."""
+def _answer(best: list[Point]) -> list[str]:
+    """Who is cheapest from which speed on."""
     sentences: list[str] = []
     before: Point | None = None
     for point in best:
@@ -59,7 +58,11 @@ def _answer(best: list[Point], over: bool) -> list[str]:
             sentences.append(f"At {point.speed:.4g} tok/s no fleet was found in time.")
             continue
         if point.plan is None:
-            limit = f"above {before.speed:.4g} tok/s" if before else f"at {point.speed:.4g} tok/s"
+            limit = f"at {point.speed:.4g} tok/s"
+            if before is not None and point.speed <= before.speed * NEAR:
+                limit = f"above {before.speed:.4g} tok/s"
+            elif before is not None:
+                limit += f"; the fastest that was found has {before.speed:.4g} tok/s"
             return [*sentences, f"Nothing keeps the promise {limit}."]
         words, cost = " and ".join(point.kinds) or "nothing", usd(point.plan.objective_usd)
         if before is None:
@@ -72,7 +75,7 @@ def _answer(best: list[Point], over: bool) -> list[str]:
         return ["No fleet was found in time."]
     if before is not None and before.plan is not None:
         sentences.append(f"At {before.speed:.4g} tok/s the fleet costs {usd(before.plan.objective_usd)}.")
-    return [*sentences, "Further speeds were not searched."] if over else sentences
+    return sentences
 
 
 def _figure(points: list[Point]) -> Curves:
