@@ -7,9 +7,9 @@ import pytest
 
 from solver.backend.outcome import Ending, Outcome
 from solver.engine.attempt import Request, attempt
-from solver.engine.derating import LAST_DIGITS, PARTS, bounded_by, fullest, lowered, needed_factors
+from solver.engine.derating import LAST_DIGITS, PARTS, Safety, bounded_by, fullest, lowered, needed_factors
 from solver.engine.fleets import Solved
-from solver.engine.solve import solve
+from solver.engine.solve import solve, solve_prepared
 from solver.formulation.prepare import prepare
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
@@ -93,3 +93,41 @@ def test_nothing_is_needed_where_no_promise_fails(solved: tuple[Plan, Solved]) -
     """A plan in time tells no factor."""
     plan, found = solved
     assert needed_factors(plan, found, {}, [s["name"] for s in plan.inputs["workload"]["services"]]) == {}
+
+
+def test_late_services_mix_their_lengths_or_lower_their_loads(solved: tuple[Plan, Solved]) -> None:
+    """A little late: loads are lowered. By more: lengths go together, once; then loads are lowered too."""
+    problem = solved[1].prepared.problem
+    name = next(s.name for s, g in zip(problem.services, problem.classes, strict=True) if len(g) > 1)
+    little = Safety().for_late(problem, {name}, {name: 0.98})
+    assert (dict(little.factors), little.together) == ({name: 0.98}, frozenset())
+    much = Safety().for_late(problem, {name}, {name: 0.8})
+    assert (dict(much.factors), much.together) == ({}, frozenset({name}))
+    assert much.notes()
+    mixed = much.applied(solved[1].prepared).problem
+    assert len(mixed.classes[problem.service_index(name)]) == 1
+    again = much.for_late(mixed, {name}, {name: 0.8})
+    assert (dict(again.factors), again.together) == ({name: 0.8}, frozenset({name}))
+    back = much.unmixable({name: 0.8})
+    assert (dict(back.factors), back.together) == ({name: 0.8}, frozenset())
+    assert back.for_late(problem, {name}, {name: 0.5}).together == frozenset()
+
+
+def test_lengths_together_are_a_plan_in_which_every_pool_has_the_mix(solved: tuple[Plan, Solved]) -> None:
+    """Each pool of the service carries its length buckets in the shares that they have in the service."""
+    prepared = solved[1].prepared
+    names = frozenset(s.name for s in prepared.problem.services)
+    loaded = resolve_references(load_workload(find_workload("04-conversation-and-code")), load_catalog())
+    plan = solve_prepared(
+        loaded, load_catalog(), Safety(together=names).applied(prepared), Request(compare=False)
+    )
+    assert plan.verified
+    assert plan.objective_usd >= solved[0].objective_usd * (1 - 1e-9)  # fewer routes than before
+    pools: dict[tuple[object, ...], dict[int, Fraction]] = {}
+    for route in plan.routes:
+        pool = (route.service, route.target, route.site, route.mode, route.period)
+        pools.setdefault(pool, {})[route.bucket] = Fraction(route.share)
+    buckets = {s.name: len(s.lengths) for s in prepared.problem.services}
+    for (name, *_), carried in pools.items():
+        assert len(carried) == buckets[str(name)]
+        assert len(set(carried.values())) == 1  # the same share of each bucket

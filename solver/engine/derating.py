@@ -1,14 +1,19 @@
-"""Safe loads lowered where promises fail at the mix of lengths that pools get."""
+"""What is done where promises fail at the mix of lengths that pools get.
+
+Pools then get the mix of their service, at which their safe loads were worked out; or, where little is
+missing or pools cannot serve all lengths, safe loads are lowered.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from solver.backend.outcome import Ending, Outcome
 from solver.engine.fleets import Solved
 from solver.formulation.prepare import Prepared
+from solver.formulation.problem import Problem
 from solver.plan.plan import Plan
 from solver.verify import Verdict
 from solver.verify.case import Case
@@ -19,6 +24,8 @@ from solver.verify.promise import kept_at
 #: first by the last digits of the waiting model's floats.
 LAST_DIGITS = 1 - 1e-6
 DERATINGS = (LAST_DIGITS, 0.97, 0.94, 0.9, 0.85, 0.78, 0.7, 0.6, 0.5)
+#: Safe loads are lowered, rather than mixes given to pools, where so much of them is enough.
+LITTLE = 0.97
 #: Parts of its traffic that a pool is tried with.
 PARTS = 64
 #: Solves of one problem at most.
@@ -98,6 +105,66 @@ def fullest(solved: Solved) -> dict[tuple[str, int], float]:
                 key = (problem.points[routed[0][1]].service, routed[0][-1])
                 found[key] = max(found.get(key, 0.0), float(load / room))
     return found
+
+
+@dataclass(frozen=True)
+class Safety:
+    """What keeps the promises of services at the mixes that their pools get."""
+
+    factors: Mapping[str, float] = field(default_factory=dict)  # on the safe loads of services
+    together: frozenset[str] = frozenset()  # services whose pools get the service's mix of lengths
+    unmixed: frozenset[str] = frozenset()  # services for which no plan was found so
+
+    @property
+    def any(self) -> bool:
+        """Whether the problem is another than the workload's."""
+        return bool(self.factors or self.together)
+
+    def applied(self, prepared: Prepared) -> Prepared:
+        """The problem to solve."""
+        if self.together:
+            prepared = replace(prepared, problem=replace(prepared.problem, together=self.together))
+        return derated(prepared, self.factors)
+
+    def for_late(self, problem: Problem, late: set[str], needed: Mapping[str, float]) -> Safety:
+        """For services that are late: their lengths together where that may help, else lower loads."""
+        mixed = self._mixed(problem, late, needed)
+        factors = {**self.factors, **lowered(self.factors, late - mixed, needed)}
+        return replace(self, factors=factors, together=self.together | mixed)
+
+    def for_full(self, full: set[str]) -> Safety:
+        """For services that are full beyond the last digits."""
+        return replace(self, factors={**self.factors, **lowered(self.factors, full)})
+
+    def unmixable(self, needed: Mapping[str, float]) -> Safety:
+        """Without lengths together, as no plan was found so: loads lowered as far as was needed before."""
+        factors = {**self.factors, **lowered(self.factors, self.together, needed)}
+        return Safety(factors, frozenset(), self.unmixed | self.together)
+
+    def _mixed(self, problem: Problem, late: set[str], needed: Mapping[str, float]) -> set[str]:
+        """Late services of several length classes, if lowering loads a little is not enough; none that a
+        workload states profiles of, which need not serve all lengths."""
+        several = {
+            s.name
+            for s, classes in zip(problem.services, problem.classes, strict=True)
+            if len(classes) > len({bucket.region for bucket in s.lengths})
+        }
+        never = {p.service for p in problem.workload.profiles} | self.unmixed | self.together
+        return {name for name in late & several - never if needed.get(name, 1.0) < LITTLE}
+
+    def notes(self) -> list[str]:
+        """What a reader of the plan must know of it."""
+        found = []
+        if self.together:
+            found.append(
+                "every pool gets its service's mix of lengths, as mixes of their own would miss promises: "
+                + ", ".join(sorted(self.together))
+            )
+        lower = [f"{name} (to {share:.0%})" for name, share in self.factors.items() if share < LAST_DIGITS]
+        if lower:
+            words = "safe loads are lowered so that promises hold at the mix of lengths that pools get: "
+            found.append(words + ", ".join(lower))
+        return found
 
 
 def derated(prepared: Prepared, factors: Mapping[str, float]) -> Prepared:

@@ -27,8 +27,9 @@ from solver.formulation.prepare import Prepared
 ROUNDS, PART_OF_GAP, LEAST_GAP = 8, 0.5, 1e-5
 #: Shares of the time left: for cutting groups, for the first fleet, for whole numbers searched at large.
 EARLY, FIRST, SEARCHED = 0.3, 0.3, 0.7
-#: Groups are split, rather than whole numbers searched, where they make so much of the gap that is left.
-DUE_TO_GROUPS = 0.5
+#: Groups are split, rather than whole numbers searched, where they make so much of the gap that is left; so
+#: much less where they alone make more than the gap asked for: then they must be split sooner or later.
+DUE_TO_GROUPS, IN_ANY_CASE = 0.5, 0.3
 #: Seconds in which a fleet may still be served once the time is over, and after Ctrl-C.
 GRACE, AFTER_INTERRUPT = 5.0, 1.5
 
@@ -184,7 +185,8 @@ def _due_to_groups(prepared: Prepared, relaxed: Relaxed, state: State) -> bool:
         return False
     hidden = state.best.outcome.objective - state.served.objective
     apart = state.best.outcome.objective - state.bound
-    return hidden > DUE_TO_GROUPS * apart and len(split(prepared, relaxed, state)) > len(relaxed.groups)
+    enough = IN_ANY_CASE if hidden > state.gap * state.best.outcome.objective else DUE_TO_GROUPS
+    return hidden > enough * apart and len(split(prepared, relaxed, state)) > len(relaxed.groups)
 
 
 def split(prepared: Prepared, relaxed: Relaxed, state: State) -> list[Group]:

@@ -60,14 +60,15 @@ class Linear:
     def unused(self, program: Program, near_kusd: float = 0.0) -> Bounds:
         """Whole-number columns left at their lower bound, held there.
 
-        Not held: those a unit of which would cost less than ``near_kusd`` more there. What is left is a small
-        program with good fleets; the best of all may be shut out.
+        Not held: those a unit of which would cost less than ``near_kusd`` more there, and the other capacity
+        lines of pools that are used (in fractions a pool is on the line of the largest: whole ones may be too
+        small for it). What is left is a small program with good fleets; the best of all may be shut out.
         """
-        return {
-            c: (program.columns[c].low, program.columns[c].low)
-            for c in self._at_low(program)
-            if self.reduced_costs[c] >= near_kusd
-        }
+        held = {c for c in self._at_low(program) if self.reduced_costs[c] >= near_kusd}
+        lines = [(key[1:4], c) for prefix in ("R", "z") for key, c in program.family(prefix)]
+        pools = {pool for pool, c in lines if c not in held}
+        held -= {c for pool, c in lines if pool in pools}
+        return {c: (program.columns[c].low, program.columns[c].low) for c in sorted(held)}
 
     def too_dear(self, program: Program, best_kusd: float) -> Bounds:
         """Whole-number columns that no fleet cheaper than ``best_kusd`` uses beyond their low, held there.

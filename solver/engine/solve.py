@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -17,24 +17,18 @@ from solver.engine.break_even import break_evens
 from solver.engine.certificate import certified_bound, certified_goal
 from solver.engine.compare import Clock, alternatives, seconds_to_compare
 from solver.engine.derating import (
-    LAST_DIGITS,
     MOST_DERATINGS,
+    Safety,
     bounded_by,
-    derated,
     full_services,
     late_services,
-    lowered,
     needed_factors,
 )
 from solver.engine.every_hour import every_hour
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.infeasible import explain_screening
 from solver.engine.refused import with_inputs
-from solver.errors import (
-    ExitCode,
-    NumericalRefusal,
-    VerificationFailed,
-)
+from solver.errors import ExitCode, InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
 from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import Calibration, load_calibration
@@ -69,20 +63,26 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
     """The verified plan of a prepared problem.
 
     Pools that serve another mix of lengths than their service's may be late more often than promised;
-    the check finds that, and the solve is repeated with all safe loads of that service smaller. The bound
-    stays that of the first solve, whose loads no plan exceeds.
+    the check finds that, and the solve is repeated with the same mix for all pools of that service, or with
+    smaller safe loads (solver.engine.derating). The bound stays that of the first solve, which no plan
+    is below.
     """
-    factors: dict[str, float] = {}
+    safety, needed = Safety(), dict[str, float]()
     first: Solved | None = None
     known: Fleet | None = None
     end = None if request.time_limit_s is None else time.perf_counter() + request.time_limit_s
     for _ in range(MOST_DERATINGS):
-        now = derated(prepared, factors)
+        now = safety.applied(prepared)
         try:
             part = replace(request, time_limit_s=left_of(request, end))
             solved, routing = attempt(loaded, now, part, known)
         except NumericalRefusal as refusal:
             raise with_inputs(refusal, loaded, now) from None
+        except (InfeasibleError, LimitReached):
+            if not safety.together:
+                raise
+            safety = safety.unmixable(needed)
+            continue
         first = first or solved
         if now.problem.workload.objective == "cost":
             solved = replace(solved, outcome=bounded_by(first.outcome, solved.outcome, request.gap))
@@ -93,11 +93,12 @@ def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared,
         if verdict.passed:
             residual = str(verdict.residual)
             plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
-            return _told(plan, loaded, solved, first, factors, request)
+            return _told(plan, loaded, solved, first, safety, request)
         if late := late_services(verdict, now):
-            factors |= lowered(factors, late, needed_factors(plan, solved, factors, late))
-        elif full := full_services(verdict, now) - set(factors):
-            factors |= lowered(factors, full)
+            needed = needed_factors(plan, solved, safety.factors, late)
+            safety = safety.for_late(now.problem, late, needed)
+        elif full := full_services(verdict, now) - set(safety.factors):
+            safety = safety.for_full(full)
         else:
             break
     raise VerificationFailed(
@@ -112,23 +113,21 @@ def _told(
     loaded: LoadedWorkload,
     solved: Solved,
     first: Solved,
-    factors: Mapping[str, float],
+    safety: Safety,
     request: Request,
 ) -> Plan:
     """A verified plan with its certificate, what binds, and comparisons, as far as memory allows.
 
     The certificate is that of the ``first`` solve, before safe loads were lowered.
     """
-    lower = [f"{name} (to {share:.0%})" for name, share in factors.items() if share < LAST_DIGITS]
-    if lower:
-        note = "safe loads are lowered so that promises hold at the mix of lengths that pools get: "
-        plan = plan.model_copy(update={"notes": (*plan.notes, note + ", ".join(lower))})
+    if notes := safety.notes():
+        plan = plan.model_copy(update={"notes": (*plan.notes, *notes)})
     try:
         if request.certify:
-            plan = certified(plan, first, request.gap, lowered=bool(factors))
+            plan = certified(plan, first, request.gap, lowered=safety.any)
         rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
         plan = plan.model_copy(update={"binding": rows})
-        return _compared(plan, loaded, solved, factors, request.time_limit_s) if request.compare else plan
+        return _compared(plan, loaded, solved, safety, request.time_limit_s) if request.compare else plan
     except MemoryError:
         note = "memory ran out after the plan was found and checked: what would have followed is left out"
         return plan.model_copy(update={"notes": (*plan.notes, note)})
@@ -178,13 +177,13 @@ def exit_code(plan: Plan) -> ExitCode:
     return ExitCode.VERIFIED if plan.outcome == "optimal" else ExitCode.LIMIT_WITH_PLAN
 
 
-def _free(relaxed: Callable[[], Prepared], factors: Mapping[str, float]) -> Prepared:
-    """The problem with all places on the menu, its safe loads as small as those of the plan."""
-    return derated(relaxed(), factors)
+def _free(relaxed: Callable[[], Prepared], safety: Safety) -> Prepared:
+    """The problem with all places on the menu, as safe as that of the plan."""
+    return safety.applied(relaxed())
 
 
 def _compared(
-    plan: Plan, loaded: LoadedWorkload, solved: Solved, factors: Mapping[str, float], limit_s: float | None
+    plan: Plan, loaded: LoadedWorkload, solved: Solved, safety: Safety, limit_s: float | None
 ) -> Plan:
     """The plan with what binds, the best fleet of each single system, and prices at which losers enter.
 
@@ -200,7 +199,7 @@ def _compared(
     others, ties = alternatives(prepared, program, model, outcome, Clock(seconds / 2), serve, used)
     entries = break_evens(prepared, program, model, outcome, plan, Clock(seconds / 4), others, ties, serve)
     plan = plan.model_copy(update={"alternatives": others, "break_even": entries})
-    free = None if prepared.relaxed is None else partial(_free, prepared.relaxed, factors)
+    free = None if prepared.relaxed is None else partial(_free, prepared.relaxed, safety)
     if prepared.curves is None:
         found = wishes(loaded, prepared, solved.program, solved.outcome, free, Clock(seconds / 2))
     else:

@@ -101,6 +101,7 @@ class Problem:
     systems: dict[str, SystemFacts]
     peaks_rps: tuple[float, ...] = ()  # largest rates of streams, where the periods at hand are a part of all
     empty_pools: frozenset[tuple[int, int, int]] = frozenset()  # point, site, epoch: a fixed fleet has none
+    together: frozenset[str] = frozenset()  # services whose pools all get the service's mix of lengths
     most_work: tuple[float, ...] = ()  # `busiest`, where periods are means of hours: they have no order
 
     @property
@@ -170,7 +171,10 @@ class Problem:
     def classes(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
         """For each service its length classes: buckets that are routed together (positions)."""
         measured = {p.service for p in self.workload.profiles}
-        return tuple(length_classes(s, apart=s.name in measured) for s in self.services)
+        return tuple(
+            whole_regions(s) if s.name in self.together else length_classes(s, apart=s.name in measured)
+            for s in self.services
+        )
 
     def mean(self, k: int, g: int, values: Sequence[float]) -> float:
         """Mean of a value per bucket over the requests of class g of service k."""
@@ -340,6 +344,12 @@ def length_classes(service: Service, apart: bool = False) -> tuple[tuple[int, ..
     (``apart``: none)."""
     regions = sorted({bucket.region for bucket in service.lengths})
     return tuple(group for region in regions for group in _classes_of(service, region, apart))
+
+
+def whole_regions(service: Service) -> tuple[tuple[int, ...], ...]:
+    """All buckets of a region in one class: each pool gets the mix of lengths that the service has."""
+    regions = sorted({bucket.region for bucket in service.lengths})
+    return tuple(tuple(b for b, x in enumerate(service.lengths) if x.region == r) for r in regions)
 
 
 def _classes_of(service: Service, region: str, apart: bool) -> tuple[tuple[int, ...], ...]:
