@@ -64,7 +64,7 @@ def _answer(best: list[Point]) -> list[str]:
             elif before is not None:
                 limit += f"; the fastest that was found has {before.speed:.4g} tok/s"
             return [*sentences, f"Nothing keeps the promise {limit}."]
-        words, cost = " and ".join(point.kinds) or "nothing", usd(point.plan.objective_usd)
+        words, cost = _listed(point.kinds) or "nothing", usd(point.plan.objective_usd)
         if before is None:
             sentences.append(f"At {point.speed:.4g} tok/s the cheapest fleet is of {words}: {cost}.")
         elif point.kinds != before.kinds:
@@ -76,6 +76,11 @@ def _answer(best: list[Point]) -> list[str]:
     if before is not None and before.plan is not None:
         sentences.append(f"At {before.speed:.4g} tok/s the fleet costs {usd(before.plan.objective_usd)}.")
     return sentences
+
+
+def _listed(kinds: tuple[str, ...]) -> str:
+    """A, B and C."""
+    return " and ".join(filter(None, (", ".join(kinds[:-1]), *kinds[-1:])))
 
 
 def _figure(points: list[Point]) -> Curves:
@@ -112,7 +117,7 @@ def _table(points: list[Point]) -> Table:
             continue
         plan = p.plan
         rows.append(
-            (p.line, p.speed, plan.objective_usd, plan.usd_per_m_output_tokens, " and ".join(p.kinds),
+            (p.line, p.speed, plan.objective_usd, plan.usd_per_m_output_tokens, _listed(p.kinds),
              _fleet(plan), plan.gap)
         )  # fmt: skip
     caption = "Net present US dollars over the horizon; every fleet has passed the exact check."
