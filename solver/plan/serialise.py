@@ -160,7 +160,9 @@ def _parsed(path: Path, text: str) -> Any:
             parse_int=_integer,
         )
     except json.JSONDecodeError as error:
-        raise InputError.at(str(path), error.lineno, f"not JSON: {error.msg}", column=error.colno) from None
+        remedy = "give a plan.json that `solver solve --out` wrote"
+        problem = f"not JSON: {error.msg}"
+        raise InputError.at(str(path), error.lineno, problem, remedy, error.colno) from None
     except RecursionError:
         raise InputError.at(str(path), 1, f"nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:

@@ -37,7 +37,7 @@ def parse_range(text: str, option: str = "--price") -> Range:
         example = f"write numbers without unit, such as {name}=0.5..2 ({change_unit(name.strip())})"
     low, high = (_number(part, place, example) for part in parts)
     if not 0 <= low < high or high > 1e12:
-        raise InputError(Complaint(place, f"{low:g} to {high:g} is no range", "write the lower end first"))
+        raise InputError(Complaint(place, f"{ends.strip()[:60]} is no range", "write the lower end first"))
     return Range(name.strip(), low, high)
 
 

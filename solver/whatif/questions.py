@@ -62,7 +62,8 @@ def answer(case: Case, name: str, arguments: Sequence[str]) -> Answer:
     if question.most == 1 and given:
         given = [" ".join(given)]  # 10 %, 12 M$
     if not question.least <= len(given) <= question.most:
-        raise UsageError(f"'{name}' is asked like this: ask {question.usage}")
+        about = question.usage.partition(" ")[2]
+        raise UsageError(f"'{name}' is asked about something such as {about}")
     try:
         found = question.answer(case, *given)
     except Over as over:
