@@ -95,6 +95,14 @@ def test_the_formula_with_it_sizes_a_pool_that_keeps_the_promise(name: str, scal
     assert kept >= 38
 
 
+def test_long_pieces_meet_what_short_ones_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence for most of the time: a piece of minutes seldom has its ends, one of an hour has."""
+    arrivals = gap_in_the_log(np.random.default_rng(5))
+    found = bursts(arrivals).values
+    monkeypatch.setattr("solver.simulate.burstiness._REQUESTS", (1250, 4000))
+    assert found[0] > 1.2 * bursts(arrivals).values[0]
+
+
 def test_long_times_feel_bursts_that_short_ones_do_not() -> None:
     """Minutes of silence hardly delay turns of a tenth of a second; slots held for 5 s fill."""
     found = bursts(minutes_on_and_off(np.random.default_rng(1)))

@@ -34,8 +34,8 @@ from solver.simulate.types import Floats
 #: Replays of each queue and how many may fail: if 5 % of all pieces failed, 2 or fewer of 124 would by 5 %.
 PIECES, MAY_FAIL = 124, 2
 #: Requests in a piece, a fifth of which only fill the servers: a surge fills short pieces, long ones meet it
-#: more often, so both lengths count.
-_REQUESTS, _MOST = (1250, 4000), 40_000
+#: more often, so several lengths count, the longest some minutes of a busy service.
+_REQUESTS, _MOST = (1250, 4000, 16_000), 40_000
 _STAYS = 10.0  # mean stays that a piece lasts at least
 _PACES = (1.0, 0.25)  # paces of the tokens tried, in times permitted per token
 #: Mean times of a prompt's turn and times it may wait for it, in permitted times to the first token.
@@ -98,17 +98,13 @@ def needed_bursts(requests: Stream, rate_rps: float, stated_rps: float, pace: Pa
         growth = max(1.0, _LEAST / (rate_rps * max(float(hold_s.mean()), 1e-9)))
         growth = min(growth, max(1.0, _COPIES * len(requests.arrival_s) / (rate_rps * max(span_s, 1e-9))))
         stays = _STAYS * float(hold_s.mean()) * rate_rps * growth
-        needs = [
-            _Queue(
-                _pieces(requests, hold_s, rate_rps * growth, count),
-                hold_s,
-                stated_rps * growth,
-                wait_s,
-                pace.miss,
-            ).needs()
-            for count in sorted({min(max(count, stays), _MOST) for count in _REQUESTS})
-        ]
-        found.append((min(time_s for time_s, _ in needs), max(burstiness for _, burstiness in needs)))
+        needs: list[_Need] = []
+        for count in sorted({min(max(count, stays), _MOST) for count in _REQUESTS}):
+            pieces = _pieces(requests, hold_s, rate_rps * growth, count)
+            queue = _Queue(pieces, hold_s, stated_rps * growth, wait_s, pace.miss)
+            if not any(queue.bears(need) for need in needs):  # else longer pieces ask for no more
+                needs.append(queue.needs())
+        found.append((min(n.time_s for n in needs), max(n.burstiness for n in needs)))
     found.sort()
     rising = np.maximum.accumulate([burstiness for _, burstiness in found]).tolist()
     kept = [n for n in range(len(found)) if n == 0 or rising[n] > rising[n - 1]]
@@ -143,6 +139,17 @@ def _pieces(requests: Stream, hold_s: Floats, rate_rps: float, count: float) -> 
 
 
 @dataclass(frozen=True)
+class _Need:
+    """Servers and the longest holds (in times the stated ones) with which pieces keep the promise; the time
+    scale, and the largest burstiness with which the formula permits just that."""
+
+    servers: int
+    longer: float
+    time_s: float
+    burstiness: float
+
+
+@dataclass(frozen=True)
 class _Queue:
     """Pieces of the trace before one kind of servers, and what the formula is told of it."""
 
@@ -152,8 +159,12 @@ class _Queue:
     wait_s: float
     miss: float
 
-    def needs(self) -> tuple[float, float]:
-        """Time scale, and the largest burstiness with which the formula permits what the pieces bear.
+    def bears(self, need: _Need) -> bool:
+        """Whether these pieces keep the promise too with what others need."""
+        return len(self._failing(self.pieces, need.servers, need.longer)) <= MAY_FAIL
+
+    def needs(self) -> _Need:
+        """What the pieces need.
 
         Servers are added until the pieces pass, then holds grow as long as they do: servers are whole
         numbers, holds are not.
@@ -179,7 +190,8 @@ class _Queue:
             at, share = np.array([float(servers)]), np.array([used])
             return float(wait_probability(at, share, hold, self.wait_s, burstiness, cv2)[0]) <= self.miss
 
-        return hold + self.wait_s, 1.0 if used >= 1 else _largest(holds, 1.0, _LARGEST)
+        burstiness = 1.0 if used >= 1 else _largest(holds, 1.0, _LARGEST)
+        return _Need(servers, low, hold + self.wait_s, burstiness)
 
     def _failing(self, pieces: list[_Piece], servers: int, longer: float) -> list[_Piece]:
         """Pieces that miss the promise with holds that are ``longer`` times theirs."""
