@@ -48,10 +48,17 @@ FIT = {
 }
 
 
+class Plans(list[dict[str, Any]]):
+    """Plans that say little of themselves in the report of a test that fails."""
+
+    def __repr__(self) -> str:
+        return "plans"
+
+
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Plans of small lessons: one pool; spare systems; pools apart; token APIs; KV behind a link."""
-    return [saved(lesson, tmp_path_factory.mktemp(lesson)) for lesson in LESSONS]
+    return Plans(saved(lesson, tmp_path_factory.mktemp(lesson)) for lesson in LESSONS)
 
 
 def saved(lesson: str, folder: Path) -> dict[str, Any]:
