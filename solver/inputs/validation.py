@@ -131,10 +131,10 @@ def _choices(found: str, expected: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The entry of ``known`` that looks most like ``word``, or one that holds it; else an empty text."""
-    said, names = word[:100].lower(), sorted(known)
+    said, names = word[:100].lower(), {name.lower(): name for name in sorted(known)}
     alike = difflib.get_close_matches(said, names, n=1, cutoff=0.6)
-    holding = [name for name in names if len(said) > 2 and said in name.lower()]
-    return next(iter([*alike, *sorted(holding, key=len)]), "")
+    holding = [name for name in names if len(said) > 2 and said in name]
+    return next((names[name] for name in [*alike, *sorted(holding, key=len)]), "")
 
 
 def fields_at(model_type: type[BaseModel], loc: Loc) -> list[str]:
