@@ -28,8 +28,8 @@ ROUNDS, PART_OF_GAP, LEAST_GAP = 8, 0.5, 1e-5
 #: Shares of the time left: for cutting groups, for the first fleet, for whole numbers searched at large.
 EARLY, FIRST, SEARCHED = 0.3, 0.3, 0.7
 #: Groups are split, rather than whole numbers searched, where they make so much of the gap that is left; so
-#: much less where they alone make more than the gap asked for: then they must be split sooner or later.
-DUE_TO_GROUPS, IN_ANY_CASE = 0.5, 0.3
+#: much where they alone make more than the gap asked for (at least SMALL): they must be split anyway.
+DUE_TO_GROUPS, IN_ANY_CASE, SMALL = 0.5, 0.3, 1e-3
 #: Seconds in which a fleet may still be served once the time is over, and after Ctrl-C.
 GRACE, AFTER_INTERRUPT = 5.0, 1.5
 
@@ -185,7 +185,8 @@ def _due_to_groups(prepared: Prepared, relaxed: Relaxed, state: State) -> bool:
         return False
     hidden = state.best.outcome.objective - state.served.objective
     apart = state.best.outcome.objective - state.bound
-    enough = IN_ANY_CASE if hidden > state.gap * state.best.outcome.objective else DUE_TO_GROUPS
+    much = hidden > max(state.gap, SMALL) * state.best.outcome.objective
+    enough = IN_ANY_CASE if much else DUE_TO_GROUPS
     return hidden > enough * apart and len(split(prepared, relaxed, state)) > len(relaxed.groups)
 
 
