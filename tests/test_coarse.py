@@ -7,7 +7,6 @@ from lessons import menu
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending
-from solver.engine import coarse as module
 from solver.engine.coarse import solve_coarse, suits
 from solver.engine.mean_hours import MeanHours, like_periods, mean_periods
 from solver.engine.neighbourhood import Linear
@@ -94,12 +93,11 @@ def test_mean_of_two_hours() -> None:
     assert mean.hours == first.hours + second.hours
 
 
-def test_small_programs_are_searched_at_once() -> None:
-    """What suits is large, and has more hours than groups."""
+def test_many_more_hours_than_groups_suit() -> None:
+    """24 hours suit; 8 are no more than twice the groups."""
     problem = every_hour("34-work-that-waits")
-    assert suits(problem, module.HUGE + 1)
-    assert not suits(problem, module.HUGE)
-    assert not suits(replace(problem, periods=problem.periods[:8]), module.HUGE + 1)
+    assert suits(problem)
+    assert not suits(replace(problem, periods=problem.periods[:8]))
 
 
 def test_what_cannot_be_served_is_told() -> None:

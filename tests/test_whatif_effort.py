@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from test_whatif_session import cost
-from whatif_case import session
+from whatif_case import session, usd_of_tokens
 
 from solver.backend.highs import HighsModel
 from solver.backend.running import stopping
@@ -42,15 +42,6 @@ def one() -> Session:
     return session()
 
 
-def token_usd() -> float:
-    """Dollars of one request/s bought as tokens for three years."""
-    only = session()
-    only.change("ways=api")
-    plan = only.result().plan
-    assert plan is not None
-    return plan.objective_usd / 150
-
-
 def test_a_stopped_search_tells_what_was_found(one: Session) -> None:
     """Two plans in, the volume served is served, and what is said not to be is not, by the pencil."""
     found = answer(case_of(one, stopped_after(2)), "afford", ["2M"])
@@ -58,7 +49,7 @@ def test_a_stopped_search_tells_what_was_found(one: Session) -> None:
     assert "at least" in found.headline
     assert any("stopped before" in note for note in found.notes)
     served = max(row[0] for row in found.rows if isinstance(row[0], float))
-    assert cost(served * 150, token_usd()) <= 2e6
+    assert cost(served * 150, usd_of_tokens()) <= 2e6
     whole = answer(case_of(one), "afford", ["2M"])
     assert whole.complete
     assert max(row[0] for row in whole.rows if isinstance(row[0], float)) >= served
@@ -80,7 +71,7 @@ def test_a_plan_above_the_budget_proves_nothing_unless_its_bound_is(one: Session
     assert not found.complete
     proven = re.search(r"that there is none is proven from ([0-9.]+) times on", found.notes[0])
     assert proven
-    assert 0.7 * cost(float(proven[1]) * 1.001 * 150, token_usd()) > 3e5
+    assert 0.7 * cost(float(proven[1]) * 1.001 * 150, usd_of_tokens()) > 3e5
     twice = answer(case_of(one), "afford", ["2M"])
     assert twice.notes[0].endswith("that there is none is not proven.")
     assert any("may cost as little as 70.0%" in note for note in twice.notes)

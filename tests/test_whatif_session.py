@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from whatif_case import ENERGY_USD, PER_SYSTEM_RPS, TEXT, loaded, session
+from whatif_case import ENERGY_USD, PER_SYSTEM_RPS, TEXT, loaded, session, usd_of_tokens
 
 from solver.errors import InputError, SolverError, UsageError
 from solver.inputs.workload import load_workload
@@ -35,11 +35,7 @@ SYSTEM_USD = 500_000 + ENERGY_USD
 @pytest.fixture(scope="module")
 def token_usd() -> float:
     """Dollars of one request/s bought as tokens for three years, from a plan of tokens alone."""
-    only = session()
-    only.change("ways=api")
-    plan = only.result().plan
-    assert plan is not None
-    return plan.objective_usd / 150
+    return usd_of_tokens()
 
 
 @pytest.fixture

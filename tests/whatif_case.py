@@ -41,3 +41,12 @@ def loaded(text: str = TEXT) -> LoadedWorkload:
 def session(path: Path | None = None) -> Session:
     """A session about it."""
     return Session.begin(path, loaded())
+
+
+def usd_of_tokens() -> float:
+    """Dollars of one request/s bought as tokens for three years, from a plan of tokens alone."""
+    only = session()
+    only.change("ways=api")
+    plan = only.result().plan
+    assert plan is not None
+    return plan.objective_usd / 150

@@ -16,11 +16,16 @@ from solver.domain.serving import KvPrecision, Precision, PrefixCache, Serving, 
 Acquisition = Literal["buy", "lease", "reserve", "rent", "spot", "api"]
 
 
+#: Tokens of a request at most: a hundred times the 10 million of Llama 4 Scout (Meta, April 2025), the longest
+#: context of the catalog. More is a slip of the pen.
+MOST_TOKENS = 1e9
+
+
 class LengthBucket(Frozen):
     """A cell of the joint length histogram: mean tokens of its requests and their share of all requests."""
 
-    prompt_tokens: float = Field(ge=0)
-    output_tokens: float = Field(gt=0)
+    prompt_tokens: float = Field(ge=0, le=MOST_TOKENS)
+    output_tokens: float = Field(gt=0, le=MOST_TOKENS)
     share: float = Field(gt=0, le=1)
     prompt_max: float = 0.0  # largest prompt in the cell (0: the mean)
     output_max: float = 0.0

@@ -129,7 +129,7 @@ def search_plan(
     try:
         if len(program.columns) < LARGE:
             outcome = search(model, {}, request.gap, request.time_limit_s, known)
-        elif suits(problem, len(program.columns)):
+        elif suits(problem):
             outcome, coarse = solve_coarse(problem, model, request.gap, request.time_limit_s, known)
             if coarse is not None:
                 proof, multipliers = coarse.model, coarse.linear.duals
@@ -153,7 +153,7 @@ def bounded(
     Few groups of hours at their mean demand are a smaller relaxation; else the columns alone give a bound.
     """
     bound, coarse = least_cost(model.program), None
-    if not suits(prepared.problem, len(model.program.columns)):  # else it has been tried
+    if len(model.program.columns) < LARGE or not suits(prepared.problem):  # else it has been tried
         coarse = coarse_bound(prepared.problem, COARSE_SECONDS)
     if coarse is None or coarse.bound < bound:
         return model, replace(outcome, bound=min(bound, outcome.objective)), None

@@ -26,8 +26,8 @@ from solver.engine.neighbourhood import NOTHING, Linear, solve_large
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 
-#: Programs of more columns are solved so, if they have so many more hours than groups.
-HUGE, FEWER = 5_000, 2
+#: Large programs are solved so if they have so many more hours than groups.
+FEWER = 2
 #: Shares of the time left: the linear program of mean hours, the program of the pools that it uses, and the
 #: linear program of better groups.
 MEAN, NEAR, BETTER = 0.4, 0.5, 0.8
@@ -37,10 +37,10 @@ MOST_COLUMNS = 120_000
 POOLED = {"x": 1, "R": 1, "z": 1, "Q": 1, "w": 1, "swap": 1, "y": 2, "u": 2}
 
 
-def suits(problem: Problem, columns: int) -> bool:
-    """Whether a program of so many columns is to be solved by way of its mean hours."""
+def suits(problem: Problem) -> bool:
+    """Whether the program of a problem is to be solved by way of its mean hours, if it is large."""
     many = len(problem.periods) > FEWER * GROUPS * len(problem.epochs)
-    return columns > HUGE and many and problem.workload.objective == "cost" and problem.by_the_hour
+    return many and problem.workload.objective == "cost" and problem.by_the_hour
 
 
 @dataclass
@@ -134,11 +134,8 @@ def solve_coarse(
     except MemoryError:
         if state.values is None:
             raise
-    left = state.part(1.0)
-    if (
-        state.values is None and not state.interrupted and left != 0.0
-    ):  # nothing serves all, or other pools do
-        outcome, _ = solve_large(model, gap, left)
+    if state.values is None and not state.over:  # nothing serves all, or other pools do
+        outcome, _ = solve_large(model, gap, state.part(1.0))
         return outcome, None
     return state.outcome(time.perf_counter() - started), state.proof
 
