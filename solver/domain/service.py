@@ -16,8 +16,8 @@ from solver.domain.serving import KvPrecision, Precision, PrefixCache, Serving, 
 Acquisition = Literal["buy", "lease", "reserve", "rent", "spot", "api"]
 
 
-#: Tokens of a request at most: a hundred times the 10 million of Llama 4 Scout (Meta, April 2025), the longest
-#: context of the catalog. More is a slip of the pen.
+#: Tokens of a request at most: a hundred times the 10 million of Llama 4 Scout (Meta, April 2025), the
+#: longest context of the catalog. More is a slip of the pen.
 MOST_TOKENS = 1e9
 
 
