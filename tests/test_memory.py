@@ -61,17 +61,21 @@ def test_groups_keep_what_was_found_before_memory_ran_out(
     assert found.outcome.objective >= true.bound * (1 - 1e-9)
 
 
+@pytest.mark.parametrize("by_mean_hours", [False, True])
 def test_a_large_program_keeps_the_plan_it_started_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_mean_hours: bool
 ) -> None:
-    """The whole program finds no memory: the plan of its largest hours is verified, its bound is honest."""
-    from solver.engine import attempt
+    """The whole program, or the part of it that mean hours point to, finds no memory: the plan of its largest
+    hours is verified, its bound is honest."""
+    from solver.engine import attempt, coarse
 
     loaded, full = prepared_of(workload_text(random.Random(100)), tmp_path)
     every = curves_written_out(full)
     true = HighsModel(build_program(every.problem)).solve(1e-3)
     monkeypatch.setattr(attempt, "LARGE", 1)
-    monkeypatch.setattr(attempt, "solve_large", failing_from(1, attempt.solve_large))
+    monkeypatch.setattr(attempt, "suits", lambda problem: by_mean_hours)
+    for module in (attempt, coarse):
+        monkeypatch.setattr(module, "solve_large", failing_from(1, attempt.solve_large))
     plan = solve_prepared(loaded, load_catalog(), every, Request(compare=False))
     assert plan.verified
     assert plan.outcome == "limit reached"
