@@ -13,6 +13,7 @@ from solver.reports.pool_facts import Target, safe_load
 from solver.reports.serving import hours_words, pool_groups, serving_lines
 from solver.reports.tables import records
 from solver.reports.traffic import Traffic
+from solver.reports.units import percent
 
 
 def small(rates: list[float], routes: list[tuple[int, int, str, str]], **more: Any) -> Plan:
@@ -81,6 +82,13 @@ def test_shares_are_weighted_with_requests() -> None:
     shares = Traffic(plan).shares("s")
     assert shares[Target("P", "x", "standing")] == pytest.approx(1.75 / 4)
     assert shares[Target("A", "x", "api")] == pytest.approx(2.25 / 4)
+
+
+def test_all_requests_are_all_where_shares_were_rounded() -> None:
+    plan = small([1.0], [(0, 0, "P", "1"), (1, 0, "P", "1")])
+    traffic = Traffic(plan)
+    traffic.mixes = {"s": (0.333333333, 0.666666666)}
+    assert percent(traffic.shares("s")[Target("P", "x", "standing")]) == "100 %"
 
 
 def test_safe_load_follows_the_capacity_line() -> None:

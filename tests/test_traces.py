@@ -72,6 +72,46 @@ def test_columns_and_time_unit_by_options(tmp_path: Path) -> None:
         read_trace(path, None, "minutes")
 
 
+ROW = {"usage": {"prompt_tokens": 7, "completion_tokens": 3}, "app": "chat"}
+
+
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
+def test_unix_times_tell_their_unit_and_the_hour(tmp_path: Path, scale: int) -> None:
+    rows = [{"created": (1767225600 + 2 * n) * scale} | ROW for n in range(3)]  # 2026-01-01 00:00 UTC
+    trace = read_trace(written(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))))
+    assert trace.arrival_s == pytest.approx([0.0, 2.0, 4.0], abs=1e-6)
+    assert trace.prompt_tokens.tolist() == [7] * 3
+    assert trace.output_tokens.tolist() == [3] * 3
+    assert trace.start == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_times_with_a_zone_and_decimals(tmp_path: Path) -> None:
+    text = "Date,Prompt Tokens,Completion-Tokens\n2026-01-01T02:00:00.25+02:00,1,2\n"
+    text += "2025-12-31T19:00:02.75-0500,3,4\n2026-01-01T00:00:05Z,5,6\n"
+    trace = read_trace(written(tmp_path, "a.csv", text), {"arrival": "date"})
+    assert trace.arrival_s == pytest.approx([0.0, 2.5, 4.75], abs=1e-6)
+    assert trace.start == datetime(2026, 1, 1, 0, 0, 0, 250_000, tzinfo=UTC)
+
+
+def test_one_service_of_a_log_of_several(tmp_path: Path) -> None:
+    rows = [{"timestamp": n} | ROW | {"app": ("chat", "search")[n % 2]} for n in range(5)]
+    path = written(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert len(read_trace(path, only={"App": "chat"})) == 3
+    with pytest.raises(InputError, match="values of --only"):
+        read_trace(path, only={"app": "mail"})
+
+
+def test_every_column_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "when,in,out\n1,2,3\n")
+    with pytest.raises(InputError) as caught:
+        read_trace(path, {"prompt": "tokens"}, only={"app": "chat"})
+    arrival, prompt, output, app = caught.value.complaints
+    assert arrival.problem == "no column for arrival (found: when, in, out)"
+    assert "no column for output" in output.problem
+    assert [c.problem for c in (prompt, app)] == ["no column 'tokens'", "no column 'app'"]
+    assert {c.remedy for c in (prompt, app)} == {"name one of those found: when, in, out"}
+
+
 def test_arrivals_are_sorted(tmp_path: Path) -> None:
     trace = read_trace(written(tmp_path, "a.csv", "timestamp,prompt_tokens,output_tokens\n5,1,2\n3,4,5\n"))
     assert trace.arrival_s.tolist() == [0.0, 2.0]

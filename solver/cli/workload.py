@@ -55,6 +55,9 @@ def from_trace(
     column: Annotated[
         list[str] | None, typer.Option(help="arrival=NAME, prompt=NAME or output=NAME.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Take the rows with this value: column=value, repeatable.")
+    ] = None,
     time_unit: Annotated[str, typer.Option(help="Unit of numeric times: s or ms.")] = "",
     cite: Annotated[list[str] | None, typer.Option(help="Line to put on top of the histogram file.")] = None,
 ) -> None:
@@ -66,7 +69,7 @@ def from_trace(
     from solver.inputs.workload import workload_from
     from solver.inputs.yaml_text import load_yaml
 
-    requests = read_trace(trace, dict(_column(text) for text in column or []), time_unit)
+    requests = read_trace(trace, _pairs(column, "--column"), time_unit, _pairs(only, "--only"))
     options = TraceOptions(
         name or output.stem, model, ttft, tpot, percentile, scale, cells, busiest, histogram
     )
@@ -125,11 +128,12 @@ def from_melange(
     )
 
 
-def _column(text: str) -> tuple[str, str]:
-    role, equals, name = text.partition("=")
-    if not equals:
-        raise UsageError(f"'{text}' does not name a column; write prompt=NAME")
-    return role, name
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts or []]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise UsageError(f"{option} '{name}' holds no '='; write {option} prompt=NAME")
+    return {name: value for name, _, value in pairs}
 
 
 def write_file(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ import csv
 import json
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,19 +22,14 @@ from numpy.typing import NDArray
 
 from solver.errors import Complaint, InputError, Place, UsageError
 from solver.inputs.tables import plain_number
+from solver.inputs.trace_clock import Clock
+from solver.inputs.trace_columns import Wanted, check_roles, paths_of, value_at
 from solver.inputs.validation import shorten
 
 MAX_BYTES = 2_000_000_000
 MOST_YEARS, YEAR_S = 20, 365.25 * 86400  # of a trace
 MAX_TOKENS = 10**8
-MAX_COMPLAINTS = 20
-
-#: What a role may be called in a header (compared in lower case).
-NAMES = {
-    "arrival": ("timestamp", "arrival", "arrival_time", "time"),
-    "prompt": ("contexttokens", "request tokens", "input_length", "prompt_tokens", "input_tokens"),
-    "output": ("generatedtokens", "response tokens", "output_length", "output_tokens"),
-}
+MAX_COMPLAINTS = 5
 
 
 @dataclass(frozen=True)
@@ -57,24 +52,32 @@ class Trace:
         return float(self.arrival_s[-1] - self.arrival_s[0])
 
 
-def read_trace(path: Path, columns: Mapping[str, str] | None = None, time_unit: str = "") -> Trace:
+def read_trace(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    time_unit: str = "",
+    only: Mapping[str, str] | None = None,
+) -> Trace:
     """The trace at ``path``; ``columns`` names the columns of arrival, prompt and output.
 
-    Numeric times are seconds in CSV and milliseconds in JSONL unless ``time_unit`` says "s" or "ms".
-    Requests without output count as failures and are dropped.
+    Numeric times are seconds in CSV and milliseconds in JSONL, or Unix times in any unit, unless
+    ``time_unit`` says "s" or "ms". ``only`` (column: value) keeps the rows with these values. Requests
+    without output count as failures and are dropped.
     """
-    _check_options(columns, time_unit)
+    check_roles(columns or {})
+    if time_unit not in ("", "s", "ms"):
+        raise UsageError(f"unknown time unit '{time_unit}'; write s or ms")
     file = str(path)
     is_json = path.suffix.lower() in (".jsonl", ".json", ".ndjson")
-    scale = {"s": 1.0, "ms": 1e-3, "": 1e-3 if is_json else 1.0}[time_unit]
+    clock = Clock(time_unit, "ms" if is_json else "s")
+    wanted = Wanted(file, columns or {}, only or {})
     try:
         if not path.is_file():
             raise InputError.at(file, 0, "there is no such file", "check the path")
         if path.stat().st_size > MAX_BYTES:
             raise InputError.at(file, 0, f"larger than {MAX_BYTES / 1e9:g} GB", "cut the trace")
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            rows = (_json_rows if is_json else _csv_rows)(lines, file, dict(columns or {}))
-            return _collect(rows, file, scale)
+            return _collect((_json_rows if is_json else _csv_rows)(lines, wanted), wanted, clock)
     except UnicodeDecodeError:
         raise InputError.at(file, _undecodable(path), "not UTF-8 text", "save the file as UTF-8") from None
     except OSError as error:
@@ -92,70 +95,50 @@ def _undecodable(path: Path) -> int:
     return 1
 
 
-def _check_options(columns: Mapping[str, str] | None, time_unit: str) -> None:
-    for role in columns or {}:
-        if role not in NAMES:
-            raise UsageError(f"unknown column role '{role}'; name arrival, prompt or output")
-    if time_unit not in ("", "s", "ms"):
-        raise UsageError(f"unknown time unit '{time_unit}'; write s or ms")
+Row = tuple[int, Sequence[Any]]  # line, and the values of the columns that are wanted
 
 
-Row = tuple[int, Any, Any, Any]  # line, arrival, prompt, output
-
-
-def _csv_rows(lines: TextIO, file: str, columns: dict[str, str]) -> Iterator[Row]:
+def _csv_rows(lines: TextIO, wanted: Wanted) -> Iterator[Row]:
     reader = csv.reader(lines)
     try:
         header = next(reader, [])
-        places = _find(header, columns, file)
+        places = wanted.places([(name,) for name in header])
         least = max(places) + 1
         for row in reader:
             if len(row) >= least:
-                yield reader.line_num, row[places[0]], row[places[1]], row[places[2]]
+                yield reader.line_num, [row[place] for place in places]
             elif row:
                 problem = f"{len(row)} cells where the header has {len(header)}"
-                raise InputError.at(file, reader.line_num, problem, "write one cell per column")
+                raise InputError.at(wanted.file, reader.line_num, problem, "write one cell per column")
     except csv.Error as error:
-        raise InputError.at(file, reader.line_num, f"not CSV: {error}", "check the quotes") from None
+        raise InputError.at(wanted.file, reader.line_num, f"not CSV: {error}", "check the quotes") from None
 
 
-def _find(header: list[str], columns: dict[str, str], file: str) -> list[int]:
-    names = [name.strip().lower() for name in header]
-    places = []
-    for role, known in NAMES.items():
-        wanted = (columns[role].strip().lower(),) if role in columns else known
-        found = next((names.index(name) for name in wanted if name in names), None)
-        if found is None:
-            problem = f"no column for {role} (found: {shorten(', '.join(header))})"
-            remedy = f"name one of {', '.join(wanted)}, or give --column {role}=NAME"
-            raise InputError.at(file, 1, problem, remedy)
-        places.append(found)
-    return places
-
-
-def _json_rows(lines: Iterable[str], file: str, columns: dict[str, str]) -> Iterator[Row]:
-    names: list[str] = []
+def _json_rows(lines: Iterable[str], wanted: Wanted) -> Iterator[Row]:
+    paths: list[tuple[str, ...]] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
-            raise InputError.at(file, number, "not a JSON object", "write one object per line") from None
+            entry = None
         if not isinstance(entry, dict):
-            raise InputError.at(file, number, "not a JSON object", "write one object per line")
-        if not names:
-            keys = list(entry)
-            names = [keys[place] for place in _find(keys, columns, file)]
-        yield number, entry.get(names[0]), entry.get(names[1]), entry.get(names[2])
+            raise InputError.at(wanted.file, number, "not a JSON object", "write one object per line")
+        if not paths:
+            there = paths_of(entry)
+            paths = [there[place] for place in wanted.places(there)]
+        yield number, [value_at(entry, path) for path in paths]
 
 
-def _collect(rows: Iterator[Row], file: str, scale: float) -> Trace:
+def _collect(rows: Iterator[Row], wanted: Wanted, clock: Clock) -> Trace:
     arrivals, prompts, outputs = array("d"), array("q"), array("q")
-    clock = _Clock(scale)
+    file = wanted.file
     complaints: list[Complaint] = []
     dropped, earliest, latest = 0, (math.inf, 1), (-math.inf, 1)
-    for line, arrival, prompt, output in rows:
+    for line, (arrival, prompt, output, *others) in rows:
+        if others and not wanted.keeps(others):
+            continue
         try:
             time, sent, received = clock.seconds(arrival), _tokens(prompt), _tokens(output)
         except ValueError as error:
@@ -174,7 +157,8 @@ def _collect(rows: Iterator[Row], file: str, scale: float) -> Trace:
     if complaints:
         raise InputError(*complaints)
     if not arrivals:
-        raise InputError.at(file, 1, "no request with output", "name a trace with at least one request")
+        problem = "no request with output" + (" and the values of --only" if wanted.only else "")
+        raise InputError.at(file, 1, problem, "name a trace with at least one request")
     if latest[0] - earliest[0] > MOST_YEARS * YEAR_S:
         words = f"the requests span {(latest[0] - earliest[0]) / YEAR_S:,.4g} years, from this line on"
         raise InputError.at(file, earliest[1], words, "correct the times, or give --time-unit")
@@ -191,44 +175,3 @@ def _tokens(value: Any) -> int:
     if number is None or number < 0 or number != int(number) or number > MAX_TOKENS:
         raise ValueError(f"'{shorten(value)}' is not a count of tokens; write a whole number")
     return int(number)
-
-
-class _Clock:
-    """Seconds from a number or from a wall-clock time with any number of decimals."""
-
-    def __init__(self, scale: float) -> None:
-        self.scale = scale
-        self.absolute = False
-        self.second = ""
-        self.value = 0.0
-
-    def seconds(self, value: Any) -> float:
-        """Seconds that a time stands for.
-
-        Raises ValueError where it is none, or of another kind than those before.
-        """
-        text = str(value).strip()
-        number = plain_number(text)
-        if number is not None:
-            if self.absolute:
-                raise ValueError(f"'{shorten(text)}' is a number among times; write a time")
-            return number * self.scale
-        whole, _, rest = text.partition(".")
-        if whole != self.second:
-            self.value = self._parse(whole if rest else text)
-            self.second = whole if rest else ""
-            self.absolute = True
-        digits = rest.rstrip("Z")
-        if not rest:
-            return self.value
-        if not digits.isdecimal() or not digits.isascii() or len(digits) > 12:
-            raise ValueError(f"'{shorten(text)}' is not a time; write 2023-11-16 18:15:46.680 or seconds")
-        return self.value + float(f"0.{digits}")
-
-    def _parse(self, text: str) -> float:
-        try:
-            time = datetime.fromisoformat(text)
-        except ValueError:
-            words = f"'{shorten(text)}' is not a time; write 2023-11-16 18:15:46.680 or seconds"
-            raise ValueError(words) from None
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -177,6 +177,7 @@ class Traffic:
             for target, rates in served.items()
         }
         wanted = sum(r * w for r, w in zip(self.demand_rps(service), weights, strict=True))
+        wanted *= sum(self.mixes[service])  # shares of a histogram are written with some digits
         total = max(wanted, sum(requests.values())) or 1.0
         ordered = sorted(requests.items(), key=lambda item: (-item[1], item[0]))
         return {target: amount / total for target, amount in ordered if amount > 0}
