@@ -118,11 +118,13 @@ def test_a_request_that_no_replica_can_hold_is_refused(plans: list[Any], tmp_pat
     """Its prompt would be taken in for minutes: the time of its attention grows with the square."""
     plan, trace = tmp_path / "plan.json", tmp_path / "trace.csv"
     plan.write_text(json.dumps(plans[-1]))
-    trace.write_text(HEAD + "0,100000000,9\n1,100000000,9\n")
-    words = ["simulate", str(plan), "--trace", str(trace), "--requests", "300"]
+    rows = [f"{n / 10},9,9\n" for n in range(5_000)]
+    rows[4_321] = "432.1,100000000,9\n"  # the line after the head and 4,321 others
+    trace.write_text(HEAD + "".join(rows))
+    words = ["simulate", str(plan), "--trace", str(trace), "--requests", "5000"]
     code, said, seconds, _ = cost(words, tmp_path)
     assert code == 2, said
-    assert f"{trace}: a request of 100,000,009 tokens" in said and "holds" in said
+    assert f"{trace}:4323: a request of 100,000,009 tokens" in said and "holds" in said
     assert seconds < SECONDS
     assert ending([*words, "--arrivals-only"])[0] in (0, 6)
 

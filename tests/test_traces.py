@@ -153,6 +153,25 @@ def test_bad_traces_name_the_line(tmp_path: Path, name: str, text: str, place: s
     assert complaint.remedy
 
 
+@pytest.mark.parametrize(
+    ("bad", "word"),
+    [
+        ("499.8,-5,20", "'-5' is not a count"),
+        ("99999999999,100,20", "years"),
+        ('499.8,"100,20', "2 cells where the header has 3"),
+        ("2023-01-01 00:00:00,100,20", "not a number as the times before"),
+    ],
+)
+def test_a_bad_row_among_thousands_is_the_one_that_is_named(tmp_path: Path, bad: str, word: str) -> None:
+    rows = [f"{n / 10},100,20" for n in range(6_000)]
+    rows[4_998] = bad
+    path = written(tmp_path, "t.csv", "timestamp,prompt_tokens,output_tokens\n" + "\n".join(rows) + "\n")
+    with pytest.raises(InputError) as caught:
+        read_trace(path)
+    assert [str(c.place) for c in caught.value.complaints] == [f"{path}:5000"]
+    assert word in caught.value.complaints[0].problem
+
+
 def test_unreadable_traces(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent.csv"):
         with pytest.raises(InputError, match="no such file"):

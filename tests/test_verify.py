@@ -559,7 +559,7 @@ def test_the_worst_shortage_is_told() -> None:
     """Half of code's replicas may only stand on rented ones: that, not the sum, is what is missing."""
     a = asked().with_service("code", acquisitions=("rent",))
     assert [f.message for f in a.verdict().failures] == [
-        f"nvm at east, epoch {e}: 1 needed by rent, 0 there" for e in (1, 2)
+        f"nvm at east, year {n}: 1 needed by rent, 0 there" for n in (1, 2)
     ]
 
 
@@ -687,5 +687,5 @@ def test_an_epoch_of_growing_demand_ends_with_its_year() -> None:
     """With the rates of its start, an epoch of two years would serve too little in its second year."""
     a = asked().with_plan(epochs=((0.0, 2.0), (2.0, 3.0)))
     a = a.with_workload(horizon=a.workload.horizon.model_copy(update={"years": 3.0}))
-    words = "the demand changes within epoch 1: a year of growth, a step, a start or an end"
+    words = "the demand changes between 0 and 2 years: a year of growth, a step, a start or an end"
     assert words in [f.message for f in a.verdict().failures if f.check == "hours"]

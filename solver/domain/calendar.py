@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import Field
@@ -23,7 +24,7 @@ def years_until(month: str | None, start: str) -> float:
     return max(0.0, (12 * (year - year_0) + number - number_0) / 12)
 
 
-def year_words(years: float) -> str:
+def year_words(years: float | Fraction) -> str:
     """When, ``years`` after the start: "year 2" after 1, "month 7 of year 3" after 2.5."""
     months = round(12 * years)
     year = f"year {months // 12 + 1}"

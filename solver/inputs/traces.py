@@ -42,6 +42,7 @@ class Trace:
     source: str
     dropped: int = 0  # requests without output (failures)
     start: datetime | None = None
+    line: NDArray[np.int64] | None = None  # of the file, one for each request; None: not read from a file
 
     def __len__(self) -> int:
         return len(self.arrival_s)
@@ -99,19 +100,22 @@ Row = tuple[int, Sequence[Any]]  # line, and the values of the columns that are 
 
 
 def _csv_rows(lines: TextIO, wanted: Wanted) -> Iterator[Row]:
-    reader = csv.reader(lines)
+    reader, began = csv.reader(lines), 1  # a row ends lines later where a quote is not closed
     try:
         header = next(reader, [])
         places = wanted.places([(name,) for name in header])
         least = max(places) + 1
+        began = reader.line_num + 1
         for row in reader:
             if len(row) >= least:
-                yield reader.line_num, [row[place] for place in places]
+                yield began, [row[place] for place in places]
             elif row:
                 problem = f"{len(row)} cells where the header has {len(header)}"
-                raise InputError.at(wanted.file, reader.line_num, problem, "write one cell per column")
+                open_quote = "" if began == reader.line_num else ", and close each quote"
+                raise InputError.at(wanted.file, began, problem, "write one cell per column" + open_quote)
+            began = reader.line_num + 1
     except csv.Error as error:
-        raise InputError.at(wanted.file, reader.line_num, f"not CSV: {error}", "check the quotes") from None
+        raise InputError.at(wanted.file, began, f"not CSV: {error}", "check the quotes") from None
 
 
 def _json_rows(lines: Iterable[str], wanted: Wanted) -> Iterator[Row]:
@@ -132,7 +136,7 @@ def _json_rows(lines: Iterable[str], wanted: Wanted) -> Iterator[Row]:
 
 
 def _collect(rows: Iterator[Row], wanted: Wanted, clock: Clock) -> Trace:
-    arrivals, prompts, outputs = array("d"), array("q"), array("q")
+    arrivals, prompts, outputs, places = array("d"), array("q"), array("q"), array("q")
     file = wanted.file
     complaints: list[Complaint] = []
     dropped, earliest, latest = 0, (math.inf, 1), (-math.inf, 1)
@@ -154,20 +158,26 @@ def _collect(rows: Iterator[Row], wanted: Wanted, clock: Clock) -> Trace:
         arrivals.append(time)
         prompts.append(sent)
         outputs.append(received)
+        places.append(line)
     if complaints:
         raise InputError(*complaints)
     if not arrivals:
         problem = "no request with output" + (" and the values of --only" if wanted.only else "")
         raise InputError.at(file, 1, problem, "name a trace with at least one request")
     if latest[0] - earliest[0] > MOST_YEARS * YEAR_S:
-        words = f"the requests span {(latest[0] - earliest[0]) / YEAR_S:,.4g} years, from this line on"
-        raise InputError.at(file, earliest[1], words, "correct the times, or give --time-unit")
+        middle = float(np.median(np.frombuffer(arrivals, dtype=np.float64)))
+        far, line = max((middle - earliest[0], earliest[1]), (latest[0] - middle, latest[1]))
+        words = f"the requests span {(latest[0] - earliest[0]) / YEAR_S:,.4g} years, this one "
+        words += f"{far / YEAR_S:,.4g} from the middle one"
+        raise InputError.at(file, line, words, "correct the times, or give --time-unit")
     times = np.frombuffer(arrivals, dtype=np.float64)
     order = np.argsort(times, kind="stable")
     first = float(times[order[0]])
     start = datetime.fromtimestamp(first, UTC) if clock.absolute else None
-    sent_all, received_all = (np.frombuffer(a, dtype=np.int64)[order] for a in (prompts, outputs))
-    return Trace(times[order] - first, sent_all, received_all, file, dropped, start)
+    sent_all, received_all, line_of = (
+        np.frombuffer(a, dtype=np.int64)[order] for a in (prompts, outputs, places)
+    )
+    return Trace(times[order] - first, sent_all, received_all, file, dropped, start, line_of)
 
 
 def _tokens(value: Any) -> int:

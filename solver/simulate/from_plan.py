@@ -170,9 +170,7 @@ def _replay_period(
         counted = max(counted, min(_TREND_STAYS * stay, _TREND_LONGER * counted))
     warm_up = max(_WARM_UP * counted, _WARM_UP_STAYS * stay)
     traffic = traffic_of(plan, workload, period, warm_up + counted, seed, traces)
-    check_room(
-        specs, traffic, {k: t.source for k, t in trace_of_each(workload, traces) if not t.arrivals_only}
-    )
+    check_room(specs, traffic, {k: t for k, t in trace_of_each(workload, traces) if not t.arrivals_only})
     if failures is not None:
         specs = [
             replace(s, replicas=p.replicas + p.spare_replicas) for s, p in zip(specs, pools, strict=True)

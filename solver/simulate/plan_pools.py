@@ -18,6 +18,7 @@ from solver.operating_points.point import OperatingPoint, StepLaw
 from solver.performance.separate_pools import CHUNK
 from solver.plan.plan import Plan, Pool
 from solver.plan.serialise import point_from_dict
+from solver.simulate.trace_lengths import TraceLengths
 from solver.simulate.types import Floats, PoolSpec, Traffic
 
 _PLENTY = 1e300  # KV bytes of a profile that tells no memory
@@ -129,10 +130,10 @@ def replayed_pool(plan: Plan, pool: Pool, workload: Workload) -> PoolSpec:
         raise InputError.at("plan", 0, f"pool {pool.point}: incomplete ({error})", "solve again") from None
 
 
-def check_room(specs: Sequence[PoolSpec], traffic: Traffic, files: Mapping[int, str]) -> None:
+def check_room(specs: Sequence[PoolSpec], traffic: Traffic, traces: Mapping[int, TraceLengths]) -> None:
     """InputError for a request of a trace that a replica could not hold if it held nothing else.
 
-    ``files`` are the traces by the number of the service. A server refuses such a request; the replay would
+    ``traces`` are those by the number of the service. A server refuses such a request; the replay would
     prefill it for a time that grows with its square.
     """
     tokens = traffic.prompt + traffic.output
@@ -140,7 +141,8 @@ def check_room(specs: Sequence[PoolSpec], traffic: Traffic, files: Mapping[int, 
         for p, spec in enumerate(specs if pools is not None else ()):
             room = spec.kv_capacity_bytes - spec.kv_fixed_bytes
             large = np.flatnonzero((pools == p) & (tokens * spec.kv_per_token_bytes > room))
-            if len(large) and (file := files.get(int(traffic.service[large[0]]))):
+            if len(large) and (trace := traces.get(int(traffic.service[large[0]]))):
+                line = trace.line_of(traffic.prompt[large[0]], traffic.output[large[0]])
                 most = math.floor(room / spec.kv_per_token_bytes)
                 problem = f"a request of {tokens[large[0]]:,} tokens; a replica of {spec.name} holds {most:,}"
-                raise InputError.at(file, 0, problem, "leave it out, or add --arrivals-only")
+                raise InputError.at(trace.source, line, problem, "leave it out, or add --arrivals-only")

@@ -25,6 +25,14 @@ class TraceLengths:
     source: str = ""
     arrivals_only: bool = False  # lengths are drawn from the workload's histogram
     from_s: float | None = None  # where the busiest hour begins, if that alone is taken
+    line: Ints | None = None  # of the file, one for each request
+
+    def line_of(self, prompt: int, output: int) -> int:
+        """The first line of the file with a request of these tokens; 0 where it is not known."""
+        if self.line is None:
+            return 0
+        mine = self.line[(self.prompt_tokens == prompt) & (self.output_tokens == output)]
+        return int(mine.min()) if len(mine) else 0
 
     @classmethod
     def of(cls, trace: Trace, source: str, arrivals_only: bool = False) -> TraceLengths:
@@ -35,13 +43,15 @@ class TraceLengths:
         """
         if trace.duration_s <= _WHOLE_S:
             _check_span(trace.arrival_s, trace.source, "the requests")
-            return cls(trace.arrival_s, trace.prompt_tokens, trace.output_tokens, source, arrivals_only)
+            lengths = trace.prompt_tokens, trace.output_tokens
+            return cls(trace.arrival_s, *lengths, source, arrivals_only, line=trace.line)
         mine = busiest_window(trace, HOUR_S)
         _check_span(trace.arrival_s[mine], trace.source, "the requests of the busiest hour")
         first = float(trace.arrival_s[mine][0])
         arrival_s = trace.arrival_s[mine] - first
         lengths = trace.prompt_tokens[mine], trace.output_tokens[mine]
-        return cls(arrival_s, *lengths, source, arrivals_only, first - float(trace.arrival_s[0]))
+        line = None if trace.line is None else trace.line[mine]
+        return cls(arrival_s, *lengths, source, arrivals_only, first - float(trace.arrival_s[0]), line)
 
 
 def _check_span(arrival_s: Floats, file: str, which: str) -> None:

@@ -50,7 +50,7 @@ def lots(case: Case) -> Iterator[Broken]:
     for (name, site, e), count in counts.items():
         least = case.offers[name].minimum_lot
         if 0 < count < least:
-            message = f"{name} at {site}, epoch {e + 1}: {count}, the smallest lot is {least}"
+            message = case.at(f"{name} at {site}", e) + f": {count}, the smallest lot is {least}"
             yield Broken(message, Fraction(least - count))
 
 
@@ -125,7 +125,7 @@ def _site_limit(
                 Fraction(0),
             )
             if need > written(limit):
-                message = f"{name}, epoch {e + 1}: {show(need)} of {limit:g} {unit}"
+                message = case.at(name, e) + f": {show(need)} of {limit:g} {unit}"
                 yield Broken(message, need - written(limit))
 
 

@@ -46,7 +46,6 @@ def _at(case: Case, promised: float, e: int, t: int | None) -> Iterator[Broken]:
         if (standing or running) and pool.replicas > 0:
             amount = case.points[pool.point].systems_per_replica * pool.replicas
             needs[pool.system, pool.site][ways_of(case, pool, COMMITTED + HOURLY)] += amount
-    when = f"epoch {e + 1}" if t is None else case.label(t)
     for (system, site), parts in needs.items():
         up = up_share(case, system)
         for chosen in {*parts, frozenset(COMMITTED + HOURLY)}:
@@ -57,7 +56,9 @@ def _at(case: Case, promised: float, e: int, t: int | None) -> Iterator[Broken]:
                 continue
             share = enough(count, needed, up)
             if share < written(promised):
-                message = f"{system} at {site}, {when}: {needed} of {count} are up"
+                where = f"{system} at {site}"
+                where = case.at(where, e) if t is None else f"{where}, {case.label(t)}"
+                message = f"{where}: {needed} of {count} are up"
                 yield Broken(f"{message} {show(share * 100)} % of the time", written(promised) - share)
 
 

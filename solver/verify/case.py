@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from solver.domain.calendar import year_words
 from solver.domain.workload import LengthBucket, Service, Site, Workload
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.plan.plan import Plan, Pool, SystemPurchase
@@ -125,6 +126,10 @@ class Case:
         """The plan's epochs."""
         spans = ((moment(start), moment(end)) for start, end in self.plan.epochs)
         return tuple(Span(start, end, annuity(self.rate, start, end)) for start, end in spans)
+
+    def at(self, words: str, epoch: int) -> str:
+        """``words``, and when in those of the reports: ", year 2", nothing where the fleet stays as it is."""
+        return words if len(self.epochs) < 2 else f"{words}, {year_words(self.epochs[epoch].start)}"
 
     @cached_property
     def schedule(self) -> Schedule:

@@ -34,7 +34,7 @@ def deadline(case: Case) -> Iterator[Broken]:
         for hour in range(case.cycle):
             total = totals.get((k, e, hour), Fraction(0))
             if total != 1 and curve[hour % len(curve)] > 0:
-                words = f"{case.services[k].name}, epoch {e + 1}, hour {hour}"
+                words = case.at(case.services[k].name, e) + f", hour {hour}"
                 yield Broken(f"{words}: {show(total)} of its requests are served", abs(total - 1))
     for n, period in enumerate(case.plan.periods):
         for (k, e, hour), rate in case.served.items():

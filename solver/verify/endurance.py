@@ -36,7 +36,7 @@ def endurance(case: Case) -> Iterator[Broken]:
             own = Fraction(0) if new else span.years / case.horizon * pool.replicas
             there = own + pool.replaced
             if used > there:
-                words = f"{target.id} at {target.site}, epoch {e + 1}: {what}"
+                words = case.at(f"{target.id} at {target.site}", e) + f": {what}"
                 yield Broken(f"{words}: {show(used)} of {show(there)} lives are used", used - there)
     yield from _told(case)
 
@@ -138,5 +138,5 @@ def renewal(case: Case) -> Iterator[Broken]:
                 )
     for key, amount in need.items():
         if amount > there[key]:
-            words = f"{key[0]} at {key[1]}, epoch {key[2] + 1}"
+            words = case.at(f"{key[0]} at {key[1]}", key[2])
             yield Broken(f"{words}: {show(amount)} are replaced by {show(there[key])}", amount - there[key])

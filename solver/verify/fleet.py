@@ -36,7 +36,7 @@ def systems(case: Case) -> Iterator[Broken]:
         amount = case.points[pool.point].systems_per_replica * (pool.replicas + pool.spare_replicas)
         need[pool.system, pool.site, pool.epoch or 0][ways_of(case, pool, COMMITTED + HOURLY)] += amount
     for (system, site, e), parts in need.items():
-        yield from _short(f"{system} at {site}, epoch {e + 1}", parts, _standing(case, system, site, e))
+        yield from _short(case.at(f"{system} at {site}", e), parts, _standing(case, system, site, e))
     yield from _policy(case)
 
 

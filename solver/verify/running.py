@@ -28,7 +28,7 @@ def staffed(case: Case) -> Iterator[Broken]:
                 need += line.count * (written(staff.per_system) + written(staff.per_rack) * racks)
         missing = need - written(there.get((site, e), 0.0))
         if missing > 0:
-            yield Broken(f"{site}, epoch {e + 1}: {show(need)} people are needed", missing)
+            yield Broken(case.at(site, e) + f": {show(need)} people are needed", missing)
 
 
 @check("staff", "sum salary x people x discounted years")
@@ -50,7 +50,7 @@ def moved(case: Case) -> Iterator[Broken]:
         missing = amount - listed.get(key, Fraction(0))
         if missing > 0:
             model, system, site, e = key
-            message = f"{model} leaves {show(amount)} {system} at {site} in epoch {e + 1}"
+            message = case.at(f"{model} leaves {show(amount)} {system} at {site}", e)
             yield Broken(message, missing)
 
 
@@ -70,7 +70,7 @@ def resale(case: Case) -> Iterator[Broken]:
         alive = case.alive(offer, line.epoch, line.sold_epoch)
         if offer.kind != "buy" or not offer.resale_by_age or line.sold_epoch <= line.epoch or not alive:
             yield Broken(
-                f"{line.count} {line.system} of {line.offer} cannot be sold in epoch {line.sold_epoch + 1}"
+                case.at(f"{line.count} {line.system} of {line.offer} cannot be sold", line.sold_epoch)
             )
 
 

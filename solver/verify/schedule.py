@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import floor, lcm
 from typing import Any, NamedTuple
 
+from solver.domain.calendar import year_words
 from solver.domain.workload import Service
 from solver.verify.exact import nearest, written
 from solver.verify.grouped_hours import group_facts, not_partitioned, spoken_of
@@ -76,7 +77,8 @@ def schedule(
             left = [hour for n, hour in enumerate(hours) if n not in used]
             wrong = [f"hour {h.first}" for h in _not_covered(left, epoch.growth, found)] if left else []
             complete &= len(used) == len(hours) == len(mine)
-        uncovered += [f"epoch {e + 1}, {words}" for words in wrong]
+        when = f"{year_words(start)}, " if len(spans) > 1 else ""
+        uncovered += [when + words for words in wrong]
         for n, period in zip(mine, found, strict=True):
             periods[n] = period
     listed_periods = tuple(p for p in periods if p is not None)

@@ -36,7 +36,8 @@ def hours(case: Case) -> Iterator[Broken]:
             yield Broken(f"epoch {n + 1} starts at {show(span.start)} years, not {show(at)}")
         if any(changes_within(s, span.start, span.end, first) for s in case.services):
             yield Broken(
-                f"the demand changes within epoch {n + 1}: a year of growth, a step, a start or an end"
+                f"the demand changes between {show(span.start)} and {show(span.end)} years: "
+                "a year of growth, a step, a start or an end"
             )
         at = span.end
     for what, years in (("the epochs end", at), ("the plan ends", moment(case.plan.horizon_years))):
