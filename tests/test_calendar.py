@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from test_registry import base, change
 
-from solver.domain.calendar import factor_in_force, years_until
+from solver.domain.calendar import factor_in_force, span, years_until
 from solver.domain.workload import Demand, Horizon, LengthBucket, Money, Service
 from solver.finance.cash_flow import first_year
 from solver.formulation.families.money import fiscal_years
@@ -21,6 +21,15 @@ def service(**changes: object) -> Service:
     demand = Demand(rate_rps=(10.0,), growth_per_year=0.5, steps={"2027-07": 2.0, "2028-07": 3.0})
     lengths = (LengthBucket(prompt_tokens=1, output_tokens=1, share=1.0),)
     return Service(name="s", model="m", demand=demand, lengths=lengths, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("years", "words"),
+    [(1 / 8766, "one hour"), (36 / 8766, "36 hours"), (10 / 365.25, "10 days"), (1 / 12, "one month"),
+     (0.5, "6 months"), (1, "one year"), (2.5, "2.5 years"), (0.123456789, "0.123457 years")],
+)  # fmt: skip
+def test_lengths_of_time_in_their_own_unit(years: float, words: str) -> None:
+    assert span(years) == words
 
 
 def test_years_between_months() -> None:

@@ -14,7 +14,7 @@ from solver.plan.findings import NOT_FOUND, Alternative, Assumption
 from solver.reports.escape import csv_cell, json_in_html, json_text, markdown, plain
 from solver.reports.fleet import WAYS, by_way, deciding, fleet, leverage
 from solver.reports.units import counted, dollars, listed, number, percent, usd, usd_tick
-from solver.reports.values import amount
+from solver.reports.values import amount, value_words
 from solver.reports.words import answer, kept, sentences
 
 SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
@@ -192,6 +192,26 @@ def test_one_sided_ranges_are_told() -> None:
         cost_share=0.5,
     )
     assert "(up to $20.00)" in answer(make_plan(assumptions=(one,)))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [("derived", "as predicted"), ("measured", "as measured"), ("vendor-claim", "as stated")],
+)
+def test_a_throughput_is_what_its_evidence_says(evidence: str, words: str) -> None:
+    one = Assumption(
+        subject="x",
+        quantity="throughput of m (TP8, fp8)",
+        value=1.0,
+        unit="x prediction",
+        low=1.0,
+        high=1.0,
+        evidence=evidence,
+        source="",
+        date="",
+        cost_share=0.0,
+    )
+    assert value_words(one) == words
 
 
 def test_a_promise_on_speed_is_a_floor_and_one_on_latency_a_ceiling() -> None:

@@ -6,6 +6,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Column
 from rich.text import Text
 
+from solver.domain.calendar import span
 from solver.plan.plan import Plan
 from solver.reports.answers import answer_section
 from solver.reports.escape import plain
@@ -97,7 +98,7 @@ def print_reasons(response: Response, console: Console) -> None:
 def total_words(plan: Plan) -> str:
     """The total and what it is per token."""
     return (
-        f"{usd(plan.objective_usd)} over {plan.horizon_years:g} years, "
+        f"{usd(plan.objective_usd)} over {span(plan.horizon_years)}, "
         f"{dollars(plan.usd_per_m_output_tokens)} per million output tokens"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated
@@ -29,6 +30,15 @@ def year_words(years: float | Fraction) -> str:
     months = round(12 * years)
     year = f"year {months // 12 + 1}"
     return f"month {months % 12 + 1} of {year}" if months % 12 else year
+
+
+def span(years: float) -> str:
+    """A length of time: one year, 2.5 years, 6 months, one hour (a year has 365.25 days)."""
+    days = 365.25 * years
+    for unit, count in (("month", 12 * years), ("day", days), ("hour", 24 * days)):
+        if years < 1 and round(count) >= 1 and math.isclose(count, round(count), rel_tol=1e-6):
+            return f"one {unit}" if round(count) == 1 else f"{round(count):,} {unit}s"
+    return "one year" if years == 1 else f"{years:g} years"
 
 
 def factor_in_force(steps: Mapping[str, float], years: float, start: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from solver.domain.calendar import span
 from solver.domain.workload import Demand, Residency, Service, ServiceLevels, Site, StatedApi, Workload
 
 
@@ -11,8 +12,8 @@ def sentences(workload: Workload) -> Iterator[str]:
     """One line for the whole, one per service and one per site."""
     horizon = workload.horizon
     yield (
-        f"{workload.name}: least {workload.objective} over {horizon.years:g} years from {horizon.start}, "
-        f"discount rate {workload.money.discount_rate:.3g}"
+        f"{workload.name}: least {workload.objective} over {span(horizon.years)} from {horizon.start}, "
+        f"discount rate {100 * workload.money.discount_rate:.3g} % a year"
     )
     for service in workload.services:
         yield f"- {_service(service)}"

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from solver.domain.calendar import span
 from solver.plan.plan import Plan
 from solver.reports.escape import json_in_html, plain
 from solver.reports.figures import figures
@@ -56,10 +57,9 @@ def _finalize(value: Any) -> Any:
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:
     """The strip of key figures under the answer."""
-    span = "1 year" if plan.horizon_years == 1 else f"{plan.horizon_years:g} years"
     kw = sum(plan.power_kw.values())
     return [
-        ("total, net present, " + span, usd(plan.objective_usd)),
+        ("total, net present, " + span(plan.horizon_years), usd(plan.objective_usd)),
         ("per million tokens", dollars(plan.usd_per_m_tokens)),
         ("per million output tokens", dollars(plan.usd_per_m_output_tokens)),
         ("maximum power", f"{number(kw)} kW"),

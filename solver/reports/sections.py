@@ -114,8 +114,8 @@ def _pools(plan: Plan, traffic: Traffic, names: Names) -> Section:
     return Section(
         "pools",
         "Replicas and their configuration",
-        "Speed: output tokens per second that a user sees at full load. Load: share of the load that is "
-        "safe for the promised waiting time, in the busiest hour.",
+        ("tok/s per user: output tokens that a user sees at full load. " if any(r[4] for r in rows) else "")
+        + "Load: share of the load that is safe for the promised waiting time, in the busiest hour.",
         (
             Column("Service"),
             Column("Hardware"),

@@ -25,7 +25,9 @@ def quantity_words(name: str) -> str:
 
 
 def value_words(assumption: Assumption) -> str:
-    """The value with its unit: $500k, $45.00 per hour, 10.2 kW."""
+    """The value with its unit: $500k, $45.00 per hour, 10.2 kW. Throughput is as its evidence says."""
+    if assumption.unit.startswith("x ") and assumption.value == 1 and assumption.evidence != "derived":
+        return "as measured" if assumption.evidence == "measured" else "as stated"
     return amount(assumption.value, assumption.unit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from solver.domain.calendar import span
 from solver.domain.told import Part, Told, in_line, joined, number_of, told
 from solver.plan.findings import Alternative, Assumption, Goal
 from solver.plan.plan import Plan
@@ -86,10 +87,9 @@ def _api_words(plan: Plan) -> list[Told]:
 
 
 def _cost_sentence(plan: Plan) -> Told:
-    years = plan.horizon_years
-    span = "one year" if years == 1 else number_of(f"{years:g} years", "stated", "horizon.years")
+    years = number_of(span(plan.horizon_years), "stated", "horizon.years")
     total = number_of(usd(plan.objective_usd), "costs")
-    sentence = told("Over ", span, " this costs ", total, " in net present value")
+    sentence = told("Over ", years, " this costs ", total, " in net present value")
     if plan.usd_per_m_tokens:
         sentence = told(
             sentence,

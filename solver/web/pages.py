@@ -11,6 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from solver.domain.calendar import span
 from solver.domain.told import number_of, told
 from solver.domain.workload import LoadedWorkload
 from solver.plan.plan import Plan
@@ -69,7 +70,7 @@ def render(name: str, session: Session, **values: Any) -> str:
 
 def facts(plan: Plan, sources: Sources) -> list[tuple[str | Markup, Markup]]:
     """Key figures: name and value."""
-    horizon = number_of(f"{plan.horizon_years:g} years", "stated", "horizon.years")
+    horizon = number_of(span(plan.horizon_years), "stated", "horizon.years")
     gap = number_of("none" if plan.closed else percent(plan.gap), "bound")
     passed = number_of("passed" if plan.verified else "NOT passed", "bound")
     per = number_of(dollars(plan.usd_per_m_output_tokens), "per_token")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from solver.domain.calendar import span
 from solver.domain.told import Number, Told, number_of, told
 from solver.errors import InputError
 from solver.plan.plan import Plan
@@ -107,7 +108,7 @@ def _headline(case: Case, search: Search, money: Number) -> Told:
     if not search.low:
         return told(money, " serve no traffic at all with these promises.")
     most = search.plans[search.low]
-    years = number_of(f"{most.horizon_years:g} years", "stated", "horizon.years")
+    years = number_of(span(most.horizon_years), "stated", "horizon.years")
     return told(
         *(money, " (net present, over ", years, ") serve ", "" if search.near else "at least "),
         *(solved(figure(search.low * case.rps)), " requests/s on average, "),
