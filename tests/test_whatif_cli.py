@@ -118,7 +118,7 @@ def test_prompt(tmp_path: Path) -> None:
     assert "base  ->  @1 demand.chat=x2" in said
     assert "oops: is not understood" in said
     assert "Runner-up" in said
-    assert "The next 10% of traffic cost" in said
+    assert "The next 10 % of traffic cost" in said
     assert "write: report FILE" in said
     assert "<svg" in report.read_text()
     assert one.state().changes == ("demand.chat=x2",)

@@ -74,7 +74,7 @@ def test_a_plan_above_the_budget_proves_nothing_unless_its_bound_is(one: Session
     assert 0.7 * cost(float(proven[1]) * 1.001 * 150, usd_of_tokens()) > 3e5
     twice = answer(case_of(one), "afford", ["2M"])
     assert twice.notes[0].endswith("that there is none is not proven.")
-    assert any("may cost as little as 70.0%" in note for note in twice.notes)
+    assert any("may cost as little as 70.0 %" in note for note in twice.notes)
 
 
 @pytest.mark.parametrize("question", ["flip", "ways", "speed"])

@@ -67,8 +67,9 @@ def _change(response: Response, console: Console) -> None:
     if response.state is not None:
         say(console, f"{response.names[0]}  ->  {response.names[1]}", "bold")
     if result is not None and result.plan is None:
-        say(console, f"no plan: {result.outcome}. {result.message}")
-        for reason in result.refusal.get("reasons", ()):  # type: ignore[attr-defined]
+        said, *reasons = result.message.splitlines() or [""]
+        say(console, f"no plan: {result.outcome}. {said}")
+        for reason in reasons:
             say(console, f"  - {reason}")
         return
     if found is None:

@@ -38,7 +38,7 @@ def draw(figure: Figure) -> str:
         return _regions(figure)
     bars = [Bar(label, max(a, b), text, min(a, b), n) for n, (label, a, b, text) in enumerate(figure.bars)]
     words = "; ".join(f"{label} {text}" for label, _, _, text in figure.bars)
-    return bar_figure(figure.key, figure.title, words, bars, text_of(figure.kind), figure.mark)
+    return bar_figure(figure.key, figure.title, words, bars, _tick(figure.kind), figure.mark)
 
 
 class _Scale:

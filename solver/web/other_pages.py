@@ -12,7 +12,7 @@ from solver.plan.plan import Plan
 from solver.reports.answers import answer_section, cell_words
 from solver.reports.sections import cost_words
 from solver.reports.svg import Bar, bar_figure
-from solver.reports.units import dollars, listed, usd
+from solver.reports.units import dollars, listed, usd, usd_tick
 from solver.web.blocks import Block, linked
 from solver.web.pages import render, signed
 from solver.web.sources import Sources
@@ -123,4 +123,4 @@ def answer_figure(found: Answer, sources: Sources) -> Markup | None:
     if len(bars) < 2:
         return None
     words, to = listed([f"{bar.label} {bar.text}" for bar in bars]), sources.link(("answers",))
-    return Markup(bar_figure("answer", str(found.question), f"{words}.", bars, usd, link=to))  # noqa: S704 (escaped in svg)
+    return Markup(bar_figure("answer", str(found.question), f"{words}.", bars, usd_tick, link=to))  # noqa: S704 (escaped in svg)

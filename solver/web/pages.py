@@ -21,7 +21,7 @@ from solver.reports.html import TEMPLATES as REPORT_TEMPLATES
 from solver.reports.section import Column
 from solver.reports.sections import cost_words
 from solver.reports.svg import Bar, bar_figure
-from solver.reports.units import dollars, listed, percent, usd
+from solver.reports.units import dollars, listed, percent, usd, usd_tick
 from solver.reports.words import sentences
 from solver.web.blocks import Block, blocks
 from solver.web.controls import groups
@@ -151,7 +151,7 @@ def drawings(plan: Plan, sources: Sources) -> list[tuple[str, Markup, Markup]]:
     if len(paid) > 1:
         bars = [Bar(f"year {year}", amount, usd(amount)) for year, amount in paid.items()]
         words, to = listed([f"{bar.label} {bar.text}" for bar in bars]), sources.link(("cash_flow",))
-        drawing = bar_figure("cash", "Cash flow", f"{words}.", bars, usd, link=to)
+        drawing = bar_figure("cash", "Cash flow", f"{words}.", bars, usd_tick, link=to)
         found.insert(1, ("Cash flow", told("US dollars as paid, not discounted."), drawing))
     return [(title, sources.told(words), Markup(drawing)) for title, words, drawing in found]  # noqa: S704 (escaped in svg)
 
@@ -194,7 +194,6 @@ def plan_page(
         figures=drawings(plan, sources) if plan else [],
         change=changed(difference(before, plan), sources) if plan and before else None,
         since=changed(difference(base, plan), sources) if plan and base else None,
-        reasons=result.refusal.get("reasons", ()) if plan is None else (),
         groups=groups(loaded, session.base, plan, session.catalog),
         fields=FIELDS,
         seconds=f"{seconds:.2f}",

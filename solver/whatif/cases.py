@@ -137,9 +137,14 @@ def figure(value: float, digits: int = 4) -> str:
     return f"{value:,.0f}" if "e+" in text else text
 
 
+def percent(share: float, form: str = ".0f") -> str:
+    """A share in per cent, in a format of numbers: 12 %."""
+    return f"{100 * share:{form}} %"
+
+
 def share_words(share: float) -> str:
     """A share as whole per cent; a small one is not nothing."""
-    return f"{share:.0%}" if share >= 0.005 else "under 1%"
+    return percent(share) if share >= 0.005 else "under 1 %"
 
 
 def kinds(plan: Plan) -> frozenset[str]:

@@ -104,6 +104,6 @@ class Effort:
         if self.gap > TOLD_GAP:
             found.append(
                 "Not all of these plans are proven to be the cheapest: the cheapest may cost as little as "
-                f"{1 - self.gap:.1%} of what one of them costs."
+                f"{100 * (1 - self.gap):.1f} % of what one of them costs."
             )
         return tuple(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from solver.domain.told import Origin, Told, number_of, told
 from solver.errors import SolverError
 from solver.plan.plan import Plan
-from solver.whatif.cases import Answer, Case, Cell, factor, figure, kinds, solved
+from solver.whatif.cases import Answer, Case, Cell, factor, figure, kinds, percent, solved
 from solver.whatif.effort import Over
 from solver.whatif.fields import split
 from solver.whatif.language import canonical
@@ -112,8 +112,8 @@ def flip(case: Case, most: str = "4") -> Answer:
         ),
         rows=tuple(_row(case, f) for f in found),
         notes=(
-            f"Found by halving the interval to {NARROW - 1:.0%}; each end is a verified plan. The decision: "
-            "which systems are got in which way. Other flips beyond exist.",
+            f"Found by halving the interval to {percent(NARROW - 1)}; each end is a verified plan. "
+            "The decision: which systems are got in which way. Other flips beyond exist.",
             *((over,) if over else ()),
         ),
         complete=not over,
@@ -125,6 +125,7 @@ def _headline(case: Case, found: list[Flip], decided: frozenset[str], reach: flo
     if nearest is None or nearest.at is None:
         ends = number_of(f"a {reach:g}th and {reach:g} times", "asked", "flip")
         return told(f"No single assumption{tried} flips the decision between ", ends, " its value.")
+    moved = solved(percent(nearest.at - 1, "+.0f"))
     today, where = nearest.knob.today(case), told()
     if today is not None:
         value = number_of(figure(today, 6), *nearest.knob.origin(case))
@@ -132,7 +133,12 @@ def _headline(case: Case, found: list[Flip], decided: frozenset[str], reach: flo
     return told(
         f"The decision ({', '.join(sorted(decided)) or 'nothing'}) flips first{',' * bool(tried)}{tried}"
         f"{',' * bool(tried)} with the {nearest.knob.name}: at ",
-        *(solved(f"{nearest.at:.3g} times"), " its present value (", solved(f"{nearest.at - 1:+.0%}"), where),
+        *(
+            solved(f"{nearest.at:.3g} times"),
+            " its present value (",
+            moved,
+            where,
+        ),
         f") it becomes {nearest.fleet}.",
     )
 

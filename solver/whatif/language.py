@@ -39,6 +39,10 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?P<s>{_NAME})\s+(?P<v>\d+\s+months?)\s+late", "from.{s}=in {v} later"),
         (rf"(?:token|API)\s*prices?\s+(?:of\s+)?(?P<s>{_NAME})\s+(?P<v>{_MOVE})", "tokens.{s}={v}"),
         (rf"(?:token|API)\s*prices?\s+(?P<v>{_MOVE})", "tokens={v}"),
+        (rf"(?:energy|power)\s+(?:price|cost)s?\s+(?:at\s+(?P<s>\S+)\s+)?(?P<v>{_MOVE})", "energy.{s}={v}"),
+        (rf"rental\s+prices?(?:\s+of)?(?:\s+(?P<s>{_NAME}))?\s+(?P<v>{_MOVE})", "rental.{s}={v}"),
+        (rf"price\s+of\s+(?P<s>{_NAME})\s+(?P<v>{_MOVE})", "price.{s}={v}"),
+        (rf"(?P<s>{_NAME})\s+price\s+(?P<v>{_MOVE})", "price.{s}={v}"),
         (r"(?P<f>tpot|ttft)\s+(?P<v>[0-9.]+\s*(?:ms|s|us))(?:\s+(?:for|of)\s+(?P<s>\S+))?", "{f}.{s}={v}"),
         (rf"(?:no|without)\s+(?P<s>{_NAME})\s+before\s+(?P<v>{_MONTH})", "from.{s}={v}"),
         (rf"(?:no|without)\s+(?P<s>{_NAME})", "exclude={s}"),
@@ -50,6 +54,7 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"total\s+budget\s+(?P<v>{_MONEY})", "budget.total={v}"),
         (rf"(?P<s>{_NAME})\s+(?:at|for)\s+(?P<v>\$?\s*[0-9.]+)\s*(?:/h|per hour)", "rental.{s}={v}"),
         (rf"(?P<s>{_NAME})\s+(?:at|for)\s+(?P<v>{_MONEY})", "price.{s}={v}"),
+        (rf"(?P<s>{_NAME})\s+(?:demand\s+)?(?P<v>{_MOVE})", "demand.{s}={v}"),
     )
 )
 
@@ -142,8 +147,9 @@ def _only_one(field: Field, loaded: LoadedWorkload, catalog: Catalog) -> str:
         return names[0]
     if field.subject in ("service", "provider"):
         return "*"
+    example = f"{field.name}.{names[0]}={field.example.partition('=')[2]}" if names else field.example
     raise InputError.at(
-        f"{field.name}=", 0, f"does not say which {field.subject}", f"write for example {field.example}"
+        f"{field.name}=", 0, f"does not say which {field.subject}", f"write for example {example}"
     )
 
 

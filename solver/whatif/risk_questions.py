@@ -8,7 +8,7 @@ from solver.domain.told import number_of, told
 from solver.errors import InputError
 from solver.plan.plan import Plan, Route
 from solver.time_value import MONTHS
-from solver.whatif.cases import Answer, Case, factor, fleet_words, solved
+from solver.whatif.cases import Answer, Case, factor, fleet_words, percent, solved
 
 
 def late(case: Case, system: str, months: str = "6") -> Answer:
@@ -31,7 +31,7 @@ def late(case: Case, system: str, months: str = "6") -> Answer:
         head = told(f"With {name} ", asked, " late there is no plan: ", solved(results[1][1].message))
     else:
         extra = delayed.objective_usd - on_time.objective_usd
-        cost = solved(f"${extra:,.0f} ({extra / on_time.objective_usd:+.1%})")
+        cost = solved(f"${extra:,.0f} ({percent(extra / on_time.objective_usd, '+.1f')})")
         head = (
             told(asked, f" without {name} cost ", cost, ".")
             if extra > 0.005
@@ -85,7 +85,10 @@ def wait(case: Case, system: str, months: str = "12") -> Answer:
         number = solved(f"{later:,}") if later else "rented"
         head = told(
             *("Now get ", solved(at_start(waiting)), "; from ", comes, " on get ", number, f" × {name}. "),
-            *("Knowing that it comes saves ", solved(f"${saved:,.0f} ({saved / without.objective_usd:.1%})")),
+            *(
+                "Knowing that it comes saves ",
+                solved(f"${saved:,.0f} ({percent(saved / without.objective_usd, '.1f')})"),
+            ),
             ".",
         )
     return Answer(
@@ -132,7 +135,7 @@ def regret(case: Case, times_words: str = "0.5") -> Answer:
     else:
         loss = held.plan.objective_usd - best.objective_usd
         cost = solved(f"${loss:,.0f}")
-        share = solved(f"{loss / best.objective_usd:+.0%}")
+        share = solved(percent(loss / best.objective_usd, "+.0f"))
         head = (
             told(
                 *("At ", asked, " the demand, today's purchases cost ", cost),

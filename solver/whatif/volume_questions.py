@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from textwrap import shorten
 
 from solver.domain.told import Told, number_of, told
 from solver.errors import InputError, UsageError
-from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words, solved
+from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words, percent, solved
 from solver.whatif.effort import Over
 
 
@@ -19,7 +20,7 @@ def next_traffic(case: Case, more: str = "10 %") -> Answer:
     average = now.objective_usd * share
     tokens = now.objective_usd / now.usd_per_m_output_tokens if now.usd_per_m_output_tokens else 0.0
     marginal = extra / (tokens * share) if tokens else 0.0
-    part = number_of(f"{share:.0%}", "asked", "next")
+    part = number_of(percent(share), "asked", "next")
     head = told(
         *("The next ", part, " of traffic cost ", solved(f"${extra:,.0f}"), ", ", solved(f"${marginal:.4g}")),
         " per million output tokens; the average today is ",
@@ -71,7 +72,7 @@ def speed(case: Case, span: str = "4") -> Answer:
         if cost is not None:
             found[times] = cost
         rows.append(
-            (1 / times, slowest, cost, fleet_words(result.plan) if result.plan else result.message[:200])
+            (1 / times, slowest, cost, fleet_words(result.plan) if result.plan else _shorter(result.message))
         )
     return Answer(
         asked=told("What does speed cost?"),
@@ -83,12 +84,16 @@ def speed(case: Case, span: str = "4") -> Answer:
     )
 
 
+def _shorter(message: str) -> str:
+    return shorten(message, 200, placeholder=" ...")
+
+
 def _speed_headline(found: dict[float, float], unfinished: bool) -> Told:
     """What the fastest that was found costs, ``found`` being dollars by times per output token."""
     fastest = min(found, default=0.0)
     if 1.0 in found and fastest < 1:
         extra = found[fastest] - found[1.0]
-        more = solved(f"${extra:,.0f} more ({extra / found[1.0]:+.0%})")
+        more = solved(f"${extra:,.0f} more ({percent(extra / found[1.0], '+.0f')})")
         return told(solved(f"{1 / fastest:.3g} times"), " the speed costs ", more, ".")
     if unfinished:
         return told("No plan for more speed than is promised today was found in time.")
