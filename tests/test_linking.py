@@ -41,6 +41,16 @@ def test_small_pools_carry_less() -> None:
     assert pieces([0.1, 0.6, 0.6, 0.7], 1.0) == [(pytest.approx(0.5), 0.0)]
 
 
+def test_spares_stand_beside_those_in_use() -> None:
+    """0.5 with each system in use, one spare: 0.5 with two, 1 with three. x <= N / 3, not x <= N / 2."""
+    assert pieces([0.5] * 9, 1.0, (1,) * 8) == [(pytest.approx(1 / 3), 0.0)]
+
+
+def test_a_second_spare_for_the_second_system() -> None:
+    """0.5 with one in use and one spare, 1 with two and two: x <= N / 4 from none to two and on to four."""
+    assert pieces([0.5] * 9, 1.0, (1, 2)) == [(pytest.approx(1 / 4), 0.0)]
+
+
 def test_replicas_are_counted_in_the_largest_size_they_share() -> None:
     """Pools of 1/8, 1/2 and 3 systems are counted in eighths; of 1/2 and 2/3 in sixths."""
     assert common_unit(common_unit(Fraction(1, 8), Fraction(1, 2)), Fraction(3)) == Fraction(1, 8)
@@ -54,15 +64,18 @@ def test_many_systems_need_no_rows() -> None:
 @given(
     st.lists(st.floats(0.01, 2.0), min_size=2, max_size=8),
     st.floats(0.05, 3.0),
+    st.lists(st.integers(0, 2), min_size=8, max_size=8),
 )
-def test_pieces_hold_at_every_number(steps: list[float], most: float) -> None:
-    """No whole number of systems breaks a piece: min(T, N c(N)) <= a N + b, N = 0, 1, 2, ... and beyond."""
+def test_pieces_hold_at_every_number(steps: list[float], most: float, more: list[int]) -> None:
+    """No whole number in use breaks a piece: min(T, n c(n)) <= a (n + v(n)) + b, n = 0, 1, 2, ..."""
     best = [max(steps[: n + 1]) for n in range(len(steps))]
-    for a, b in pieces([*best, best[-1]], most):
+    spares = tuple(sum(more[: n + 1]) for n in range(len(steps)))
+    for a, b in pieces([*best, best[-1]], most, spares):
         assert b >= 0
         for n in range(20):
             height = min(most, n * best[min(n, len(best)) - 1]) if n else 0.0
-            assert height <= (a * n + b) * (1 + 1e-9)
+            there = n + (spares[min(n, len(best)) - 1] if n else 0)
+            assert height <= (a * there + b) * (1 + 1e-9)
 
 
 def test_no_optimum_is_lost_and_fractions_are() -> None:
@@ -112,7 +125,7 @@ def text_of(rng: random.Random) -> str:
     sites = rng.choice([1, 2, 2])
     energy = [0.08] * 2 if rng.random() < 0.7 else [0.08, 0.12]
     places = "\n".join(f"  - {{name: x{n}, energy: {energy[n]} $/kWh}}" for n in range(sites))
-    loss = "resilience: {site_loss: 60 %}" if sites > 1 and rng.random() < 0.3 else ""
+    wishes = ["site_loss: 60 %"] if sites > 1 and rng.random() < 0.3 else []
     return f"""\
 name: mixed
 services:
@@ -120,12 +133,12 @@ services:
 sites:
 {places}
 redundancy: {rng.choice([0, 0, 1])}
-{loss}
 hardware: {{include: [{rng.choice(["dgx-h100", "dgx-h200, gaudi3-8"])}]}}
+resilience: {{{", ".join(wishes + (["availability: 99.9 %"] if rng.random() < 0.4 else []))}}}
 """
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(20))
 def test_mixed_workloads_cost_the_same_with_the_rows_and_no_more_at_merged_sites(
     seed: int, tmp_path: Path
 ) -> None:
@@ -152,3 +165,44 @@ def test_mixed_workloads_cost_the_same_with_the_rows_and_no_more_at_merged_sites
         if row.family == FAMILY:
             left = sum(a * without.values[c] for c, a in row.terms)
             assert left <= row.rhs + 1e-5 * max(1.0, abs(row.rhs)), row.name
+
+
+def test_each_site_that_serves_keeps_a_whole_spare(tmp_path: Path) -> None:
+    """Either of two sites may be lost, so both serve, each with a system and a spare: four. Of the linear
+    program at least the spares are whole; without the rows it bought hardly any."""
+    file = tmp_path / "spares.yaml"
+    file.write_text(SPARES)
+    catalog = load_catalog()
+    loaded = resolve_references(load_workload(file), catalog)
+    problem = prepare(loaded.workload, catalog, load_calibration()).problem
+    bought = {}
+    for name, without in (("rows", frozenset[str]()), ("bare", LINKS)):
+        program = build_program(problem, without)
+        model = HighsModel(program)
+        with model.relaxed():
+            fractions = model.solve(linear=True).values
+        whole = model.solve().values
+        assert fractions is not None
+        assert whole is not None
+        bought[name] = sum(fractions[c] for _, c in program.family("buy"))
+        assert round(sum(whole[c] for _, c in program.family("buy"))) == 4
+    assert bought["bare"] < 0.5
+    assert bought["rows"] > 2
+
+
+SPARES = """\
+name: spares
+services:
+  - name: chat
+    model: llama-3.1-8b
+    acquisitions: [buy]
+    demand: {requests_per_s: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]}
+    lengths: {prompt: 500, output: 100}
+    levels: {ttft: 2 s, tpot: 50 ms}
+horizon: 1 year
+sites:
+  - {name: east, energy: 0.08 $/kWh}
+  - {name: west, energy: 0.09 $/kWh}
+resilience: {site_loss: 100 %, availability: 99.9 %}
+hardware: {include: [dgx-h100]}
+"""

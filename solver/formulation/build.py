@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solver.formulation import costs, families, linking, people, taxes
+from solver.formulation import costs, families, linking, people, spare_links, taxes
 from solver.formulation.collection import uncollected
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
@@ -28,4 +28,5 @@ def build_program(problem: Problem, without: frozenset[str] = frozenset()) -> Pr
             entry.add(problem, program)
     if not without:  # what follows from all families
         linking.add_links(problem, program)
+        spare_links.add_spare_links(problem, program)
     return program

@@ -65,6 +65,15 @@ def traffic(problem: Problem, k: int, g: int, t: int) -> float:
     return problem.stream_shares[k][g] * rate / problem.peak_rps(k)
 
 
+def whole_traffic(problem: Problem, k: int, after_loss: bool, t: int) -> float:
+    """All traffic that service k may have in the largest hour of period t, in its peaks."""
+    period = problem.periods[t]
+    rates = period.largest_rps or period.rate_rps
+    whole = sum(rates[s] for s in problem.streams_of[k])
+    share = problem.workload.share_after_loss(problem.services[k]) if after_loss else 1.0
+    return share * whole / problem.peak_rps(k) * sum(problem.class_shares[k])
+
+
 def has_work(problem: Problem, k: int, g: int, t: int) -> bool:
     """Whether class g of service k can have work in period t: its own, or some that waited."""
     return problem.windows[k] > 1 or traffic(problem, k, g, t) > 0

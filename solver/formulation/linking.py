@@ -15,7 +15,8 @@ of the largest hour, so that the mean of the hours keeps the row too.
 The same holds in units u of the service's own replicas there, the largest of which all their sizes are
 multiples: with n = sum_p size_p R_p / u units in place of N. Services that share systems each need whole
 replicas, which together need the systems. Where replicas are whole systems (u >= 1) these rows say all that
-those in systems do.
+those in systems do, unless spares v(n) stand beside n systems (promised availability): then h(n + v(n)) is
+n c(n). More rows about spares: solver.formulation.spare_links.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from functools import reduce
 from typing import Any
 
 from solver.formulation.families.acquisition import installed_terms
-from solver.formulation.limits import lines_of
+from solver.formulation.limits import lines_of, whole_traffic
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
-from solver.formulation.whole_systems import Way, common_unit, pieces, pools, traffic_per_unit
+from solver.formulation.whole_systems import Way, common_unit, pieces, pools, spares_of, traffic_per_unit
 
 FAMILY = "linking"
 #: The set of families to leave out for a program without these rows (its coefficients may then be changed).
@@ -56,7 +57,8 @@ def add_links(problem: Problem, program: Program) -> None:
     known: Known = {}
     for (way, t), sites in _routed(problem, program, known).items():
         for what, unit, best in known[way]:
-            for a, b in pieces(best, _largest(problem, way, t)):
+            spares = spares_of(problem, way) if what == "systems" else ()
+            for a, b in pieces(best, whole_traffic(problem, way.k, way.lost is not None, t), spares):
                 for together in [tuple(sites)] if b > 0 else [(i,) for i in sites]:
                     terms = dict.fromkeys((c for i in together for c in sites[i]), 1.0)
                     for i in together:
@@ -128,7 +130,7 @@ def _ways(problem: Problem, p: int, mode: str, lost: int | None) -> list[Way]:
 def _in_reach(problem: Problem, way: Way, known: Known) -> bool:
     """Whether few systems or replicas carry the smallest hour; what they carry is kept in ``known``."""
     if way not in known:
-        hours = [_largest(problem, way, t) for t in range(len(problem.periods))]
+        hours = [whole_traffic(problem, way.k, way.lost is not None, t) for t in range(len(problem.periods))]
         least = min((traffic for traffic in hours if traffic > 0), default=0.0)
         counted = _units(problem, way)
         known[way] = [(what, unit, best) for what, unit, best in counted if _carried(best) >= least > 0]
@@ -143,17 +145,9 @@ def _units(problem: Problem, way: Way) -> Iterator[Counted]:
     """What is counted, its size in systems, and the traffic per system by count: see `traffic_per_unit`."""
     unit = reduce(common_unit, (point.systems_per_replica for _, point, _ in pools(problem, way)))
     yield "replicas", unit, traffic_per_unit(problem, way, unit)
-    if unit < 1 and not (way.modes == "e" and problem.defers):  # idle systems serve by the hour then
+    idle_serve = way.modes == "e" and problem.defers  # by the hour
+    if (unit < 1 or any(spares_of(problem, way))) and not idle_serve:
         yield "systems", Fraction(1), traffic_per_unit(problem, way, Fraction(1))
-
-
-def _largest(problem: Problem, way: Way, t: int) -> float:
-    """All traffic that the service may have there in the largest hour of period t, in its peaks."""
-    period, k = problem.periods[t], way.k
-    rates = period.largest_rps or period.rate_rps
-    whole = sum(rates[s] for s in problem.streams_of[k])
-    share = 1.0 if way.lost is None else problem.workload.share_after_loss(problem.services[k])
-    return share * whole / problem.peak_rps(k) * sum(problem.class_shares[k])
 
 
 def _counts(problem: Problem, program: Program, way: Way, i: int, t: int) -> dict[int, float]:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import zip_longest
 
 from solver.formulation.limits import LEAST_LOAD, lines_of
 from solver.formulation.problem import Problem
+from solver.formulation.spares import spare_steps
 from solver.operating_points.point import OperatingPoint
 
 #: Rows are added where so few systems or units carry the traffic of an hour; more lose little by rounding up.
@@ -31,26 +33,43 @@ class Way:
     lost: int | None = None  # the site whose loss the standing systems carry
 
 
-def pieces(per_system: list[float], most: float) -> list[Piece]:
-    """Pieces of the least concave function above min(most, N c(N)), c given for N = 1, 2, ...
+def pieces(per_system: list[float], most: float, spares: tuple[int, ...] = ()) -> list[Piece]:
+    """Pieces of the least concave function above min(most, n c(n)) at n + v(n) systems, n = 0, 1, 2, ...
 
-    None if more systems than listed are needed.
+    ``per_system`` holds c(1), c(2), ..., ``spares`` v(1), v(2), ... (missing: none). No pieces where more
+    systems than listed are needed.
     """
-    heights = [0.0]
-    for n, c in enumerate(per_system[:-1], start=1):
-        heights.append(min(most, n * c))
-        if heights[-1] >= most:
+    corners = [(0, 0.0)]
+    for n, (c, v) in enumerate(zip_longest(per_system[:-1], spares, fillvalue=0), start=1):
+        corners.append((n + int(v), min(most, n * c)))
+        if corners[-1][1] >= most:
             break
-    if most <= 0 or heights[-1] < most:
+    if most <= 0 or corners[-1][1] < most:
         return []
-    found, at, last = [], 0, len(heights) - 1
+    found, at, last = [], 0, len(corners) - 1
     while at < last:
-        step = max(range(at + 1, last + 1), key=lambda n: ((heights[n] - heights[at]) / (n - at), n))
-        a = (heights[step] - heights[at]) / (step - at) * _MARGIN
+        (begin, low), rest = corners[at], corners[at + 1 :]
+        a, step = max(((high - low) / (n - begin), at + 1 + m) for m, (n, high) in enumerate(rest))
+        a *= _MARGIN
         if (at > 0 or a < WORTH * per_system[-1]) and a > LEAST_LOAD:
-            found.append((a, max(0.0, heights[at] - a * at) * _MARGIN))
+            found.append((a, max(0.0, low - a * begin) * _MARGIN))
         at = step
     return found
+
+
+def spares_of(problem: Problem, way: Way) -> tuple[int, ...]:
+    """Spare systems that stand beside 1, 2, ..., MOST_UNITS that are used, where availability is promised.
+
+    None where spare replicas may use them, or systems of the hour stand in.
+    """
+    resilience = problem.workload.resilience
+    if resilience.availability is None or resilience.hourly_pools:
+        return ()
+    if way.modes != "s" or problem.workload.redundancy > 0:
+        return ()
+    steps = spare_steps(problem.up_share(way.system), resilience.availability, MOST_UNITS)
+    counts = range(1, MOST_UNITS + 1)
+    return tuple(next((v for v, most in steps if most >= n), 0) for n in counts)
 
 
 def common_unit(a: Fraction, b: Fraction) -> Fraction:
