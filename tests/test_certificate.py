@@ -68,11 +68,35 @@ def test_what_waits_is_bounded_by_its_row_and_then_bounds_traffic() -> None:
     assert ends == [3, 2]
 
 
-def test_without_a_box_there_is_no_bound() -> None:
+def unbounded(kusd: float) -> Program:
+    """x >= 1 at ``kusd`` each, without an upper bound."""
     program = Program()
-    program.cost("api", program.add(("x",)), 1.0)
+    program.cost("api", program.add(("x",)), kusd)
     program.row("some", "demand", {0: 1.0}, ">=", 1.0, unit="peaks", sentence="")
-    assert Exact.of(program).least([2.0], {}, costs=True) is None
+    return program
+
+
+def test_multipliers_are_moved_where_a_column_without_a_box_would_spoil_the_bound() -> None:
+    """min x, x >= 1: with y = 2 the price of x is 1 - 2 < 0 and x has no end, so y is lowered to 1: L = 1."""
+    assert Exact.of(unbounded(1.0)).least([2.0], {}, costs=True) == 1
+
+
+def test_a_row_the_other_way_round_is_moved_too() -> None:
+    """min 2 L + x, 4 x - L <= 0, x >= 1: L has no end; with y = -3 its price is 2 - 3 < 0, so y is -2.
+
+    Then x costs 1 + 8 = 9 whatever the other row's y = 9 takes of it: L(y) = 9, the optimum (x = 1, L = 4).
+    """
+    program = Program()
+    program.cost("energy", program.add(("load",)), 2.0)
+    program.cost("api", program.add(("x",)), 1.0)
+    program.row("loads", "load", {0: -1.0, 1: 4.0}, "<=", 0.0, unit="systems", sentence="")
+    program.row("some", "demand", {1: 1.0}, ">=", 1.0, unit="peaks", sentence="")
+    assert Exact.of(program).least([-3.0, 9.0], {}, costs=True) == 9
+
+
+def test_without_a_box_there_is_no_bound() -> None:
+    """min -x, x >= 1 without an end: no multiplier of the right sign makes the price of x 0."""
+    assert Exact.of(unbounded(-1.0)).least([2.0], {}, costs=True) is None
 
 
 @pytest.mark.parametrize("block", range(4))
@@ -108,7 +132,9 @@ def test_an_infeasible_program_certifies_no_finite_cost() -> None:
     assert certified_bound(program, HighsModel(program), np.inf) is None
 
 
-@pytest.mark.parametrize(("name", "share"), [("01-by-hand", 1 - 1e-6), ("06-three-services", 0.9)])
+@pytest.mark.parametrize(
+    ("name", "share"), [("01-by-hand", 1 - 1e-6), ("06-three-services", 0.9), ("32-tariff", 1 - 1e-6)]
+)
 def test_plans_carry_both_bounds(name: str, share: float) -> None:
     plan = solve(load_workload(find_workload(name)), request=Request(compare=False))
     assert plan.certified_bound_usd is not None

@@ -111,15 +111,16 @@ class Exact:
 
     def least(self, multipliers: Iterable[float], boxes: Mapping[int, Box], costs: bool) -> Fraction | None:
         """L(y) in k$ (with all costs 0 if not ``costs``); None where a column without box spoils it."""
-        reduced = [c << DIGITS for c in self.costs] if costs else [0] * len(self.costs)
-        total = 0  # at twice the scale, plus DIGITS
-        for row, (terms, right), y in zip(self.program.rows, self.rows, multipliers, strict=True):
+        weights = []
+        for row, y in zip(self.program.rows, multipliers, strict=True):
             y = min(y, 0.0) if row.sense == "<=" else max(y, 0.0) if row.sense == ">=" else y
-            weight = round(y * (1 << DIGITS)) if math.isfinite(y) else 0
-            if weight:
-                total += weight * right << self.scale
-                for c, a in terms:
-                    reduced[c] -= weight * a
+            weights.append(round(y * (1 << DIGITS)) if math.isfinite(y) else 0)
+        reduced = [c << DIGITS for c in self.costs] if costs else [0] * len(self.costs)
+        for (terms, _), weight in zip(self.rows, weights, strict=True):
+            for c, a in terms if weight else ():
+                reduced[c] -= weight * a
+        self._mend(weights, reduced, boxes)
+        total = sum(w * right << self.scale for w, (_, right) in zip(weights, self.rows, strict=True))
         for column, price in enumerate(reduced):
             if price:
                 low, high = self.box(column, boxes)
@@ -127,7 +128,25 @@ class Exact:
                 if at is None:
                     return None
                 total += price * at
-        return Fraction(total, 1 << (2 * self.scale + DIGITS))
+        return Fraction(total, 1 << (2 * self.scale + DIGITS))  # at twice the scale, plus DIGITS
+
+    def _mend(self, weights: list[int], reduced: list[int], boxes: Mapping[int, Box]) -> None:
+        """Multipliers moved so that no column without box has a price below 0, as a last digit of HiGHS's may
+        leave it. Any multipliers of the right sign prove a bound; those moved by a digit nearly the same."""
+        for _ in range(PASSES):
+            spoiled = {c for c, price in enumerate(reduced) if price < 0 and self.box(c, boxes)[1] is None}
+            if not spoiled:
+                return
+            for n, (row, (terms, _right)) in enumerate(zip(self.program.rows, self.rows, strict=True)):
+                for c, a in terms:
+                    if c not in spoiled or reduced[c] >= 0 or not a:
+                        continue
+                    moved = weights[n] + reduced[c] // abs(a) * (1 if a > 0 else -1)
+                    if (moved > 0 and row.sense == "<=") or (moved < 0 and row.sense == ">="):
+                        moved = 0
+                    change, weights[n] = moved - weights[n], moved
+                    for other, b in terms if change else ():
+                        reduced[other] -= change * b
 
 
 @dataclass(order=True)
