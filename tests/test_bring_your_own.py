@@ -15,7 +15,7 @@ from solver.cli.app import main
 from solver.domain.catalog import Catalog, MeasuredProfile, Model
 from solver.errors import InputError
 from solver.inputs.catalogs import EXTRA, catalog_with_places, load_catalog, with_extra_folders
-from solver.inputs.datasheet import read_datasheet
+from solver.inputs.datasheet import left_out, read_datasheet
 from solver.inputs.hf_config import read_hf_config
 from solver.inputs.profiles import ProfileFile, Setting, read_profiles
 from solver.inputs.yaml_text import load_yaml
@@ -247,6 +247,30 @@ def test_what_a_datasheet_must_tell(line: str, other: str, words: str, tmp_path:
     assert line in SHEET
     with pytest.raises(InputError, match=words):
         read_datasheet(load_yaml(written(tmp_path, SHEET.replace(line, other), "box.yaml")))
+
+
+NVM = SHEET.replace("kind: hbm-gpu", "kind: nvm-weight").replace("hbm_", "nvm_")
+
+
+def test_a_chip_with_lasting_weights_tells_where_its_cache_stands(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"leaves out sram_gb \(or tier2_gb\) for the KV cache; write"):
+        read_datasheet(load_yaml(written(tmp_path, NVM, "box.yaml")))
+    for memory in ("sram_gb: 4\n", "tier2_gb: 64\ntier2_gbs: 200\n"):
+        system = read_datasheet(load_yaml(written(tmp_path, NVM + memory, "box.yaml")))
+        assert (system.get("dram_gb"), system.get("dram_bw_tbs")) == (768, 32)
+        assert "not told, weight technology: the memory never wears out" in left_out(system)
+    system = read_datasheet(
+        load_yaml(written(tmp_path, f"{NVM}sram_gb: 4\nweight_technology: rram-14\n", "box.yaml"))
+    )
+    assert not any("wears out" in line for line in left_out(system))
+
+
+def test_a_mask_rom_names_its_model_and_no_arithmetic(tmp_path: Path) -> None:
+    text = NVM.replace("nvm-weight", "rom-weight").replace("fp16_tflops: 8000\nfp8_tflops: 16000\n", "")
+    with pytest.raises(InputError, match="leaves out sram_gb for the KV cache, fixed_model; write"):
+        read_datasheet(load_yaml(written(tmp_path, text, "box.yaml")))
+    told = f"{text}sram_gb: 0.3\nfixed_model: llama-3.1-8b\n"
+    assert read_datasheet(load_yaml(written(tmp_path, told, "box.yaml"))).fixed_model == "llama-3.1-8b"
 
 
 # -- measurements

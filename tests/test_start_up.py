@@ -34,9 +34,31 @@ hardware: {include: [dgx-b200, cerebras-cs3, my-nvm]}
 """
 
 
+ROM = """\
+id: my-rom
+name: My ROM chip
+vendor: Me
+kind: rom-weight
+chips: 1
+nvm_gb: 4
+nvm_tbs: 60
+sram_gb: 0.3
+fixed_model: llama-3.1-8b
+power_kw: 0.25
+price: 3000
+source: my data sheet
+date: 2026-11-01
+"""
+
+
 def answer_with(bandwidth: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    (tmp_path / "chip.yaml").write_text(CHIP.format(bandwidth=bandwidth))
-    (tmp_path / "w.yaml").write_text(WORKLOAD)
+    return answer(CHIP.format(bandwidth=bandwidth), WORKLOAD, tmp_path, capsys)
+
+
+def answer(chip: str, asked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "chip.yaml").write_text(chip)
+    (tmp_path / "w.yaml").write_text(asked)
     mine, workload = str(tmp_path / "mine"), str(tmp_path / "w.yaml")
     main_ends(["catalog", "add-system", str(tmp_path / "chip.yaml"), "--out", mine])
     main_ends(["--add-catalogs", mine, "solve", workload, "--no-compare"])
@@ -63,3 +85,20 @@ def test_a_chip_that_serves_is_not(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert "can serve nothing here" not in answer_with(4000, tmp_path, capsys)
+
+
+def test_a_mask_rom_takes_no_update_whatever_it_is_made_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    asked = (
+        WORKLOAD.replace("{", "{{")
+        .replace("}", "}}")
+        .replace("llama-3.3-70b", "llama-3.1-8b")
+        .replace("my-nvm", "my-rom")
+    )
+    asked = asked.replace("    demand", "    precisions: [fp16, fp8, fp4]\n    {updates}demand")
+    assert "can serve nothing" not in answer(ROM, asked.format(updates=""), tmp_path / "a", capsys)
+    told = answer(ROM, asked.format(updates="model_updates: 2 per year\n    "), tmp_path / "b", capsys)
+    assert "my-rom can serve nothing here" in told
+    assert "mask ROM cannot be rewritten" in told

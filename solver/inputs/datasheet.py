@@ -19,6 +19,8 @@ from solver.inputs.yaml_text import Document
 SHORT = {
     "hbm_gb": "dram_gb",
     "hbm_tbs": "dram_bw_tbs",
+    "nvm_gb": "dram_gb",
+    "nvm_tbs": "dram_bw_tbs",
     "power_kw": "power_max_kw",
     "price": "price_usd",
     "rent_usd_hr": "cloud_usd_hr",
@@ -30,6 +32,7 @@ _COMPUTE = ("fp16_tflops", "fp8_tflops", "int8_tops")
 _PRICES = {"price_usd", "cloud_usd_hr"}
 #: Memory that the physics reads weights from, by kind.
 _SRAM_KINDS = ("sram-wafer", "sram-chip")
+_LASTING_KINDS = ("nvm-weight", "rom-weight")
 
 
 class Datasheet(Frozen):
@@ -70,10 +73,16 @@ class Datasheet(Frozen):
         has = self.values.__contains__
         memory = [("sram_gb", has("sram_gb")), ("sram_bw_tbs", has("sram_bw_tbs"))]
         if self.kind not in _SRAM_KINDS:
-            memory = [("hbm_gb", has("dram_gb")), ("hbm_tbs", has("dram_bw_tbs"))]
+            word = "nvm" if self.kind in _LASTING_KINDS else "hbm"
+            memory = [(f"{word}_gb", has("dram_gb")), (f"{word}_tbs", has("dram_bw_tbs"))]
+        if self.kind == "nvm-weight":
+            memory.append(("sram_gb (or tier2_gb) for the KV cache", has("sram_gb") or has("tier2_gb")))
+        if self.kind == "rom-weight":
+            memory += [("sram_gb for the KV cache", has("sram_gb")), ("fixed_model", bool(self.fixed_model))]
+        else:
+            memory.append(("fp16_tflops (or fp8_tflops, int8_tops)", any(map(has, _COMPUTE))))
         return [
             *memory,
-            ("fp16_tflops (or fp8_tflops, int8_tops)", any(map(has, _COMPUTE))),
             ("power_kw", has("power_max_kw")),
             ("price (or rent_usd_hr)", any(map(has, _PRICES))),
         ]
@@ -151,6 +160,8 @@ def left_out(system: System) -> list[str]:
         follows["fp16_tflops"] = "fp16 compute: fp16 weights are refused"
     if "int8_tops" not in system.values:
         follows["fp8_tflops"] = "fp8 compute: fp8 weights are refused"
+    if system.kind in _LASTING_KINDS and not system.weight_technology:
+        follows["weight_technology"] = "weight technology: the memory never wears out"
     if system.chips > 1:
         follows["scaleup_gbs_per_chip"] = "scale-up link: a PCIe link joins the chips"
     return [f"not told, {words}" for name, words in follows.items() if name not in system.values]

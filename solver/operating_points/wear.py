@@ -53,15 +53,15 @@ def weight_years(technology: Technology, updates_per_day: float, reads_per_s: fl
 def wear_of(setting: Setting, system: System, table: StepTable, n: int) -> tuple[Wear | None, str]:
     """The wear of a replica, and why it is impossible (empty if it is not)."""
     technology = setting.technologies.get(system.weight_technology)
-    if technology is None:
-        return None, ""
     updates, replace = setting.service.model_updates_per_day, setting.policy.replace_worn
     if system.kind == "rom-weight":
         if updates > 0 and not replace:
             return None, (
                 "mask ROM cannot be rewritten: a model update means new chips (hardware.replace_worn: true)"
             )
-        return Wear(float("inf"), 0.0, technology.id, models_per_year=updates * DAYS_PER_YEAR), ""
+        return Wear(float("inf"), 0.0, system.weight_technology, models_per_year=updates * DAYS_PER_YEAR), ""
+    if technology is None:
+        return None, ""
     flows = bool(table.pipelined[n])
     steps_per_s = 0.0 if flows else 1.0 / max(float(table.fixed_s[n]) + float(table.sequence_s[n]), 1e-9)
     years = weight_years(technology, updates, steps_per_s)
