@@ -15,7 +15,7 @@ from solver.inputs.workload import load_workload
 from solver.paths import find_workload
 from solver.plan.plan import Plan
 from solver.sensitivity import frontier as module
-from solver.sensitivity.frontier import BEST, NEAR, Options, Point, at_speed, frontier
+from solver.sensitivity.frontier import BEST, NEAR, Options, Point, at_speed, frontier, kind_words
 from solver.sensitivity.frontier_findings import frontier_findings
 from solver.sensitivity.session import Session
 
@@ -60,6 +60,14 @@ def test_no_kind_alone_is_cheaper_than_the_best(points: list[Point]) -> None:
     assert {p.line for p in others} >= {"HBM GPUs", "SRAM wafers"}
     assert all(usd(p) >= best[p.speed] * (1 - 1e-9) for p in others)
     assert all(p.kinds == (p.line,) for p in others)
+
+
+def test_own_chips_of_a_kind_that_nobody_sells_are_not_called_hypothetical() -> None:
+    known = session().catalog.systems
+    wafer = known["hyp-nvm-rram14-wafer"]
+    assert kind_words([wafer]) == "NVM wafers and chips (hypothetical)"
+    assert kind_words([wafer, wafer.model_copy(update={"id": "ours"})]) == "NVM wafers and chips"
+    assert kind_words([known["dgx-b200"]]) == "HBM GPUs"
 
 
 def test_one_service_is_made_faster() -> None:

@@ -21,6 +21,7 @@ from solver.errors import SolverError
 from solver.plan.findings import Binding
 from solver.plan.plan import Plan
 from solver.reports.files import write_atomically
+from solver.reports.findings import print_findings
 from solver.reports.html import render_html
 from solver.reports.markdown import render_markdown
 from solver.reports.sections import sections
@@ -29,6 +30,7 @@ from solver.reports.svg_parts import shortened, ticks
 from solver.reports.tables import records, tables, write_out
 from solver.reports.terminal import print_plan
 from solver.reports.words import answer
+from solver.sensitivity.findings import Column, Findings, Table
 
 
 def shown(plan: Plan, width: int = 80) -> str:
@@ -266,3 +268,19 @@ def test_the_guide_names_every_table() -> None:
     guide = (Path(__file__).parents[1] / "docs" / "how-to" / "read-a-plan.md").read_text(encoding="utf-8")
     for section in sections(make_plan()):
         assert section.title.split(",")[0] in guide
+
+
+def test_headings_of_a_narrow_terminal_are_whole() -> None:
+    """The map of two prices at 80 columns: the last heading was cut to 'exact ch'."""
+    columns = (
+        *(Column("fleet", "best fleet"), Column("corners", "corners of its area")),
+        *(Column("low", "least cost", "usd"), Column("high", "greatest cost", "usd")),
+        *(Column("save", "most that a skipped plan could save", "share"), Column("check", "exact check")),
+    )
+    corners = "$20k / $100k; $600k / $100k; $600k / $700k; $30.6k / $700k"
+    table = Table("map", "Map", "", columns, (("1 × DGX B200 (8 GPU)", corners, 1e5, 7e5, 1e-7, "passed"),))
+    output = io.StringIO()
+    print_findings(Findings("n", "k", (), (), (), (table,), (), ()), Console(file=output, width=80))
+    lines = output.getvalue().splitlines()
+    heading = lines[: next(n for n, line in enumerate(lines) if "──" in line)]
+    assert {word for column in columns for word in column.label.split()} <= set(" ".join(heading).split())

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from solver.domain.workload import LoadedWorkload
+from solver.errors import InputError
 from solver.inputs.workload import workload_from
 from solver.inputs.yaml_text import load_yaml
 from solver.sensitivity.factors import Factor, factors_of
@@ -14,6 +15,7 @@ from solver.sensitivity.scenario_check import ScenarioCheck, scenario_of
 from solver.sensitivity.session import Session
 from solver.sensitivity.uncertain import Options, scenario_values, uncertain_result
 from solver.sensitivity.uncertain_findings import findings_of
+from solver.sensitivity.uncertain_tables import named
 from solver.verify import from_plan
 from solver.verify.case import Case
 from solver.verify.facts import Verdict
@@ -47,6 +49,21 @@ def setting() -> tuple[Session, tuple[Factor, ...], Scenarios, ScenarioCheck]:
     check = ScenarioCheck(session.loaded, session.catalog)
     factors = factors_of(session, ())
     return session, factors, Scenarios(session.prepared, factors, check), check
+
+
+def test_a_factor_that_nothing_has_is_told_at_its_option() -> None:
+    with pytest.raises(InputError) as caught:
+        factors_of(Session.of(loaded()), ("foo=1..2..3",))
+    [complaint] = caught.value.complaints
+    assert str(complaint.place) == "--factor 'foo=1..2..3'"
+    assert "dgx-b200" in complaint.remedy
+
+
+def test_prices_of_systems_and_of_their_offers_have_one_name() -> None:
+    session = Session.of(loaded())
+    words = [named(session, name) for name in ("dgx-b200", "dgx-b200/buy", "dgx-b200/rent", "demand.chat")]
+    assert words[0] == words[1] == "the purchase price of DGX B200 (8 GPU)"
+    assert words[2:] == ["the rent price of DGX B200 (8 GPU)", "demand of chat"]
 
 
 def test_optima_of_scenarios_pass_and_changed_ones_do_not() -> None:

@@ -52,18 +52,14 @@ def print_section(section: Section, console: Console, text_width: int = 0) -> No
             row[n].replace(" %", "_%").split() if column.right else [row[n][:text_width]] for row in rows
         ]
         least = max((len(word) for row in words for word in row), default=0)
-        most = max(least, *map(len, column.name.split())) if column.right and text_width else None
+        widest = least if column.right else max(map(len, (row[n] for row in rows)), default=0)
+        most = max(widest, *map(len, column.name.split())) if text_width else None
         side: JustifyMethod = "right" if column.right else "left"
         heads.append(RichColumn(Text(plain(column.name)), justify=side, min_width=least, max_width=most))
     console.print(grid(heads, rows, section.total))
     console.print(Text(plain(section.caption), style="dim"))
     for position, source in enumerate(sources, 1):
         console.print(Padding(Text(plain(f"[{position}] {source}")), (0, 0, 0, 2)))
-
-
-def _least(text: str) -> int:
-    """Characters of the longest part of a text that stays on one line."""
-    return max(map(len, text.replace(" %", "_%").split()), default=0)
 
 
 def grid(columns: Sequence[RichColumn], rows: Iterable[Sequence[str]], total: bool = False) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,7 +78,10 @@ def parse_factor(text: str, session: Session) -> Factor:
             raise InputError(Complaint(place, "no such throughput", remedy))
         return Factor(name, low, mode, high, "times the calibrated one", "stated on the command line")
     if name != "demand" and not name.startswith("demand."):
-        price_now(session.prepared.problem, name)
+        try:
+            price_now(session.prepared.problem, name)
+        except InputError as error:
+            raise InputError(*(replace(c, place=place) for c in error.complaints)) from None
         return Factor(name, low, mode, high, "as in the catalog", "stated on the command line")
     only, services = name.partition(".")[2], [s.name for s in session.loaded.workload.services]
     if only and only not in services:

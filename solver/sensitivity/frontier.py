@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
+from solver.domain.catalog import System
 from solver.domain.workload import LoadedWorkload, Service, Workload
 from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError, LimitReached, UsageError
@@ -192,11 +193,17 @@ def at_speed(loaded: LoadedWorkload, speed: float, service: str = "") -> LoadedW
     return loaded.model_copy(update={"workload": loaded.workload.model_copy(update={"services": services})})
 
 
+def kind_words(systems: Sequence[System]) -> str:
+    """What systems of one kind are called; a user's own ones are not hypothetical."""
+    name = KINDS[systems[0].kind]
+    return name if all(s.id.startswith("hyp-") for s in systems) else name.removesuffix(" (hypothetical)")
+
+
 def kinds_of(session: Session, plan: Plan) -> tuple[str, ...]:
     """Kinds of hardware that serve, and token APIs."""
     known = session.catalog.systems
     served = {plan.points[r.target]["system"] for r in plan.routes if r.mode != "api"}
-    kinds = {KINDS[known[s].kind] if s in known else s for s in served}
+    kinds = {kind_words([known[s]]) if s in known else s for s in served}
     return tuple(sorted(kinds | ({APIS} if any(r.mode == "api" for r in plan.routes) else set())))
 
 
@@ -216,11 +223,11 @@ def _lines(session: Session) -> Iterator[tuple[str, LoadedWorkload]]:
     workload = session.loaded.workload
     offered = {o.system for o in choose_offers(workload, session.catalog)[0]}
     known = session.catalog.systems
-    for kind, name in KINDS.items():
+    for kind in KINDS:
         systems = tuple(sorted(s for s in offered if s in known and known[s].kind == kind))
         owned = tuple(a for s in workload.services for a in s.acquisitions if a != "api")
         if systems and owned:
-            yield name, _only(session.loaded, workload, include=systems)
+            yield kind_words([known[s] for s in systems]), _only(session.loaded, workload, include=systems)
     if all("api" in s.acquisitions for s in workload.services):
         services = tuple(s.model_copy(update={"acquisitions": ("api",)}) for s in workload.services)
         only = workload.model_copy(update={"services": services})

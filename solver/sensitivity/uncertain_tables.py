@@ -20,9 +20,9 @@ def named(session: Session, factor: str) -> str:
     if factor.startswith(THROUGHPUT):
         return f"the throughput of {session.name_of(factor.removeprefix(THROUGHPUT))}"
     system, _, kind = factor.partition("/")
-    return (
-        f"the {kind} price of {session.name_of(system)}" if kind else factor.replace("demand.", "demand of ")
-    )
+    if kind or system in session.catalog.systems:
+        return f"the {'purchase' if kind in ('', 'buy') else kind} price of {session.name_of(system)}"
+    return factor.replace("demand.", "demand of ")
 
 
 def belongs_table(session: Session, belongs: dict[str, float], result: UncertainResult) -> Table:
