@@ -12,7 +12,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from test_groups import workload_text
+
+from solver.cli import options
 
 
 def computed_s(pid: int) -> float:
@@ -58,3 +61,17 @@ def test_a_signal_ends_a_real_solve_soon_and_honestly(tmp_path: Path) -> None:
         assert plan["bound_usd"] <= plan["objective_usd"]
     else:
         assert b"interrupted before a plan was found" in err
+
+
+def test_a_long_search_gives_signs_of_life_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(options, "SIGN_S", 0.02)
+    for terminal in (False, True):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        with options.signs_of_life("searching", 120):
+            time.sleep(0.2)
+        said = capsys.readouterr().err
+        assert said.startswith("searching (0 s of 120 s; Ctrl-C") == terminal, said
+    time.sleep(0.1)
+    assert not capsys.readouterr().err  # over when the search is

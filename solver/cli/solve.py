@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solver.cli.options import AsJson, Changes, WorkloadName
+from solver.cli.options import AsJson, Changes, WorkloadName, signs_of_life
 from solver.errors import ExitCode, Interrupted, SolverError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def solve(
         request = Request(gap=gap, time_limit_s=time_limit, compare=compare)
         if trace and not simulate:
             raise UsageError("--trace is for the replay; add --simulate")
-        plan, held = run(loaded, request=request), True
+        with signs_of_life("searching", time_limit):
+            plan, held = run(loaded, request=request), True
         if simulate:
             from solver.cli.closed_loop import held_by_replay
             from solver.cli.simulate import traces_of

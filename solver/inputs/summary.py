@@ -79,7 +79,7 @@ def _demand(demand: Demand) -> str:
         mean, peak = sum(rates) / len(rates), max(rates)
         words = f"{mean:.5g} requests/s on average and {peak:.5g} at the peak of {len(rates)} hours"
     growth = "".join(f", {factor:g} times from {month}" for month, factor in sorted(demand.steps.items()))
-    growth += f", growing {demand.growth_per_year:.3g} per year" if demand.growth_per_year else ""
+    growth += f", growing {100 * demand.growth_per_year:.3g} % a year" if demand.growth_per_year else ""
     regions = ", ".join(
         f"{share:.4g} from {name}{_own(demand, name)}" for name, share in demand.regions.items()
     )
@@ -93,8 +93,8 @@ def _own(demand: Demand, region: str) -> str:
     """The peak and growth of a region with a curve of its own."""
     if region not in demand.by_region:
         return ""
-    curve, growth = demand.by_region[region].rate_rps, demand.by_region[region].growth_per_year
-    return f" ({max(curve):.5g}/s at its peak" + (f", growing {growth:.3g} per year)" if growth else ")")
+    curve, growth = demand.by_region[region].rate_rps, 100 * (demand.by_region[region].growth_per_year or 0.0)
+    return f" ({max(curve):.5g}/s at its peak" + (f", growing {growth:.3g} % a year)" if growth else ")")
 
 
 def _levels(levels: ServiceLevels) -> str:
@@ -116,9 +116,11 @@ def _site(site: Site) -> str:
     power += "".join(f", {kw:g} kW {what}" for what, kw in limits.items() if kw is not None)
     racks = "no space limit" if site.rack_units is None else f"{site.rack_units:g} rack units"
     law = f" under {site.jurisdiction}" if site.jurisdiction else ""
-    trips = "".join(f", {trip:g} ms to {region}" for region, trip in site.round_trip_by_region_ms.items())
+    trips = f", round trip {site.round_trip_ms:g} ms" if site.round_trip_ms else ""
+    trips += "".join(f", {trip:g} ms to {region}" for region, trip in site.round_trip_by_region_ms.items())
     energy = f"{site.mean_energy_usd_kwh:g}" + (" on average" if site.tariff_usd_kwh else "")
-    later = f", growing {site.energy_growth_per_year:.3g} a year" if site.energy_growth_per_year else ""
+    growth = 100 * site.energy_growth_per_year
+    later = f", growing {growth:.3g} % a year" if growth else ""
     later += "".join(
         f", {factor:g} times from {month}" for month, factor in sorted(site.energy_steps.items())
     )
