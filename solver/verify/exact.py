@@ -63,6 +63,14 @@ def annuity(rate: Fraction, start: Fraction, end: Fraction) -> Fraction:
     return total
 
 
+def dollars(value: Fraction | float) -> str:
+    """USD for a message, with all digits of the nearest float: sums that differ look different."""
+    try:
+        return f"{float(value):,} USD"
+    except OverflowError:
+        return "more than 1e308 USD"
+
+
 def show(value: Fraction) -> str:
     """A rational for a message: six digits, exact where it is whole."""
     if value.denominator == 1 and abs(value.numerator) < 10**9:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.plan.plan import SystemPurchase
 from solver.verify.case import Case
-from solver.verify.exact import nearest, show, written
+from solver.verify.exact import dollars, nearest, show, written
 from solver.verify.ledger import TERMS
 from solver.verify.registry import Broken, check
 
@@ -64,12 +64,12 @@ def objective(case: Case) -> Iterator[Broken]:
     total = case.ledger.total
     reported = Fraction(case.plan.objective_usd)
     if case.plan.objective_usd != nearest(total):
-        message = f"the plan says {case.plan.objective_usd:.2f} USD, its parts cost {show(total)}"
+        message = f"the plan says {dollars(case.plan.objective_usd)}, its parts cost {dollars(total)}"
         yield Broken(message, abs(total - reported))
     for line, terms in zip(case.plan.systems, case.ledger.lines, strict=True):
         cost = sum(terms.values(), Fraction(0))
         if line.cost_usd != nearest(cost):
-            message = f"{line.count} {line.system}: {line.cost_usd:.2f} USD, recomputed {show(cost)}"
+            message = f"{line.count} {line.system}: {dollars(line.cost_usd)}, recomputed {dollars(cost)}"
             yield Broken(message, abs(cost - Fraction(line.cost_usd)))
     for entry in case.plan.costs:
         if entry.term not in TERMS:
@@ -87,7 +87,9 @@ def bound(case: Case) -> Iterator[Broken]:
         if value is not None:
             over = Fraction(value) - Fraction(case.plan.objective_usd)
             if over > 0:
-                yield Broken(f"{name} {value:.2f} is above the cost {case.plan.objective_usd:.2f} USD", over)
+                yield Broken(
+                    f"{name} {dollars(value)} is above the cost {dollars(case.plan.objective_usd)}", over
+                )
     cost, gap = Fraction(case.plan.objective_usd), Fraction(case.plan.gap)
     short = cost - Fraction(case.plan.bound_usd) - gap * abs(cost)
     if short > 0:
@@ -113,11 +115,11 @@ def budget(case: Case) -> Iterator[Broken]:
                 continue
             spent = ledger.running(start, end)
             if spent > written(limit):
-                message = f"opex of year {year + 1}: {show(spent)} of {limit:.2f} USD"
+                message = f"opex of year {year + 1}: {dollars(spent)} of {dollars(limit)}"
                 yield Broken(message, spent - written(limit))
     for name, spent, most in (*limits, ("total", ledger.total, money.budget_total_usd)):
         if most is not None and spent > written(most):
-            yield Broken(f"{name}: {show(spent)} of {most:.2f} USD", spent - written(most))
+            yield Broken(f"{name}: {dollars(spent)} of {dollars(most)}", spent - written(most))
 
 
 def fiscal_years(case: Case) -> list[tuple[Fraction, Fraction]]:
@@ -133,7 +135,7 @@ def term(case: Case, name: str) -> Iterator[Broken]:
     listed = [entry.usd for entry in case.plan.costs if entry.term == name]
     reported, recomputed = sum(map(Fraction, listed), Fraction(0)), case.ledger.term(name)
     if (listed or [0.0]) != [nearest(recomputed)]:
-        message = f"{name}: the plan says {show(reported)} USD, recomputed {show(recomputed)}"
+        message = f"the plan says {dollars(reported)}, recomputed {dollars(recomputed)}"
         yield Broken(message, abs(reported - recomputed))
 
 
