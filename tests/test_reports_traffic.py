@@ -84,10 +84,14 @@ def test_shares_are_weighted_with_requests() -> None:
     assert shares[Target("A", "x", "api")] == pytest.approx(2.25 / 4)
 
 
-def test_all_requests_are_all_where_shares_were_rounded() -> None:
-    plan = small([1.0], [(0, 0, "P", "1"), (1, 0, "P", "1")])
-    traffic = Traffic(plan)
-    traffic.mixes = {"s": (0.333333333, 0.666666666)}
+@pytest.mark.parametrize(
+    ("hours", "mix"),
+    [(1, (0.333333333, 0.666666666)), (24, (0.010333333, 0.9896666660000001))],  # floats add up to less
+)
+def test_all_requests_are_all_where_shares_were_rounded(hours: int, mix: tuple[float, float]) -> None:
+    rates = [(n + 1) / 10 for n in range(hours)]
+    traffic = Traffic(small(rates, [(b, t, "P", "1") for b in (0, 1) for t in range(hours)]))
+    traffic.mixes = {"s": mix}
     assert percent(traffic.shares("s")[Target("P", "x", "standing")]) == "100 %"
 
 

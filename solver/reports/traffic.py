@@ -12,6 +12,7 @@ from solver.plan.periods import region_weight
 from solver.plan.plan import Plan, Pool
 from solver.reports.hours import Hour, larger_period, rates_by_hour, stream_rates
 from solver.reports.pool_facts import Target, safe_load, share_value, target_of, use_rows, workload_of
+from solver.reports.units import ROUNDING
 
 
 class Traffic:
@@ -180,7 +181,8 @@ class Traffic:
         wanted *= sum(self.mixes[service])  # shares of a histogram are written with some digits
         total = max(wanted, sum(requests.values())) or 1.0
         ordered = sorted(requests.items(), key=lambda item: (-item[1], item[0]))
-        return {target: amount / total for target, amount in ordered if amount > 0}
+        shares = {target: amount / total for target, amount in ordered if amount > 0}
+        return {target: 1.0 if share > 1 - ROUNDING else share for target, share in shares.items()}
 
     def capacity_rps(self, service: str) -> list[float]:
         """Requests per second that the pools of a service could carry in each of `hours`, at their own mix.
