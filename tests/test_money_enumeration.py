@@ -135,7 +135,7 @@ def cost(problem: Problem, lines: tuple[SystemPurchase, ...], replicas: list[lis
     offers = {o.id: OfferFacts(**asdict(o)) for o in problem.offers}
     systems = {s: PlaceFacts(**asdict(f)) for s, f in problem.systems.items()}
     points = {p.id: p for p in problem.points}
-    return Case(plan, problem.workload, offers, systems, points, {}).ledger.total
+    return Case(problem.workload, offers, systems, points, {}, plan).ledger.total
 
 
 @pytest.mark.parametrize("seed", range(12))

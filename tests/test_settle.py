@@ -20,7 +20,7 @@ from solver.verify.settle import least_gap, settled
 
 
 def case(a: Asked) -> Case:
-    return Case(a.plan, a.workload, a.offers, a.systems, a.points, a.apis)
+    return Case(a.workload, a.offers, a.systems, a.points, a.apis, a.plan)
 
 
 def up(value: float, steps: int = 1) -> float:

@@ -139,7 +139,7 @@ class Asked:
         """Costs of the plan brought in line with its systems and routes (by the verifier's own ledger)."""
         from solver.verify.case import Case
 
-        ledger = Case(self.plan, self.workload, self.offers, self.systems, self.points, self.apis).ledger
+        ledger = Case(self.workload, self.offers, self.systems, self.points, self.apis, self.plan).ledger
         lines = tuple(
             line.model_copy(update={"cost_usd": float(sum(terms.values()))})
             for line, terms in zip(self.plan.systems, ledger.lines, strict=True)

@@ -52,12 +52,12 @@ def case_of(plan: Plan, file: str = "plan", text: str = "") -> Case:
     """The plan beside the question that travels with it."""
     read = _Reader(file, text)
     return Case(
-        plan,
         read.workload(plan.inputs.get("workload")),
         read.table(plan.inputs, ("inputs", "offers"), lambda data: _checked(_OFFER, data)),
         read.table(plan.inputs, ("inputs", "systems"), lambda data: _checked(_PLACE, data)),
         read.table({"points": plan.points}, ("points",), point_from_dict),
         read.table(plan.inputs, ("inputs", "apis"), api_from_dict),
+        plan,
     )
 
 

@@ -64,7 +64,7 @@ def verify(
     ``points`` and ``apis`` are those that the plan names; they are taken as given, as are the prices.
     A plan that is not well formed is not examined further.
     """
-    return verify_case(Case(plan, workload, offers, systems, points, apis))
+    return verify_case(Case(workload, offers, systems, points, apis, plan))
 
 
 def well_formed(case: Case) -> bool:
