@@ -95,7 +95,8 @@ def ours(file: Path, limit: float) -> dict[str, Any]:
 
 def direct(file: Path, limit: float, solver: str) -> dict[str, Any]:
     """The program written out, in HiGHS or in CBC through PuLP."""
-    from solver.backend.highs import HighsModel, to_pulp
+    from solver.backend.handover import to_pulp
+    from solver.backend.highs import HighsModel
     from solver.formulation.build import build_program
     from solver.formulation.linking import LINKS
 

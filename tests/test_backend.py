@@ -16,7 +16,9 @@ import highspy
 import numpy as np
 import pytest
 
-from solver.backend.highs import LARGEST, OPTIONS, SMALLEST, HighsModel, check_range
+from solver.backend.handover import LARGEST, SMALLEST, check_range, check_transfer
+from solver.backend.highs import OPTIONS, HighsModel
+from solver.backend.linear import Rows, least
 from solver.backend.outcome import ENDINGS, Ending, Outcome
 from solver.errors import NumericalRefusal
 from solver.formulation.model import Program
@@ -234,9 +236,8 @@ class Losing:
 
 def test_a_lost_row_is_found() -> None:
     model = HighsModel(program([({0: 1.0}, ">=", 3)], [1.0]))
-    model._highs = Losing(model._highs)  # type: ignore[assignment]
     with pytest.raises(NumericalRefusal, match="dropped a part of the model"):
-        model._check_transfer()
+        check_transfer(model.program, Losing(model._highs))  # type: ignore[arg-type]
 
 
 class Failing:
@@ -452,3 +453,17 @@ def test_two_solves_give_the_same_bytes() -> None:
     assert first is not None
     assert second is not None
     assert first.tobytes() == second.tobytes()
+
+
+def test_threads_of_others_do_not_stand_in_the_way() -> None:
+    """HiGHS refuses to run with one thread where this thread ran it with two before (users of PuLP do)."""
+    highspy.Highs.resetGlobalScheduler(True)
+    other = highspy.Highs()
+    other.setOptionValue("output_flag", False)
+    other.setOptionValue("threads", 2)
+    other.run()
+    rows = Rows.none()
+    rows.add({0: 1.0}, 3.0, np.inf)
+    found = least(np.array([1.0]), rows, np.array([9.0]))
+    assert found is not None
+    assert found.tolist() == [3.0]

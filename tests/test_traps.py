@@ -15,7 +15,8 @@ import pytest
 from small_problems import make_case
 
 import solver
-from solver.backend.highs import HighsModel, to_pulp
+from solver.backend.handover import to_pulp
+from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending
 from solver.engine.solve import Request, solve
 from solver.errors import NumericalRefusal

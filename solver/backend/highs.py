@@ -1,33 +1,23 @@
-"""The program as a PuLP problem, handed to HiGHS and kept there for re-solves with other costs.
-
-PuLP writes the model; status, bound and gap are read from HiGHS itself. After the hand-over the model in
-HiGHS is compared with the program, because PuLP does not check the solver's return codes.
-"""
+"""A program kept in HiGHS for re-solves with other costs; status, bound and gap are those of HiGHS itself."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
-import os
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import highspy
 import numpy as np
-import pulp
 from numpy.typing import NDArray
 
+from solver.backend.handover import handed_over
 from solver.backend.outcome import ENDINGS, Ending, Outcome
 from solver.backend.running import run
 from solver.errors import NumericalRefusal
 from solver.formulation.collection import uncollected
 from solver.formulation.model import Program
 
-#: Coefficients outside this range are refused before the solver sees them.
-SMALLEST, LARGEST = 9e-7, 1e7
 OPTIONS: dict[str, bool | int | float | str] = {
     "output_flag": False,
     "threads": 1,
@@ -38,87 +28,17 @@ OPTIONS: dict[str, bool | int | float | str] = {
 }
 
 
-def to_pulp(program: Program, objective: Mapping[int, float] | None = None) -> pulp.LpProblem:
-    """The program as a PuLP problem (also for writing LP and MPS files or using another solver)."""
-    problem = pulp.LpProblem("fleet", pulp.LpMinimize)
-    variables = [
-        problem.add_variable(
-            f"v{n:06d}",
-            column.low,
-            None if np.isinf(column.high) else column.high,
-            pulp.LpInteger if column.integer else pulp.LpContinuous,
-        )
-        for n, column in enumerate(program.columns)
-    ]
-    costs = dict(program.objective() if objective is None else objective)
-    used = {c for row in program.rows for c, _ in row.terms}
-    costs |= {c: 0.0 for c in range(len(variables)) if c not in used and c not in costs}  # PuLP forgets those
-    problem.setObjective(pulp.LpAffineExpression([(variables[c], a) for c, a in sorted(costs.items())]))
-    sense = {"<=": pulp.LpConstraintLE, ">=": pulp.LpConstraintGE, "==": pulp.LpConstraintEQ}
-    for n, row in enumerate(program.rows):
-        terms = pulp.LpAffineExpression([(variables[c], a) for c, a in row.terms])
-        problem.addConstraint(pulp.LpConstraint(terms, sense[row.sense], rhs=row.rhs), f"r{n:06d}")
-    return problem
-
-
-@functools.cache
-def swallow_banner() -> None:
-    """HiGHS prints a banner on standard output once per process, before any option can forbid it."""
-    sys.stdout.flush()
-    kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 1)
-        highspy.Highs()  # type: ignore[no-untyped-call]
-        ctypes.CDLL(None).fflush(None)
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(sink)
-
-
-def check_range(program: Program) -> None:
-    """Refuse coefficients a solver would drop or drown in; the message names the rows responsible."""
-    extremes = [
-        (abs(a), n, c)
-        for n, row in enumerate(program.rows)
-        for c, a in row.terms
-        if not SMALLEST <= abs(a) <= LARGEST
-    ]
-    extremes += [(abs(row.rhs), n, -1) for n, row in enumerate(program.rows) if abs(row.rhs) > LARGEST]
-    if extremes:
-        size, number, column = max(extremes, key=lambda item: abs(np.log(max(item[0], 1e-300))))
-        row = program.rows[number]
-        what = "the limit" if column < 0 else program.columns[column].name
-        raise NumericalRefusal(
-            f"{row.name}: {what} enters with {size:.3g} {row.unit}, outside {SMALLEST:g} to {LARGEST:g}; "
-            f"{row.sentence}. "
-            f"Check the units of the numbers behind it ({row.statement or 'catalog values'}).",
-            number,
-            column,
-            size,
-        )
-
-
 class HighsModel:
     """A program inside HiGHS: solve it, change its costs, solve again."""
 
     @uncollected
     def __init__(self, program: Program, objective: Mapping[int, float] | None = None) -> None:
-        check_range(program)
         self.program = program
         self.costs = dict(program.objective() if objective is None else objective)
-        swallow_banner()
         started = time.perf_counter()
-        carrier = to_pulp(program, self.costs)
-        hand = pulp.HiGHS(msg=False)
-        hand.createAndConfigureSolver(carrier)
-        hand.buildSolverModel(carrier)
-        self._highs: highspy.Highs = carrier.solverModel
-        order = {variable.name: variable.index for variable in carrier.variables()}
-        self._column = np.array([order[f"v{n:06d}"] for n in range(len(program.columns))], dtype=np.int64)
+        self._highs, self._column = handed_over(program, self.costs)
         for name, value in OPTIONS.items():
             self._option(name, value)
-        self._check_transfer()
         self.build_seconds = time.perf_counter() - started
 
     def alike(self, program: Program) -> HighsModel:
@@ -130,20 +50,6 @@ class HighsModel:
     def _option(self, name: str, value: bool | int | float | str) -> None:
         if self._highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise RuntimeError(f"HiGHS does not accept option {name} = {value!r}")
-
-    def _check_transfer(self) -> None:
-        lp = self._highs.getLp()
-        columns, rows = len(self.program.columns), len(self.program.rows)
-        nonzeros = sum(len(row.terms) for row in self.program.rows)
-        found = (self._highs.getNumCol(), self._highs.getNumRow(), self._highs.getNumNz())
-        if found != (columns, rows, nonzeros):
-            raise NumericalRefusal(
-                f"the solver holds {found} columns, rows and nonzeros of {(columns, rows, nonzeros)}: "
-                "it dropped a part of the model"
-            )
-        matrix = np.asarray(lp.a_matrix_.value_)
-        if not np.all(np.isfinite(matrix)):
-            raise NumericalRefusal("a coefficient is not finite")
 
     def set_costs(self, objective: Mapping[int, float]) -> None:
         """Replace the objective (k$ per unit of each column)."""

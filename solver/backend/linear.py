@@ -9,8 +9,8 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.backend.highs import swallow_banner
-from solver.backend.running import run
+from solver.backend.handover import swallow_banner
+from solver.backend.running import run, run_here
 
 Floats = NDArray[np.float64]
 #: Options of the simplex: feasibility as tight as it goes, one thread, no output; few heuristics, as the
@@ -89,7 +89,7 @@ def least(
     if solver.passModel(lp) == highspy.HighsStatus.kError:
         return None
     if len(rows.values) < SMALL:
-        solver.run()
+        run_here(solver)
     elif run(solver):
         raise KeyboardInterrupt
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal and not _stopped_with_plan(solver):

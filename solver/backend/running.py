@@ -11,6 +11,20 @@ import highspy
 stopping: ContextVar[threading.Event | None] = ContextVar("stopping", default=None)
 
 
+def run_here(highs: highspy.Highs) -> None:
+    """Run HiGHS in this thread, where it does not hear Ctrl-C.
+
+    HiGHS 1.16 refuses to run where this thread ran it before with another number of threads (its default is
+    half of the cores), as users of PuLP or scipy do: its threads are ended then, and it runs.
+    """
+    if (
+        highs.run() == highspy.HighsStatus.kError
+        and highs.getModelStatus() == highspy.HighsModelStatus.kNotset
+    ):
+        highspy.Highs.resetGlobalScheduler(True)
+        highs.run()
+
+
 def run(highs: highspy.Highs) -> bool:
     """Run HiGHS on the model it holds; whether Ctrl-C (or `stopping`) stopped it.
 
