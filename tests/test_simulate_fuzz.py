@@ -182,6 +182,20 @@ def test_a_prompt_beyond_all_whole_numbers_is_refused(plans: list[Any], tmp_path
     assert "prompt_tokens" in said
 
 
+def test_a_pool_whose_requests_take_no_slots_is_refused(plans: list[Any], tmp_path: Path) -> None:
+    """Found by the long test: the memory of a sequence is told by its slots."""
+    plan = copy.deepcopy(plans[LESSONS.index("37-prefill-and-decode-apart")])
+    (name,) = {p["point"] for p in plan["pools"] if p["phase"] == "decode"}
+    point = plan["points"][name]
+    point["use"][point["resources"].index("slots")] = [0.0] * len(point["use"][0])
+    text, file = json.dumps(plan, indent=1), tmp_path / "plan.json"
+    file.write_text(text)
+    code, said = ending(["simulate", str(file)])
+    line = 1 + text[: text.index(f"{json.dumps(name)}: {{")].count("\n")
+    assert (code, said[: len(f"{file}:{line}: ")]) == (2, f"{file}:{line}: ")
+    assert name in said and "no length bucket takes slots" in said
+
+
 value = st.sampled_from(VALUES) | st.sampled_from(FACTORS).map(lambda f: (f,))
 edits = st.lists(st.tuples(st.integers(0, 10**6), value), max_size=3)
 trace = st.sampled_from(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from solver.cli.options import AsJson
-from solver.errors import ExitCode, UsageError, VerificationFailed
+from solver.errors import ExitCode, InputError, Place, UsageError, VerificationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,15 +78,18 @@ def simulate(
 
     def replay(of: Plan, n: int, tell: Callable[[float], None] | None = None) -> PlanReplay:
         """Replay number ``n`` of a plan; ``tell`` hears of its progress."""
-        return replay_plan(
-            of,
-            seed=seed + n,
-            periods=chosen,
-            requests=requests,
-            traces=traces,
-            failures=rates,
-            progress=tell,
-        )
+        try:
+            return replay_plan(
+                of,
+                seed=seed + n,
+                periods=chosen,
+                requests=requests,
+                traces=traces,
+                failures=rates,
+                progress=tell,
+            )
+        except InputError as error:
+            raise _in_file(error, plan_file) from None
 
     found: list[PlanReplay] = []
     with _Progress(as_json, replays) as tell:
@@ -114,6 +117,19 @@ def _checked(plan_file: Path) -> Plan:
         broken = "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5])
         raise VerificationFailed(f"the plan does not pass the exact check and is not replayed: {broken}")
     return plan
+
+
+def _in_file(error: InputError, plan_file: Path) -> InputError:
+    """Complaints about an operating point of the plan ("points.ID: ...") at its line of the file."""
+    from solver.plan.json_place import line_of
+
+    text, made = plan_file.read_text(encoding="utf-8-sig"), []
+    for complaint in error.complaints:
+        if complaint.place.file == "plan":
+            path = tuple(complaint.problem.partition(": ")[0].split(".", 1))
+            complaint = replace(complaint, place=Place(str(plan_file), line_of(text, path)))
+        made.append(complaint)
+    return InputError(*made)
 
 
 def _print(

@@ -99,6 +99,8 @@ def _kv(point: OperatingPoint, service: Service) -> tuple[float, float]:
     if "KV memory" not in rows or "slots" not in rows or point.kv_capacity_bytes <= 0:
         return 0.0, 0.0
     served = [b for b, slots in enumerate(rows["slots"]) if slots > 0]
+    if not served:
+        raise ValueError("no length bucket takes slots")
     held = [rows["KV memory"][b] * point.kv_capacity_bytes / (rows["slots"][b] * point.batch) for b in served]
     contexts = [service.lengths[b].prompt_tokens + service.lengths[b].output_tokens / 2 for b in served]
     return _line_through(np.array(contexts), np.array(held))
@@ -120,14 +122,17 @@ def replayed_pool(plan: Plan, pool: Pool, workload: Workload) -> PoolSpec:
     """The pool as the replay takes it; InputError where the plan does not hold what that needs."""
     if pool.replicas > _MOST_REPLICAS:
         raise InputError.at(
-            "plan", 0, f"{pool.replicas:,} replicas in one pool", f"replay at most {_MOST_REPLICAS:,}"
+            "plan",
+            0,
+            f"points.{pool.point}: {pool.replicas:,} replicas in one pool",
+            f"replay at most {_MOST_REPLICAS:,}",
         )
     try:
         power_kw = float(plan.inputs["systems"][pool.system]["power_typ_kw"])
         point = point_from_dict(plan.points[pool.point], f"points.{pool.point}")
         return pool_spec(pool, point, workload, power_kw)
     except (KeyError, StopIteration, TypeError, ValueError, ZeroDivisionError) as error:
-        raise InputError.at("plan", 0, f"pool {pool.point}: incomplete ({error})", "solve again") from None
+        raise InputError.at("plan", 0, f"points.{pool.point}: incomplete ({error})", "solve again") from None
 
 
 def check_room(specs: Sequence[PoolSpec], traffic: Traffic, traces: Mapping[int, TraceLengths]) -> None:
