@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from solver.plan.plan import Plan
     from solver.sensitivity.findings import Findings, Table
+    from solver.sensitivity.parameters import Range
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,6 @@ def sweep(
 
     With ``jobs`` above 1, call it under ``if __name__ == "__main__"``: worker processes are spawned.
     """
-    from solver.sensitivity.parameters import Range
     from solver.sensitivity.session import Session
 
     if (price is not None) + (vary is not None) + (uncertain is not None) != 1:
@@ -117,9 +117,7 @@ def sweep(
             stated, scenarios, seed, jobs, None if store is None else Path(store), correlate=pairs
         )
         return _sweep(uncertain_findings(session, options))
-    ranges = tuple(Range(name, low, high) for name, (low, high) in (price or vary or {}).items())
-    if any(not 0 <= r.low < r.high for r in ranges) or not 1 <= len(ranges) <= (2 if price else 1):
-        raise UsageError("give one range (two for price) as name: (low, high) with low below high")
+    ranges = _ranges(price or vary or {}, 2 if price else 1)
     if price is not None:
         from solver.sensitivity.price_findings import price_findings
         from solver.sensitivity.prices import price_result
@@ -129,6 +127,15 @@ def sweep(
     from solver.sensitivity.brackets import bracket
 
     return _sweep(bracket_findings(session, bracket(session, ranges[0], tolerance=tolerance)))
+
+
+def _ranges(stated: Mapping[str, tuple[float, float]], most: int) -> tuple[Range, ...]:
+    from solver.sensitivity.parameters import Range
+
+    ranges = tuple(Range(name, low, high) for name, (low, high) in stated.items())
+    if any(not 0 <= r.low < r.high for r in ranges) or not 1 <= len(ranges) <= most:
+        raise UsageError("give one range (two for price) as name: (low, high) with low below high")
+    return ranges
 
 
 def _loaded(workload: LoadedWorkload | str | Path) -> LoadedWorkload:

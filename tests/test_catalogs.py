@@ -24,12 +24,12 @@ from solver.inputs.catalog_checks import quantities_of, sections_of
 from solver.inputs.catalogs import (
     catalog_with_places,
     load_catalog,
-    measurement_names,
     systems_without_price,
 )
 from solver.inputs.yaml_text import load_yaml
 from solver.paths import catalog_dir, find_workload
 from solver.performance.architecture import parameters
+from solver.performance.mapping import hardware_names
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 FACTS = SHARED / "facts"
@@ -174,7 +174,7 @@ def test_every_model_of_the_facts(catalog: Catalog) -> None:
 def test_measured_names_resolve(catalog: Catalog) -> None:
     with (SHARED / "measurements" / "calibration.csv").open(newline="") as file:
         rows = [(row["hardware"], row["model"]) for row in csv.DictReader(file)]
-    names, aliases = measurement_names(), {a for m in catalog.models.values() for a in (m.id, *m.aliases)}
+    names, aliases = hardware_names(), {a for m in catalog.models.values() for a in (m.id, *m.aliases)}
     hardware = {name for name, _ in rows if name not in names}
     assert all(name.startswith(("MIXED", "Jetson")) for name in hardware)
     assert {model for _, model in rows if model not in aliases} == {"gemma-4-31b"}

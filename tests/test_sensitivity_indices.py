@@ -1,5 +1,7 @@
 """Sobol' indices against functions whose indices are known in closed form."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -7,7 +9,7 @@ from scipy.stats import spearmanr
 from solver.errors import InputError
 from solver.sensitivity.correlations import copula, groups_of, normal_matrix, parse_correlations
 from solver.sensitivity.factors import Factor
-from solver.sensitivity.indices import design, indices, of_function
+from solver.sensitivity.indices import Indices, design, indices, mixed
 from solver.sensitivity.uncertain import scenario_values
 
 ISHIGAMI_FIRST, ISHIGAMI_TOTAL = (0.3139, 0.4424, 0.0), (0.5576, 0.4424, 0.2437)
@@ -29,6 +31,15 @@ def sobol_g_indices(a: tuple[float, ...] = (0.0, 1.0, 4.5, 9.0)) -> tuple[list[f
     parts = [1 / (3 * (1 + c) ** 2) for c in a]
     whole = np.prod([1 + p for p in parts]) - 1
     return [p / whole for p in parts], [p * (whole + 1) / (1 + p) / whole for p in parts]
+
+
+def of_function(
+    function: Callable[[np.ndarray], np.ndarray], groups: Sequence[Sequence[int]], rows: int, seed: int
+) -> Indices:
+    """Indices of a function of the unit cube, one for each group of columns."""
+    a, b = design(sum(len(group) for group in groups), rows, seed)
+    f_ab = np.stack([function(mixed(a, b, group)) for group in groups])
+    return indices(function(a), function(b), f_ab, seed)
 
 
 def alone(factors: int) -> list[list[int]]:

@@ -21,7 +21,6 @@ from solver.technology.recipes import (
     layers_needed,
     macro_bandwidth_tbs,
     macros,
-    read_power_kw,
     stack_usd,
 )
 from solver.technology.wafers import (
@@ -99,8 +98,7 @@ def test_weight_memory_recipe(area: float, density: float, gb: float, tbs: float
     assert capacity_gb(area, WEIGHT_SHARE, density) == pytest.approx(gb, rel=0.005)
     rate = macro_bandwidth_tbs(macros(area, WEIGHT_SHARE, density))
     assert rate == pytest.approx(tbs, rel=0.005)
-    assert read_power_kw(rate, 1.0) == pytest.approx(kw, rel=0.05)
-    assert bandwidth_within_power_tbs(read_power_kw(rate, 1.0), 1.0) == pytest.approx(rate)
+    assert bandwidth_within_power_tbs(kw, 1.0) == pytest.approx(rate, rel=0.05)
 
 
 def test_dies_and_yield() -> None:

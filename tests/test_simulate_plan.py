@@ -22,6 +22,7 @@ from solver.performance.queueing import Line
 from solver.plan.plan import Plan, Pool, Route, SystemPurchase
 from solver.plan.serialise import load_plan, plan_json, point_to_dict
 from solver.simulate import replay
+from solver.simulate.dials import Told, planned
 from solver.simulate.from_plan import (
     PeriodReplay,
     PlanReplay,
@@ -33,7 +34,7 @@ from solver.simulate.plan_pools import pool_spec, pools_in
 from solver.simulate.plan_traffic import bucket_of, traffic_of
 from solver.simulate.smallest import passes, smallest_fleet
 from solver.simulate.summary import behind_plan
-from solver.simulate.tighten import REPLAYS, Told, close_loop, planned
+from solver.simulate.tighten import REPLAYS, close_loop
 from solver.simulate.trace_lengths import TraceLengths
 from solver.simulate.types import Promise, ReplayResult, ServiceResult
 

@@ -13,8 +13,9 @@ from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
+from solver.simulate.dials import Told, planned
 from solver.simulate.from_plan import PlanReplay, replay_plan, requests_for_each
-from solver.simulate.tighten import Closed, Told, close_loop, planned
+from solver.simulate.tighten import Closed, close_loop
 from solver.simulate.trace_lengths import TraceLengths
 
 REQUESTS = 3_000  # of each service that count in a replay

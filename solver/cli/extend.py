@@ -114,18 +114,22 @@ def add_profile(
     entry = f"{system}--{model}--{file.stem}"
     _write(folder, "profiles", entry, entries_yaml("profiles", found.profiles), force)
     for p in found.profiles[:_TOLD]:
-        total = p.output_tok_s_total
-        typer.echo(
-            f"{p.id}: {p.systems_per_replica} x {system}, {p.weight_precision}: "
-            f"{p.output_tok_s_per_user.value:,.4g} tok/s per user, "
-            f"{total.value:,.0f} tok/s in total ({total.evidence}, {total.date})"
-        )
+        typer.echo(_profile_words(p))
     typer.echo(f"{len(found.profiles)} operating points, {len(found.unusable)} runs that give none")
     _tell_unusable(found.unusable)
     for warning in _impossible(found.profiles, catalog):
         typer.echo(warning, err=True)
     if any(p.output_tok_s_total.evidence != "measured" for p in found.profiles):
         typer.echo("those that are not measured count only with 'hardware.profiles: all'")
+
+
+def _profile_words(p: MeasuredProfile) -> str:
+    total = p.output_tok_s_total
+    return (
+        f"{p.id}: {p.systems_per_replica} x {p.system}, {p.weight_precision}: "
+        f"{p.output_tok_s_per_user.value:,.4g} tok/s per user, "
+        f"{total.value:,.0f} tok/s in total ({total.evidence}, {total.date})"
+    )
 
 
 def _impossible(profiles: tuple[MeasuredProfile, ...], catalog: Catalog) -> list[str]:

@@ -15,34 +15,39 @@ if TYPE_CHECKING:
     from solver.sensitivity.session import Session
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the report, workbook and tables.")]
+Price = Annotated[
+    list[str] | None,
+    typer.Option("--price", help="NAME=LOW..HIGH, exact; once for intervals, twice for a map."),
+]
+Vary = Annotated[
+    str | None,
+    typer.Option("--vary", help="NAME=LOW..HIGH: factors on demand, ttft, tpot; discount_rate, a path."),
+]
+Tolerance = Annotated[
+    float, typer.Option(min=1e-6, max=0.5, help="Width of a bracket of --vary, as a share of the range.")
+]
+Factors = Annotated[
+    list[str] | None, typer.Option("--factor", help="NAME=LOW..MODE..HIGH of --uncertain, repeatable.")
+]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option("--correlate", help="NAME,NAME=VALUE: rank correlation of two factors."),
+]
 
 
 def sensitivity(
     workload: WorkloadName,
-    price: Annotated[
-        list[str] | None,
-        typer.Option("--price", help="NAME=LOW..HIGH, exact; once for intervals, twice for a map."),
-    ] = None,
-    vary: Annotated[
-        str | None,
-        typer.Option("--vary", help="NAME=LOW..HIGH: factors on demand, ttft, tpot; discount_rate, a path."),
-    ] = None,
-    tolerance: Annotated[
-        float, typer.Option(min=1e-6, max=0.5, help="Width of a bracket of --vary, as a share of the range.")
-    ] = 0.005,
+    price: Price = None,
+    vary: Vary = None,
+    tolerance: Tolerance = 0.005,
     design: Annotated[
         str, typer.Option("--design", help="A system derived from technology: KIND,parameter=value,...")
     ] = "",
     uncertain: Annotated[
         bool, typer.Option("--uncertain", help="Draw prices and demand from their ranges.")
     ] = False,
-    factor: Annotated[
-        list[str] | None, typer.Option("--factor", help="NAME=LOW..MODE..HIGH of --uncertain, repeatable.")
-    ] = None,
-    correlate: Annotated[
-        list[str] | None,
-        typer.Option("--correlate", help="NAME,NAME=VALUE: rank correlation of two factors."),
-    ] = None,
+    factor: Factors = None,
+    correlate: Pairs = None,
     scenarios: Annotated[int, typer.Option(min=8, help="Scenarios of --uncertain.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the design.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,

@@ -91,11 +91,7 @@ def simulate(
         except InputError as error:
             raise _in_file(error, plan_file) from None
 
-    found: list[PlanReplay] = []
-    with _Progress(as_json, replays) as tell:
-        for n in range(replays):
-            tell.begin(n)
-            found.append(replay(plan, n, tell))
+    found = _replays(lambda n, tell: replay(plan, n, tell), replays, as_json)
     least = None
     if smallest:
         least = smallest_fleet(plan, lambda of, n: found[n] if of is plan else replay(of, n), replays)
@@ -106,6 +102,18 @@ def simulate(
         write_findings(replay_findings(plan, found), out)
     _print(plan, found, least, smallest, as_json)
     raise typer.Exit(int(ExitCode.VERIFIED if all(r.holds for r in found) else ExitCode.VERIFICATION_FAILED))
+
+
+def _replays(
+    replay: Callable[[int, Callable[[float], None]], PlanReplay], count: int, quiet: bool
+) -> list[PlanReplay]:
+    """So many replays, with a progress bar."""
+    found: list[PlanReplay] = []
+    with _Progress(quiet, count) as tell:
+        for n in range(count):
+            tell.begin(n)
+            found.append(replay(n, tell))
+    return found
 
 
 def _checked(plan_file: Path) -> Plan:

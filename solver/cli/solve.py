@@ -8,37 +8,39 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solver.cli.options import AsJson, Changes, WorkloadName, signs_of_life
+from solver.cli.options import AsJson, Changes, Gap, WorkloadName, signs_of_life
 from solver.errors import ExitCode, Interrupted, SolverError, UsageError
 
 if TYPE_CHECKING:
     from solver.plan.plan import Plan
 
 
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Folder for plan.json, tables, workbook and the HTML report.")
+]
+TimeLimit = Annotated[
+    float | None, typer.Option(min=0.0, help="Seconds after which the best plan so far is taken.")
+]
+Compare = Annotated[bool, typer.Option("--compare/--no-compare", help="Also solve for each single system.")]
+Simulate = Annotated[
+    bool, typer.Option("--simulate", help="Replay the fleet; where a promise fails, solve again for more.")
+]
+Trace = Annotated[
+    list[str] | None,
+    typer.Option("--trace", help="With --simulate: a request trace, FILE or SERVICE=FILE, repeatable."),
+]
+
+
 def solve(
     workload: WorkloadName,
     as_json: AsJson = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for plan.json, tables, workbook and the HTML report.")
-    ] = None,
+    out: Out = None,
     changes: Changes = None,
-    gap: Annotated[
-        float, typer.Option(min=0.0, help="Relative gap at which a plan counts as optimal.")
-    ] = 0.0,
-    time_limit: Annotated[
-        float | None, typer.Option(min=0.0, help="Seconds after which the best plan so far is taken.")
-    ] = 120.0,
-    compare: Annotated[
-        bool, typer.Option("--compare/--no-compare", help="Also solve for each single system.")
-    ] = True,
-    simulate: Annotated[
-        bool,
-        typer.Option("--simulate", help="Replay the fleet; where a promise fails, solve again for more."),
-    ] = False,
-    trace: Annotated[
-        list[str] | None,
-        typer.Option("--trace", help="With --simulate: a request trace, FILE or SERVICE=FILE, repeatable."),
-    ] = None,
+    gap: Gap = 0.0,
+    time_limit: TimeLimit = 120.0,
+    compare: Compare = True,
+    simulate: Simulate = False,
+    trace: Trace = None,
 ) -> None:
     """The cheapest verified fleet for a workload."""
     from solver.engine.solve import Request, exit_code

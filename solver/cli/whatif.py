@@ -32,15 +32,22 @@ Seconds = Annotated[
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="Make a change and answer, such as demand.chat=x2.")
 ]
+Script = Annotated[
+    Path | None,
+    typer.Option("--script", help="File with one change or command per line (- is stdin); prints JSON."),
+]
+Workbook = Annotated[
+    Path | None, typer.Option("--xlsx", help="Write a workbook whose formulas follow changed prices.")
+]
+Export = Annotated[
+    Path | None, typer.Option("--export", help="Write the session as one file that reopens elsewhere.")
+]
 
 
 def whatif(
     workload: Source,
     changes: Changes = None,
-    script: Annotated[
-        Path | None,
-        typer.Option("--script", help="File with one change or command per line (- is stdin); prints JSON."),
-    ] = None,
+    script: Script = None,
     as_json: AsJson = False,
     session_file: Kept = None,
     branch: Annotated[str, typer.Option(help="The branch to work on.")] = "main",
@@ -48,12 +55,8 @@ def whatif(
         float | None, typer.Option(min=0.0, help="Seconds for each plan, and for each question.")
     ] = 120.0,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what binds and why.")] = False,
-    xlsx: Annotated[
-        Path | None, typer.Option("--xlsx", help="Write a workbook whose formulas follow changed prices.")
-    ] = None,
-    export: Annotated[
-        Path | None, typer.Option("--export", help="Write the session as one file that reopens elsewhere.")
-    ] = None,
+    xlsx: Workbook = None,
+    export: Export = None,
     web: Annotated[bool, typer.Option("--web", help="Serve a page for the browser.")] = False,
     host: Annotated[str, typer.Option(help="Address of the page.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page (0: any).")] = 8722,

@@ -12,13 +12,10 @@ from solver.domain.catalog import Catalog
 from solver.errors import InputError
 from solver.inputs.catalog_checks import PlaceOf, complaints_about
 from solver.inputs.catalog_reader import CatalogReader
-from solver.inputs.yaml_text import load_yaml
 from solver.paths import catalog_dir
 
-MEASUREMENT_NAMES = "measurement_names.yaml"
-
 #: Files beside the catalogs that hold no entries of them.
-OTHER_FILES = ("calibration.yaml", MEASUREMENT_NAMES, "own_measurements.csv")
+OTHER_FILES = ("calibration.yaml", "measurement_names.yaml", "own_measurements.csv")
 
 #: Environment variable: folders of the user's own entries beside the shipped ones.
 EXTRA = "SOLVER_CATALOG_EXTRA"
@@ -94,10 +91,3 @@ def systems_without_price(catalog: Catalog) -> list[str]:
     """Ids of the systems that no offer sells or rents out; they cannot enter a fleet."""
     offered = {offer.system for offer in catalog.offers.values()}
     return [name for name in catalog.systems if name not in offered]
-
-
-def measurement_names(directory: Path | None = None) -> dict[str, str]:
-    """Hardware names of published measurements (``H100-SXM-80GB``) to system ids (``dgx-h100``)."""
-    path = (catalog_dir() if directory is None else directory) / MEASUREMENT_NAMES
-    names = load_yaml(path).data.get("measurement_names", {})
-    return {str(name): str(system) for name, system in names.items()}

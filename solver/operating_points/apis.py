@@ -10,9 +10,9 @@ from solver.domain.catalog import TokenApi
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, TokenPrice, Workload
 from solver.operating_points.candidates import pace_s, seconds_of
-from solver.operating_points.physics import late_flags
 from solver.operating_points.point import ApiPoint, Screened
 from solver.operating_points.requests import Floats, mix_of
+from solver.operating_points.rows import late_flags
 
 #: What is assumed of a provider that publishes no speed (evidence: assumed, 2026-11; typical hosted
 #: endpoints answer in about a second and stream 50 tokens/s). Range 20..100 tok/s.
@@ -121,22 +121,10 @@ def _point(service: Service, api: TokenApi, permits: Permits, trips_s: Floats) -
     mix = mix_of(service)
     speed = api.output_tok_s_per_user.value if api.output_tok_s_per_user else ASSUMED_TOK_S
     first = api.ttft_ms.value / 1e3 if api.ttft_ms else ASSUMED_TTFT_S
-    tau, levels = pace_s(speed, service), service.levels
-    if levels.tpot_ms is not None and tau > seconds_of(levels.tpot_ms):
-        return Screened(
-            service.name,
-            api.id,
-            "API",
-            f"streams {speed:g} tok/s of the {1e3 / levels.tpot_ms:g} promised",
-            speed,
-        )
-    if levels.ttft_ms is not None and first + trips_s.min() > levels.ttft_ms / 1e3:
-        return Screened(
-            service.name,
-            api.id,
-            "API",
-            f"first token after {first + trips_s.min():g} s of {levels.ttft_ms / 1e3:g} s promised",
-        )
+    tau = pace_s(speed, service)
+    slow, reached = _slow(service, speed, tau, first + float(trips_s.min()))
+    if slow:
+        return Screened(service.name, api.id, "API", slow, reached)
     context = api.context_tokens or float("inf")
     longest_output = api.max_output_tokens or float("inf")
     serves = tuple(
@@ -173,3 +161,13 @@ def _point(service: Service, api: TokenApi, permits: Permits, trips_s: Floats) -
         )
         + _speed_words(api),
     )
+
+
+def _slow(service: Service, speed: float, tau_s: float, first_s: float) -> tuple[str, float | None]:
+    """Which promise an API breaks, if any, and the speed that it reaches where that is the reason."""
+    levels = service.levels
+    if levels.tpot_ms is not None and tau_s > seconds_of(levels.tpot_ms):
+        return f"streams {speed:g} tok/s of the {1e3 / levels.tpot_ms:g} promised", speed
+    if levels.ttft_ms is not None and first_s > levels.ttft_ms / 1e3:
+        return f"first token after {first_s:g} s of {levels.ttft_ms / 1e3:g} s promised", None
+    return "", None

@@ -19,10 +19,12 @@ import numpy as np
 
 from solver.domain.workload import Service
 from solver.operating_points.lateness import decode_tpot_ms, first_token_times, handover_s, part_levels
-from solver.operating_points.physics import Setting, kv_table, points_of
+from solver.operating_points.physics import points_of
 from solver.operating_points.point import OperatingPoint, Screened
 from solver.operating_points.prefill import bytes_moved, key_of, phase_words, prefill_points
 from solver.operating_points.requests import Floats, mix_of
+from solver.operating_points.rows import kv_table
+from solver.operating_points.setting import Setting
 from solver.performance.calibration import Calibration
 from solver.performance.candidates import Refusal
 from solver.performance.separate_pools import (

@@ -7,70 +7,25 @@ from fractions import Fraction
 
 import numpy as np
 
-from solver.domain.catalog import Model, System, Technology
-from solver.domain.workload import HardwarePolicy, Horizon, Service
 from solver.operating_points.candidates import (
-    BATCHES,
     Candidates,
     Promise,
     all_candidates,
     best_of_layout,
-    ceilings,
     promises_of,
     replicas_of,
-    seconds_of,
     shares_at,
 )
 from solver.operating_points.load import FULL, SIZES_EVALUATED, pool_lines
-from solver.operating_points.point import OperatingPoint, QueueFacts, Screened, StepLaw
-from solver.operating_points.regions import Reach
+from solver.operating_points.point import OperatingPoint, QueueFacts, Screened
 from solver.operating_points.requests import Floats, Mix, mix_of
+from solver.operating_points.rows import kv_table, kv_written, late_flags, layout_words, step_law
+from solver.operating_points.screening import too_late, too_slow
+from solver.operating_points.setting import Setting
 from solver.operating_points.wear import wear_of
-from solver.performance.architecture import kv_bytes
 from solver.performance.pools import Replicas
 from solver.performance.queueing import Line
 from solver.performance.steps import StepTable
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all points of one service share."""
-
-    service: Service
-    model: Model
-    systems: dict[str, System]
-    technologies: dict[str, Technology]
-    policy: HardwarePolicy
-    horizon: Horizon
-    round_trip_s: float  # the longest of its regions
-    trips_s: tuple[float, ...]  # per length bucket
-    reach: Reach
-    cells: tuple[int, ...]  # positions of the service's buckets among all of its regions
-    sites: tuple[str, ...] = ()  # sites at that round trip; empty: all
-    suffix: str = ""  # tells points of different round trips apart
-    draft: Model | None = None  # whose KV stands beside that of the model
-
-    @property
-    def holding(self) -> tuple[Model, ...]:
-        """Models whose KV of a sequence a replica holds."""
-        return (self.model,) if self.draft is None else (self.model, self.draft)
-
-    @property
-    def peak_rps(self) -> float:
-        """Largest request rate of the service over the horizon."""
-        demand = self.service.demand
-        step = max(1.0, *demand.steps.values()) if demand.steps else 1.0
-        fastest = max(0.0, *map(demand.growth_of, demand.by_region or ("",)))
-        return float(max(demand.rate_rps) * (1 + fastest) ** self.horizon.years * step)
-
-
-def kv_table(models: tuple[Model, ...], table: StepTable, contexts: Floats) -> Floats:
-    """KV bytes of one sequence (rows x contexts) of the models, in each row's KV precision."""
-    by_precision = {
-        precision: np.array([sum(kv_bytes(m, float(c), precision) for m in models) for c in contexts])
-        for precision in sorted(set(table.kv_precision.tolist()))
-    }
-    return np.stack([by_precision[p] for p in table.kv_precision])
 
 
 def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint], list[Screened]]:
@@ -78,7 +33,7 @@ def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint],
     service, mix = setting.service, mix_of(setting.service)
     at_mean = kv_table(setting.holding, table, mix.context)
     found = all_candidates(service, table, mix, at_mean)
-    screened = _too_slow(setting, table, mix)
+    screened = too_slow(setting, table, mix)
     if not len(found.row):
         return [], screened
     kinds = replicas_of(table, mix, found, _kv_deviation(setting, table, mix))
@@ -89,7 +44,7 @@ def points_of(setting: Setting, table: StepTable) -> tuple[list[OperatingPoint],
     safe = shares_at(kinds, promises, size[:, None], mix, service.demand.bursts, everything)
     carried = safe[:, 0] * found.full_rps
     best = best_of_layout(table, found, carried)
-    screened += _too_late(setting, table, found, kinds, promises, best)
+    screened += too_late(setting, table, found, kinds, promises, best)
     sizes = np.arange(1.0, SIZES_EVALUATED + 1)
     most = np.clip(np.ceil(4 * setting.peak_rps / found.full_rps[best]) + 2, 2, 10**6)
     shares = shares_at(kinds, promises, sizes, mix, service.demand.bursts, best, most)
@@ -211,104 +166,3 @@ def queue_facts(context: Context, chosen: int) -> QueueFacts:
         longest_s=tuple(float(v) for v in c.worst[chosen]),
         decode_s=tuple(float(v) for v in c.decode[chosen]),
     )
-
-
-def late_flags(service: Service, ttft_s: Floats, ends_s: Floats) -> dict[str, tuple[bool, ...]]:
-    """Which buckets break each promise even without waiting."""
-    levels, late = service.levels, {}
-    if levels.ttft_ms is not None:
-        late["ttft"] = tuple(bool(v > seconds_of(levels.ttft_ms)) for v in ttft_s)
-    if levels.end_to_end_s is not None:
-        late["end_to_end"] = tuple(bool(v > levels.end_to_end_s) for v in ends_s)
-    return late
-
-
-def step_law(table: StepTable, n: int) -> StepLaw:
-    """The step time of a row, as the replay needs it."""
-    return StepLaw(
-        fixed_s=float(table.fixed_s[n]),
-        sequence_s=float(table.sequence_s[n]),
-        context_s=float(table.context_s[n]),
-        prefill_s=float(table.prefill_s[n]),
-        prefill_quadratic_s=float(table.prefill_quadratic_s[n]),
-        latency_floor_s=float(table.latency_floor_s[n]),
-        ttft_overhead_s=float(table.ttft_overhead_s[n]),
-        pipelined=bool(table.pipelined[n]),
-    )
-
-
-def kv_written(models: tuple[Model, ...], precision: str, mix: Mix) -> Floats:
-    """KV bytes written by one request of each bucket: every prompt and output token writes once."""
-    per_token = sum(kv_bytes(model, 1.0, precision) for model in models)
-    return np.asarray((mix.prompt + mix.output) * per_token, dtype=np.float64)
-
-
-def layout_words(table: StepTable, n: int) -> str:
-    """The layout of a row in the field's shorthand: TP8, PP20, EP8, streamed weights."""
-    parts = [
-        f"{name}{value}"
-        for name, value in (
-            ("TP", int(table.tensor_parallel[n])),
-            ("PP", int(table.pipeline_parallel[n])),
-            ("EP", int(table.expert_parallel[n])),
-        )
-        if value > 1 or name == "TP"
-    ]
-    if int(table.systems_numerator[n]) > int(table.systems_denominator[n]):
-        parts.append(f"on {int(table.systems_numerator[n])} systems")
-    return " ".join(parts) + (" weights streamed" if table.placement[n] == "streamed" else "")
-
-
-def _too_late(
-    setting: Setting,
-    table: StepTable,
-    found: Candidates,
-    kinds: Replicas,
-    promises: list[Promise],
-    best: np.ndarray,
-) -> list[Screened]:
-    """Systems on which no candidate keeps its promises at any load, with the best margin."""
-    systems = table.system[found.row]
-    screened = []
-    for system in sorted(set(systems.tolist()) - set(systems[best].tolist())):
-        mine = systems == system
-        left = max(
-            float(
-                np.median(
-                    p.limit_s[mine] - kinds.longest_s[mine] / kinds.time_factor[mine, None], axis=1
-                ).max()
-            )
-            for p in promises
-        )
-        reason = "no pool of any size keeps the promised share of first tokens in time"
-        if left <= 0:
-            reason = f"half of the requests come {-left * 1e3:,.3g} ms too late even on an idle replica"
-        screened.append(Screened(setting.service.name, str(system), "all layouts", reason))
-    return screened
-
-
-def _too_slow(setting: Setting, table: StepTable, mix: Mix) -> list[Screened]:
-    """For each system that keeps no ceiling: the best TPOT it reaches, as tokens/s per user."""
-    slowest = ceilings(setting.service)[0]
-    floor = np.where(
-        table.pipelined,
-        table.latency_floor_s,
-        table.fixed_s + table.sequence_s + mix.mean_context * table.context_s,
-    )
-    found = []
-    for system in sorted(set(table.system.tolist())):
-        best = float(floor[table.system == system].min())
-        if best > slowest:
-            found.append(
-                Screened(
-                    setting.service.name,
-                    str(system),
-                    "all layouts",
-                    f"reaches {1 / best:,.4g} tok/s per user of the {1 / slowest:,.4g} promised",
-                    1 / best,
-                )
-            )
-    return found
-
-
-__all__ = ["BATCHES", "Setting", "ceilings", "points_of"]

@@ -12,9 +12,10 @@ from solver.domain.workload import Service
 from solver.operating_points.candidates import promises_of, shares_at
 from solver.operating_points.lateness import first_token_times, handover_s, part_levels
 from solver.operating_points.load import FULL, SIZES_EVALUATED, pool_lines
-from solver.operating_points.physics import Setting, kv_written, layout_words, step_law
 from solver.operating_points.point import OperatingPoint, QueueFacts, Screened
 from solver.operating_points.requests import Floats, Mix, mix_of
+from solver.operating_points.rows import kv_written, layout_words, step_law
+from solver.operating_points.setting import Setting
 from solver.performance.pools import Replicas
 from solver.performance.queueing import Line
 from solver.performance.separate_pools import (
@@ -149,7 +150,7 @@ def _prefill_point(
     promised = {"ttft": service.levels.ttft_ms, "end_to_end": service.levels.end_to_end_s}
     late = {name: flags for name, value in promised.items() if value is not None}
     words = phase_words(service, "prefill", first_s)
-    work, worst = _numbers(made.work[n]), _numbers(made.worst[n])
+    work = _numbers(made.work[n])
     return OperatingPoint(
         id=f"{service.name}/{system}/{layout} {words} {precision}{setting.suffix}",
         service=service.name,
@@ -177,18 +178,23 @@ def _prefill_point(
         evidence=str(table.evidence[n]),
         spread=float(table.spread[n]),
         sites=setting.sites,
-        queue=QueueFacts(
-            slots=WAITING_ROOM,
-            time_factor=1.0,
-            base_s=float(made.base[n]),
-            hold_s=work,
-            prefill_s=work,
-            longest_s=worst,
-            decode_s=tuple(0.0 for _ in work),
-        ),
+        queue=_queue(float(made.base[n]), work, _numbers(made.worst[n])),
         phase="prefill",
         transfer_s=_numbers(made.sent[n]),
         first_token_s=first_s if service.levels.end_to_end_s is not None else 0.0,
+    )
+
+
+def _queue(base_s: float, work_s: tuple[float, ...], longest_s: tuple[float, ...]) -> QueueFacts:
+    """The queue of a prefill replica: prompts take turns, and none decodes there."""
+    return QueueFacts(
+        slots=WAITING_ROOM,
+        time_factor=1.0,
+        base_s=base_s,
+        hold_s=work_s,
+        prefill_s=work_s,
+        longest_s=longest_s,
+        decode_s=tuple(0.0 for _ in work_s),
     )
 
 

@@ -22,9 +22,9 @@ from solver.domain.catalog import MeasuredProfile
 from solver.domain.workload import Service, WorkloadProfile
 from solver.operating_points.candidates import ceilings, pace_s
 from solver.operating_points.load import FULL
-from solver.operating_points.physics import Setting
 from solver.operating_points.point import OperatingPoint, Screened
 from solver.operating_points.requests import Floats, Mix, mix_of
+from solver.operating_points.setting import Setting
 from solver.performance.queueing import Line, capacity_lines
 
 #: Evidence of a profile that the workload itself states.
@@ -60,13 +60,7 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
     tau = pace_s(per_user, service)
     slots = max(1, round(total / per_user))
     first_token = profile.ttft_ms.value / 1e3 if profile.ttft_ms else 0.0
-    lines: tuple[Line, ...] = FULL
-    wait = 0.0
-    if service.levels.ttft_ms is not None:
-        wait = service.levels.ttft_ms / 1e3 - first_token - setting.round_trip_s
-        hold, miss = mix.mean_output * tau, 1 - service.levels.ttft_percentile
-        burst = float(burstiness_at(service.demand.bursts, np.array(hold + max(wait, 0.0))))
-        lines = capacity_lines(4096, slots, hold, wait, miss, burst, 1.0)
+    wait, lines = _wait(setting, first_token, slots, mix.mean_output * tau)
     ends = first_token + mix.output_max * tau
     use, serves = lengths_rule(mix, profile)
     if not serves.any():
@@ -91,14 +85,7 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
         use=(tuple(float(np.nextafter(o, 0.0)) for o in use),),  # the total itself fits
         ttft_s=tuple(first_token for _ in service.lengths),
         end_to_end_s=tuple(float(v) for v in ends),
-        late={}
-        if service.levels.end_to_end_s is None
-        else {
-            "end_to_end": tuple(
-                bool(v + trip > service.levels.end_to_end_s)
-                for v, trip in zip(ends, setting.trips_s, strict=True)
-            )
-        },
+        late=_late_ends(setting, ends),
         sites=setting.sites,
         serves=tuple(bool(v) for v in serves),
         lines=lines,
@@ -110,6 +97,28 @@ def _point(setting: Setting, profile: MeasuredProfile) -> OperatingPoint | Scree
         spread=1.0,
         profile=profile.id,
     )
+
+
+def _wait(
+    setting: Setting, first_token_s: float, slots: int, hold_s: float
+) -> tuple[float, tuple[Line, ...]]:
+    """Seconds that a request may wait for one of the slots, and what pools carry within that; all without."""
+    service = setting.service
+    if service.levels.ttft_ms is None:
+        return 0.0, FULL
+    wait = service.levels.ttft_ms / 1e3 - first_token_s - setting.round_trip_s
+    miss = 1 - service.levels.ttft_percentile
+    burst = float(burstiness_at(service.demand.bursts, np.array(hold_s + max(wait, 0.0))))
+    return wait, capacity_lines(4096, slots, hold_s, wait, miss, burst, 1.0)
+
+
+def _late_ends(setting: Setting, ends_s: Floats) -> dict[str, tuple[bool, ...]]:
+    """Which buckets end too late even without waiting."""
+    limit = setting.service.levels.end_to_end_s
+    if limit is None:
+        return {}
+    ends = zip(ends_s, setting.trips_s, strict=True)
+    return {"end_to_end": tuple(bool(end + trip > limit) for end, trip in ends)}
 
 
 def evidence_of(profile: MeasuredProfile) -> str:

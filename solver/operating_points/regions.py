@@ -30,6 +30,7 @@ class Reach:
 
     @property
     def regions(self) -> tuple[str, ...]:
+        """Names of the regions."""
         return tuple(region for region, _ in self.trips_ms)
 
 

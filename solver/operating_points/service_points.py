@@ -13,12 +13,14 @@ import numpy as np
 from solver.domain.catalog import Catalog, MeasuredProfile, Model, System, Technology
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Service, Workload
+from solver.operating_points.candidates import BATCHES
 from solver.operating_points.phases import separate_points
-from solver.operating_points.physics import BATCHES, Setting, points_of
+from solver.operating_points.physics import points_of
 from solver.operating_points.point import OperatingPoint, Screened
 from solver.operating_points.profiles import profile_points, stated_points, without_predictions
 from solver.operating_points.regions import cells_of, narrowed, narrowed_profiles, reaches, widened
 from solver.operating_points.requests import mix_of
+from solver.operating_points.setting import Setting
 from solver.operating_points.variants import (
     Drafts,
     Found,

@@ -15,9 +15,9 @@ import numpy as np
 
 from solver.domain.catalog import Model
 from solver.domain.workload import Service
-from solver.operating_points.physics import Setting
 from solver.operating_points.point import OperatingPoint, Screened
 from solver.operating_points.requests import Floats, mix_of
+from solver.operating_points.setting import Setting
 from solver.performance.architecture import kv_bytes, weight_bytes
 from solver.performance.offload import tier2
 from solver.performance.speculation import drafting_factor, tokens_per_step

@@ -19,7 +19,7 @@ from solver.domain.catalog import System, Technology
 from solver.operating_points.point import Wear
 
 if TYPE_CHECKING:
-    from solver.operating_points.physics import Setting
+    from solver.operating_points.setting import Setting
     from solver.performance.steps import StepTable
 
 DAYS_PER_YEAR = 365.25

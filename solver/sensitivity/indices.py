@@ -8,7 +8,7 @@ the indices of a group are those of one factor with several coordinates (Jacques
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +70,3 @@ def _estimates(f_a: Floats, f_b: Floats, f_ab: Floats, rows: NDArray[np.int64]) 
     first = np.stack([(b * (row - a))[rows].mean(axis=1) / safe for row in ab], axis=1)
     total = np.stack([((a - row) ** 2)[rows].mean(axis=1) / 2 / safe for row in ab], axis=1)
     return first, total
-
-
-def of_function(
-    function: Callable[[Floats], Floats], groups: Sequence[Sequence[int]], rows: int, seed: int
-) -> Indices:
-    """Indices of a function of the unit cube (tests and small models), one for each group of columns."""
-    a, b = design(sum(len(group) for group in groups), rows, seed)
-    f_ab = np.stack([function(mixed(a, b, group)) for group in groups])
-    return indices(function(a), function(b), f_ab, seed)

@@ -13,49 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from solver.domain.bursts import Bursts, largest_of
-from solver.domain.workload import Demand, Workload
 from solver.errors import InfeasibleError, LimitReached
 from solver.plan.plan import Plan
-from solver.simulate.from_plan import PlanReplay, services_of, workload_of
+from solver.simulate.dials import Dial, Told, dials_of, raised
+from solver.simulate.from_plan import PlanReplay
 
 REPLAYS, MAY_FAIL = 40, 2  # of a confirmation: 95 % hold
 #: Of each fleet that is tried, so that others hold too: replays so far, and how many of them may fail.
 _SEARCHED = ((40, 1), (120, 2))
 _TUNING, _CONFIRMING = 1_000_000, 2_000_000  # first seeds: apart from each other and from those of users
-_RAISE, _LOWER = 1.5, 0.9  # factors on the burstiness and on the safe loads of a service that missed
-_CLOSE = 1.1  # ratio of burstinesses at which the search ends
 ROUNDS, _CONFIRMATIONS = 16, 4
-_WAITING = {"ttft", "end_to_end"}  # promises that more room for bursts can keep
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the waiting model is told of a service: burstiness (None: as stated; where each time scale has
-    its own, the largest), factor on safe loads."""
-
-    burstiness: float | None = None
-    factor: float = 1.0
-
-
-def planned(workload: Workload, told: Mapping[str, Told]) -> Workload:
-    """The workload with what the waiting model is told; traffic and promises stay."""
-    services = (
-        s.model_copy(update={"demand": _planned(s.demand, told[s.name].burstiness)}) if s.name in told else s
-        for s in workload.services
-    )
-    return workload.model_copy(update={"services": tuple(services)})
-
-
-def _planned(demand: Demand, burstiness: float | None) -> Demand:
-    """Another number; where each time scale has its own, all excesses over 1 by one factor."""
-    if burstiness is None:
-        return demand
-    if not isinstance(demand.bursts, Bursts):
-        return demand.model_copy(update={"planned_cv2": burstiness})
-    raised = demand.bursts.raised(burstiness)
-    by_time = dict(zip(raised.times_s, raised.values, strict=True))
-    return demand.model_copy(update={"planned_cv2_by_s": by_time})
 
 
 @dataclass(frozen=True)
@@ -111,47 +78,6 @@ def judge(
     return _Judged(failed, {name: frozenset(names) for name, names in missed.items()}, kept, bad)
 
 
-@dataclass(frozen=True)
-class _Dial:
-    """One service's search over the burstiness that the waiting model is told."""
-
-    now: float
-    stated: float
-    loosens: bool
-    holds: float | None = None  # smallest that held
-    fails: float | None = None  # largest that failed
-    factor: float = 1.0
-
-    @property
-    def settled(self) -> bool:
-        """Nothing smaller that is worth a try."""
-        if self.holds is None:
-            return False
-        closed = self.fails is not None and self.holds <= _CLOSE * self.fails
-        return closed or self.holds <= 1 or not self.loosens
-
-    def after(self, held: bool, missed: frozenset[str]) -> _Dial:
-        """The next value to try."""
-        if not held and not missed <= _WAITING:
-            return replace(self, factor=self.factor * _LOWER)
-        if not held:
-            higher = self.holds is None or self.holds <= self.now
-            return replace(
-                self,
-                now=self.now * _RAISE if higher else (self.now * (self.holds or 0.0)) ** 0.5,
-                holds=None if higher else self.holds,
-                fails=self.now,
-            )
-        found = replace(self, holds=self.now)
-        if found.settled:
-            return found
-        return replace(found, now=1.0 if self.fails is None else (self.now * self.fails) ** 0.5)
-
-    def told(self) -> Told:
-        """As the solve takes it."""
-        return Told(None if self.now == self.stated else self.now, self.factor)
-
-
 @dataclass
 class _Loop:
     """Solves and judgements so far; equal fleets are judged once."""
@@ -160,7 +86,7 @@ class _Loop:
     replay: Callable[[Plan, int], PlanReplay]
     judged: dict[str, _Judged] = field(default_factory=dict)
 
-    def attempt(self, dials: Mapping[str, _Dial]) -> tuple[Plan, _Judged]:
+    def attempt(self, dials: Mapping[str, Dial]) -> tuple[Plan, _Judged]:
         plan = self.solve({name: dial.told() for name, dial in dials.items() if dial.told() != Told()})
         if _fleet(plan) not in self.judged:
             self.judged[_fleet(plan)] = judge(plan, self.replay, _TUNING, _SEARCHED)
@@ -184,10 +110,10 @@ def close_loop(
     one is returned, and its notes say what is missed.
     """
     loop = _Loop(solve, replay)
-    dials: dict[str, _Dial] = {}
-    best: tuple[Plan, dict[str, _Dial]] | None = None
+    dials: dict[str, Dial] = {}
+    best: tuple[Plan, dict[str, Dial]] | None = None
     tried = confirmations = 0
-    last: tuple[Plan, dict[str, _Dial]] | None = None
+    last: tuple[Plan, dict[str, Dial]] | None = None
     while True:
         try:
             plan, found = loop.attempt(dials)
@@ -195,7 +121,7 @@ def close_loop(
             if last is None:
                 raise
             return _confirmed(loop, best or last, confirmations)[0]
-        dials = dials or _dials(plan)
+        dials = dials or dials_of(plan)
         last = plan, dials
         tried += 1
         bad = found.bad
@@ -213,33 +139,11 @@ def close_loop(
         confirmations += 1
         if closed.holds or confirmations >= _CONFIRMATIONS:
             return closed
-        dials, best, rounds = _raised(best[1], failing), None, rounds + ROUNDS // 4
-
-
-def _raised(dials: Mapping[str, _Dial], failing: Mapping[str, frozenset[str]]) -> dict[str, _Dial]:
-    """Services that failed the confirmation are tightened, and nothing is loosened any more."""
-    fixed = {name: replace(dial, loosens=False) for name, dial in dials.items()}
-    return {
-        name: dial.after(False, failing[name]) if name in failing else replace(dial, holds=dial.now)
-        for name, dial in fixed.items()
-    }
-
-
-def _dials(plan: Plan) -> dict[str, _Dial]:
-    """One for each service; only the cheapest plan is sought by loosening."""
-    workload = workload_of(plan)
-    loosens = workload.objective == "cost"
-    return {
-        spec.name: _Dial(
-            largest_of(service.demand.bursts), largest_of(service.demand.bursts), loosens and waits
-        )
-        for spec, service in zip(services_of(workload), workload.services, strict=True)
-        for waits in [spec.ttft_s is not None or spec.end_to_end_s is not None]
-    }
+        dials, best, rounds = raised(best[1], failing), None, rounds + ROUNDS // 4
 
 
 def _confirmed(
-    loop: _Loop, best: tuple[Plan, dict[str, _Dial]], block: int
+    loop: _Loop, best: tuple[Plan, dict[str, Dial]], block: int
 ) -> tuple[Closed, dict[str, frozenset[str]]]:
     """The plan after replays with seeds of its own, and the services that failed in them."""
     plan, dials = best
@@ -251,13 +155,13 @@ def _confirmed(
     return _closed(plan, found, dials, holds), {name: found.missed[name] for name in failing}
 
 
-def _closed(plan: Plan, found: _Judged, dials: Mapping[str, _Dial], holds: bool) -> Closed:
+def _closed(plan: Plan, found: _Judged, dials: Mapping[str, Dial], holds: bool) -> Closed:
     told = {name: dial.told() for name, dial in dials.items() if dial.told() != Told()}
     notes = (*plan.notes, _words(found, dials, holds))
     return Closed(plan.model_copy(update={"notes": notes}), holds, found.kept, told)
 
 
-def _words(found: _Judged, dials: Mapping[str, _Dial], holds: bool) -> str:
+def _words(found: _Judged, dials: Mapping[str, Dial], holds: bool) -> str:
     """What the replays showed, and what the waiting model had to be told."""
     words = f"every promise of time holds in {found.kept} of {REPLAYS} replays that were not used to size it"
     if not holds:

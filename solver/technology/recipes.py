@@ -26,13 +26,8 @@ def macro_bandwidth_tbs(count: float, bits: float = 128, cycle_ns: float = 5.0) 
     return count * bits / 8 / (cycle_ns * 1e-9) / 1e12
 
 
-def read_power_kw(bandwidth_tbs: float, pj_per_bit: float) -> float:
-    """kW to read at a bandwidth: B x 8 x E_r."""
-    return bandwidth_tbs * 1e12 * 8 * pj_per_bit * 1e-12 / 1e3
-
-
 def bandwidth_within_power_tbs(power_kw: float, pj_per_bit: float) -> float:
-    """TB/s that a power budget allows."""
+    """TB/s that a power budget allows: P / (8 E_r)."""
     return power_kw * 1e3 / (8 * pj_per_bit * 1e-12) / 1e12
 
 
