@@ -113,9 +113,8 @@ def sweep(
 
         stated = tuple(f"{name}={low!r}..{mode!r}..{high!r}" for name, (low, mode, high) in uncertain.items())
         pairs = tuple(f"{a},{b}={value!r}" for (a, b), value in (correlate or {}).items())
-        options = Options(
-            stated, scenarios, seed, jobs, None if store is None else Path(store), correlate=pairs
-        )
+        kept = None if store is None else Path(store)
+        options = Options(stated, scenarios, seed, jobs, kept, correlate=pairs)
         return _sweep(uncertain_findings(session, options))
     ranges = _ranges(price or vary or {}, 2 if price else 1)
     if price is not None:

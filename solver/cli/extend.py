@@ -111,8 +111,8 @@ def add_profile(
         model_called=lambda name: getattr(names.model(name), "id", ""),
     )
     found = read_profiles(file, setting, dict(map(_pair, only or ())))
-    entry = f"{system}--{model}--{file.stem}"
-    _write(folder, "profiles", entry, entries_yaml("profiles", found.profiles), force)
+    text = entries_yaml("profiles", found.profiles)
+    _write(folder, "profiles", f"{system}--{model}--{file.stem}", text, force)
     for p in found.profiles[:_TOLD]:
         typer.echo(_profile_words(p))
     typer.echo(f"{len(found.profiles)} operating points, {len(found.unusable)} runs that give none")
