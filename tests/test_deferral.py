@@ -205,7 +205,7 @@ def test_the_search_starts_from_the_fleet_that_waits_for_nothing() -> None:
     loaded = resolve_references(load_workload(find_workload("34-work-that-waits")), load_catalog())
     problem = prepare(loaded.workload, load_catalog(), load_calibration()).problem
     program = build_program(problem)
-    values = known_plan(problem, program, HighsModel(program), 5.0)
+    values = known_plan(problem, HighsModel(program), 5.0)
     assert values is not None
     bought = sum(values[c] for _, c in program.family("buy"))
     assert bought == pytest.approx(13)
@@ -220,7 +220,7 @@ def test_all_peaks_at_once_are_a_start_too(monkeypatch: pytest.MonkeyPatch) -> N
     assert once.rate_rps == tuple(map(max, zip(*(p.rate_rps for p in problem.periods), strict=True)))
     assert once.hours == pytest.approx(sum(p.hours for p in problem.periods))
     monkeypatch.setattr(start, "MOST_COLUMNS", 0)
-    values = known_plan(problem, program, HighsModel(program), 5.0)
+    values = known_plan(problem, HighsModel(program), 5.0)
     assert values is not None
     for row in program.rows:
         left = sum(a * values[c] for c, a in row.terms)

@@ -93,6 +93,22 @@ def part_of(
     return part
 
 
+def search(
+    model: HighsModel, bounds: Bounds, gap: float, seconds: float | None, start: Floats | None = None
+) -> Outcome:
+    """The program in whole numbers within other bounds of some columns, ``start`` a known plan.
+
+    Part by part, where it falls apart.
+    """
+    apart = solve_apart(model, bounds, gap, seconds, start)
+    if apart is not None:
+        return apart
+    with model.bounded(bounds):
+        if start is not None:  # HiGHS forgets it when bounds change
+            model.start_from(start)
+        return model.solve(gap, seconds)
+
+
 def solve_apart(
     model: HighsModel, bounds: Bounds, gap: float, seconds: float | None, start: Floats | None
 ) -> Outcome | None:

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.domain.workload import LoadedWorkload
+from solver.engine.apart import search
 from solver.engine.coarse import solve_coarse, suits
 from solver.engine.dispatch import dispatch
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.grouped import solve_grouped
 from solver.engine.infeasible import explain_program
 from solver.engine.mean_hours import MeanHours, at_mean_hours, like_periods
-from solver.engine.neighbourhood import search, solve_large
+from solver.engine.neighbourhood import LARGE, solve_large
+from solver.engine.piece_by_piece import pieces_of
 from solver.engine.start import start
 from solver.errors import InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
 from solver.formulation.build import build_program
@@ -35,8 +37,6 @@ LEAST_PART, LEAST_SECONDS = 0.1, 5.0
 AGAIN_SECONDS = 5.0
 #: Groups of hours of an epoch, and seconds, for a bound where the linear program of all hours does not end.
 COARSE, COARSE_SECONDS = 6, 10.0
-#: Programs of more columns are searched near their linear program first.
-LARGE = 5000
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def search_plan(
     if fleet is not None:
         known = dispatch(program, fleet.columns(program), 0.0, began + AGAIN_SECONDS)
     if known is None:
-        known = start(problem, program, model, request.time_limit_s)
+        known = start(problem, model, request.time_limit_s)
     if request.time_limit_s is not None:
         request = replace(request, time_limit_s=left_of(request, began + request.time_limit_s))
     proof, multipliers = model, None
@@ -134,7 +134,8 @@ def search_plan(
             if coarse is not None:
                 proof, multipliers = coarse.model, coarse.linear.duals
         else:
-            outcome, linear = solve_large(model, request.gap, request.time_limit_s, known)
+            pieces = pieces_of(problem, program)
+            outcome, linear = solve_large(model, request.gap, request.time_limit_s, known, pieces)
             multipliers = None if linear is None else linear.duals
     except MemoryError:
         if known is None:

@@ -23,6 +23,7 @@ from solver.engine.apart import Floats, part_of
 from solver.engine.dispatch import rows_hold
 from solver.engine.mean_hours import GROUPS, MeanHours, Pool, like_periods, pools_of, turning_groups
 from solver.engine.neighbourhood import NOTHING, Linear, solve_large
+from solver.engine.piece_by_piece import pieces_of
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 
@@ -92,7 +93,8 @@ class _Search:
         known = None
         if self.values is not None and all(self.values[c] <= NOTHING for c in without):
             known = self.values[part.columns]
-        outcome, linear = solve_large(HighsModel(part.program), self.gap, seconds, known)
+        pieces = pieces_of(self.problem, part.program)
+        outcome, linear = solve_large(HighsModel(part.program), self.gap, seconds, known, pieces)
         self.interrupted |= outcome.interrupted
         if outcome.values is not None and outcome.objective < self.objective:
             self.values = np.array([c.low for c in self.program.columns])

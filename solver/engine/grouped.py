@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solver.backend.outcome import Ending, Outcome, near
-from solver.engine.apart import Bounds
+from solver.engine.apart import Bounds, search
 from solver.engine.fleet_first import fleet_first, hourly_counts, served
 from solver.engine.fleets import FINER, Fleet, Solved, placed, serve_all, solve_largest
-from solver.engine.neighbourhood import NEAR, search
+from solver.engine.neighbourhood import NEAR
 from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, left, period_costs, refined
 from solver.formulation.groups import Group
 from solver.formulation.prepare import Prepared

@@ -16,10 +16,13 @@ import numpy as np
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome, near
-from solver.engine.apart import Bounds, Floats, solve_apart
+from solver.engine.apart import Bounds, Floats, search
 from solver.engine.fleet_first import fleet_first, hourly_counts, served
+from solver.engine.piece_by_piece import Piece, improved
 from solver.formulation.model import Program
 
+#: Programs of so many columns are searched near their linear program first.
+LARGE = 5000
 #: Linear programs of so many columns are solved by the interior point method.
 INTERIOR = 10_000
 #: What a linear program leaves at its lower bound (absolute).
@@ -29,8 +32,8 @@ NOTHING = 1e-9
 NEAR = 0.02
 #: The fleet is searched before its hours to this gap at the least, and its hours are served to the same.
 ROUGH = 1e-3
-#: Shares of the time left: for the linear program, and for each search near it.
-LINEAR, SEARCH = 0.5, 0.4
+#: Shares of the time left: for the linear program, for each search near it, and piece by piece.
+LINEAR, SEARCH, PIECES = 0.5, 0.4, 0.2
 
 
 @dataclass(frozen=True)
@@ -88,26 +91,17 @@ class Linear:
         return [c for c, column in columns if column.integer and values[c] <= column.low + NOTHING]
 
 
-def search(
-    model: HighsModel, bounds: Bounds, gap: float, seconds: float | None, start: Floats | None = None
-) -> Outcome:
-    """The program in whole numbers within other bounds of some columns, ``start`` a known plan.
-
-    Part by part, where it falls apart.
-    """
-    apart = solve_apart(model, bounds, gap, seconds, start)
-    if apart is not None:
-        return apart
-    with model.bounded(bounds):
-        if start is not None:  # HiGHS forgets it when bounds change
-            model.start_from(start)
-        return model.solve(gap, seconds)
-
-
 def solve_large(
-    model: HighsModel, gap: float, seconds: float | None, known: Floats | None = None
+    model: HighsModel,
+    gap: float,
+    seconds: float | None,
+    known: Floats | None = None,
+    pieces: list[Piece] | None = None,
 ) -> tuple[Outcome, Linear | None]:
-    """The program's outcome within ``gap``, from a known plan; its linear program, where solved."""
+    """The program's outcome within ``gap``, from a known plan; its linear program, where solved.
+
+    Plans near the linear program are made better piece by piece (solver.engine.piece_by_piece).
+    """
     started = time.perf_counter()
 
     def part(share: float) -> float | None:
@@ -119,9 +113,17 @@ def solve_large(
     program, dearer = model.program, NEAR * gap * abs(linear.outcome.objective)
     best = _Best.of(model, known, linear.outcome.objective)
 
+    def by_pieces() -> Iterator[None]:
+        if pieces and best.values is not None and best.values is not best.searched:
+            best.keep(improved(model, pieces, best.values, max(gap / 2, ROUGH), part(PIECES)))
+            best.searched = best.values
+            yield
+
     def steps() -> Iterator[None]:
+        yield from by_pieces()
         best.keep(search(model, linear.unused(program), gap, part(SEARCH), best.values))
         yield
+        yield from by_pieces()
         if hourly_counts(program):
             fleet = fleet_first(model, max(gap / 2, ROUGH), part(SEARCH), best.values)
             best.bound = max(best.bound, fleet.bound)
@@ -155,6 +157,7 @@ class _Best:
     values: Floats | None
     bound: float
     found: Outcome | None = None
+    searched: Floats | None = None  # the values that have been searched piece by piece
 
     @classmethod
     def of(cls, model: HighsModel, known: Floats | None, bound: float) -> _Best:

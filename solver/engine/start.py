@@ -8,74 +8,125 @@ program. The search then begins with a sound incumbent, and no optimum is lost.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solver.backend.highs import HighsModel
-from solver.engine.neighbourhood import solve_large
+from solver.engine.neighbourhood import NOTHING, Linear, solve_large
+from solver.engine.piece_by_piece import pieces_of
 from solver.formulation.build import build_program
-from solver.formulation.model import Program
 from solver.formulation.problem import Period, Problem, undominated
+from solver.operating_points.point import OperatingPoint
 
 #: Share of the time limit for the small problem, most seconds, and those it gets in any case; its gap.
 PART, MOST_SECONDS, LEAST_SECONDS, GAP = 0.25, 15.0, 5.0, 0.01
 #: Programs of the largest hours of more columns are not tried.
 MOST_COLUMNS = 40_000
-#: Columns whose key holds an operating point next to the prefix.
-BY_POINT = ("x", "R", "z", "Q", "swap")
+#: Parts of the time: for the linear program of all peaks at once, and of what is left for its plan.
+LINEAR, PEAKS = 0.5, 0.5
+#: Columns whose key holds an operating point next to the prefix, or a system; those of single hours.
+BY_POINT, BY_SYSTEM, HOURLY = ("x", "R", "z", "Q", "swap"), ("h", "g"), ("Q", "rent", "w")
+
+Whole = dict[tuple[Any, ...], float]
 
 
-def start(
-    problem: Problem, program: Program, model: HighsModel, time_limit_s: float | None
-) -> NDArray[np.float64] | None:
+def start(problem: Problem, model: HighsModel, time_limit_s: float | None) -> NDArray[np.float64] | None:
     """A plan of the program found on the largest hours; None where all hours are alike, or none was found."""
     if len(problem.periods) <= len(problem.epochs):
         return None
     seconds = MOST_SECONDS if time_limit_s is None else min(MOST_SECONDS, PART * time_limit_s)
     seconds = max(seconds, LEAST_SECONDS)
-    return known_plan(problem, program, model, seconds)
+    return known_plan(problem, model, seconds)
 
 
-def known_plan(
-    problem: Problem, program: Program, model: HighsModel, seconds: float
-) -> NDArray[np.float64] | None:
+def known_plan(problem: Problem, model: HighsModel, seconds: float) -> NDArray[np.float64] | None:
     """Values of all columns of the full program, or None if no such plan was found.
 
-    First for all peaks at once, then for the largest hours where these are no large program themselves.
+    First for all peaks at once, then for the largest hours, both with the points that the linear program of
+    all peaks at once uses anywhere; with all points if these have no plan.
     """
     resilience = problem.workload.resilience
     if resilience.hourly_pools and resilience.availability is not None:
         return None  # every hour has spares of its own, which the largest hours do not tell
-    largest, epochs = largest_hours(problem.periods), len(problem.epochs)
-    found, size = _plan_of(problem, program, model, seconds, peaks_together(problem.periods))
-    if len(largest) > epochs and size * len(largest) / epochs <= MOST_COLUMNS:
-        cheaper, _ = _plan_of(problem, program, model, seconds, largest)
+    end = time.perf_counter() + seconds
+    hours, together = largest_hours(problem.periods), peaks_together(problem.periods)
+    all_points = tuple(p for p in problem.points if p.id in problem.flexible)
+    small = _Small.of(problem, all_points, together)
+    points = small.used(LINEAR * seconds)
+    if len(points) < len(all_points):
+        small = _Small.of(problem, points, together)
+    peaks = small.whole(PEAKS * (end - time.perf_counter()))
+    if peaks is None and len(points) < len(all_points):
+        small = _Small.of(problem, all_points, together)
+        peaks = small.whole(end - time.perf_counter())
+    found = None if peaks is None else small.in_full(problem, model, peaks)
+    size = len(small.model.program.columns)
+    if len(hours) > len(together) and size * len(hours) / len(together) <= MOST_COLUMNS:
+        small = _Small.of(problem, small.problem.points, hours)
+        whole = small.whole(end - time.perf_counter(), peaks)
+        cheaper = None if whole is None or whole == peaks else small.in_full(problem, model, whole)
         if cheaper is not None and (found is None or model.cost(cheaper) < model.cost(found)):
             found = cheaper
     return found
 
 
-def _plan_of(
-    problem: Problem, program: Program, model: HighsModel, seconds: float, periods: tuple[Period, ...]
-) -> tuple[NDArray[np.float64] | None, int]:
-    """A plan of the program whose whole numbers serve some periods that are as large as all, and the columns
-    of the program of these."""
-    few = tuple(p for p in problem.points if p.id in problem.flexible)
-    at = {n: problem.points.index(p) for n, p in enumerate(few)}
-    small = build_program(at_once(replace(problem, points=few, periods=periods, peaks_rps=problem.peaks)))
-    hourly = {c for prefix in ("Q", "rent", "w") for _, c in small.family(prefix)}
-    shut = [column.shut() if n in hourly else column for n, column in enumerate(small.columns)]
-    found, _ = solve_large(HighsModel(replace(small, columns=shut)), GAP, seconds)
-    if found.values is None:
-        return None, len(small.columns)
-    whole = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}
-    for (prefix, *rest), column in small.index.items():
-        key = (prefix, at[rest[0]], *rest[1:]) if prefix in BY_POINT else (prefix, *rest)
-        if small.columns[column].integer and column not in hourly and key in program.index:
-            whole[program.index[key]] = float(round(found.values[column]))
-    return model.solve_lp(whole).values, len(small.columns)
+@dataclass(frozen=True)
+class _Small:
+    """The problem of some points in some periods, all work done at once, nothing rented by the hour."""
+
+    problem: Problem
+    model: HighsModel
+
+    @classmethod
+    def of(cls, problem: Problem, points: tuple[OperatingPoint, ...], periods: tuple[Period, ...]) -> _Small:
+        few = at_once(replace(problem, points=points, periods=periods, peaks_rps=problem.peaks))
+        program = build_program(few)
+        hourly = {c for prefix in HOURLY for _, c in program.family(prefix)}
+        shut = [column.shut() if n in hourly else column for n, column in enumerate(program.columns)]
+        return cls(few, HighsModel(replace(program, columns=shut)))
+
+    def used(self, seconds: float) -> tuple[OperatingPoint, ...]:
+        """Points that the linear program uses anywhere (all, where it is not solved in its time)."""
+        linear = Linear.of(self.model, seconds)
+        values = linear.outcome.values
+        if not linear.solved or values is None:
+            return self.problem.points
+        used = {key[1] for key, c in self.model.program.family("R") if values[c] > NOTHING}
+        return tuple(p for n, p in enumerate(self.problem.points) if n in used)
+
+    def whole(self, seconds: float, known: Whole | None = None) -> Whole | None:
+        """Whole numbers of the cheapest plan found, from those of a known plan of larger hours."""
+        index, values = self.model.program.index, None
+        if known is not None:
+            values = self.model.solve_lp({index[key]: count for key, count in known.items()}).values
+        pieces = pieces_of(self.problem, self.model.program)
+        outcome, _ = solve_large(self.model, GAP, max(0.0, seconds), values, pieces)
+        if outcome.values is None:
+            return None
+        columns = self.model.program.columns
+        return {
+            key: float(round(outcome.values[c]))
+            for key, c in index.items()
+            if columns[c].integer and key[0] not in HOURLY
+        }
+
+    def in_full(self, problem: Problem, model: HighsModel, whole: Whole) -> NDArray[np.float64] | None:
+        """Values of all columns of the full program with these whole numbers; None if they do not do."""
+        at = {n: problem.points.index(p) for n, p in enumerate(self.problem.points)}
+        few, many = (sorted({p.system for p in some.points}) for some in (self.problem, problem))
+        system = {n: many.index(name) for n, name in enumerate(few)}
+        program = model.program
+        fixed = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}
+        for (prefix, *rest), count in whole.items():
+            place = at if prefix in BY_POINT else system if prefix in BY_SYSTEM else {}
+            key = (prefix, place.get(rest[0], rest[0]), *rest[1:])
+            if key in program.index:
+                fixed[program.index[key]] = count
+        return model.solve_lp(fixed).values
 
 
 def at_once(problem: Problem) -> Problem:

@@ -162,7 +162,7 @@ class Priced:
         if start is not None and isinstance(start.plan, FoundPlan):
             self.model.start_from(start.plan.values)
         else:
-            known = large_start(self.problem_at(point), self.program, self.model, self.time_limit_s)
+            known = large_start(self.problem_at(point), self.model, self.time_limit_s)
             if known is not None:
                 self.model.start_from(known)
         outcome = self.model.solve(self.gap if gap is None else gap, self.time_limit_s)
