@@ -21,7 +21,7 @@ from solver.performance.calibration import load_calibration
 from solver.performance.constants import NAMES
 from solver.performance.fit import columns, fit, logs_of
 from solver.performance.mapping import NameBook, hardware_names
-from solver.performance.measured import COLUMNS, Rows, read_measurements, row_marks
+from solver.performance.measured import COLUMNS, Rows, duplicates, read_measurements, row_marks
 from solver.performance.serving import predict
 from solver.performance.speculation import acceptance_needed, tokens_per_step
 
@@ -114,6 +114,19 @@ def test_what_cannot_be_mapped_is_named(tmp_path: Path) -> None:
         assert word in reason
 
 
+def test_a_model_that_its_chips_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
+    """70 billion weights: 141 GB in 16 bits, 71 GB in 8; MLPerf results are of some precision that fits."""
+    model = {"model": "Llama-3.1-70B"}
+    untold = {"model": "Llama-2-70B", "precision_weights": "", "source": "MLPerf Inference v6.0 (somebody)"}
+    pair = {"n_devices": "2", "parallelism": "TP2"}
+    rows, unmapped = read(tmp_path, model, model | pair, model | {"precision_weights": "fp8"})
+    assert unmapped == {0: "weights of Llama 3.1 70B in fp16 do not fit 1 x H100-SXM-80GB"}
+    assert rows.labels.precision.tolist() == ["fp16", "fp8"]
+    arc = {"hardware": "Arc-Pro-B70", "isl": "", "osl": ""}
+    small, large = (untold | arc | {"n_devices": n, "parallelism": f"TP{n}"} for n in ("4", "8"))
+    assert read(tmp_path, small, large)[0].labels.precision.tolist() == ["fp8", "fp16"]
+
+
 @pytest.mark.parametrize(
     ("column", "words"),
     [
@@ -138,7 +151,8 @@ def test_models_and_systems_of_known_families_are_found_or_refused_by_name(tmp_p
         rows, unmapped = read(tmp_path, {"hardware": name})
         assert (len(rows), unmapped) == (1, {}), name
     for name in ("GLM-5", "Qwen3-30B-A3B", "Mixtral-8x22B", "Falcon-180B", "Qwen2-72B", "DeepSeek-V3.2"):
-        rows, unmapped = read(tmp_path, {"model": name, "n_devices": "8", "parallelism": "TP8"})
+        run = {"hardware": "GB300-NVL72", "model": name, "n_devices": "8", "parallelism": "TP8"}
+        rows, unmapped = read(tmp_path, run)
         assert (len(rows), unmapped) == (1, {}), name
     for name in ("Llama-5-1T", "Qwen3-Next-80B-A3B", "DeepSeek-V9"):
         assert name in read(tmp_path, {"model": name})[1][0]
@@ -166,7 +180,7 @@ def test_published_model_names_say_which_model_and_precision(
     name: str, model: str, precision: str, tmp_path: Path
 ) -> None:
     row = {"model": name, "precision_weights": "", "n_devices": "8", "parallelism": "TP8"}
-    rows, unmapped = read(tmp_path, row)
+    rows, unmapped = read(tmp_path, row | {"hardware": "GB300-NVL72"})
     assert unmapped == {}
     assert (rows.labels.model[0], rows.labels.precision[0]) == (model, precision)
 
@@ -546,6 +560,62 @@ def test_calibrate_writes_a_file_that_loads(tmp_path: Path) -> None:
     assert loaded.novelty("nvidia-hopper", "vllm-2026", "dgx-h100", "qwen3-8b") == "model"
     assert loaded.novelty("amd-cdna3", "vllm-2026", "mi300x-8", "qwen3-8b") == "system"
     assert loaded.novelty("amd-cdna3", "elsewhere", "mi300x-8", "qwen3-8b") == "generation"
+
+
+HEADING = (
+    "hardware,n_devices,model,precision_weights,parallelism,engine,"
+    "mode,isl,osl,concurrency_or_batch,metric,value"
+)
+RUN = "H100-SXM-80GB,1,Llama-3.1-8B,bf16,TP1,vllm 0.15.1,online,1024,1024,8,tpot_ms,7"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "bad.csv:1: columns missing: hardware"),
+        (f"{HEADING}\n", "bad.csv:1: no row"),
+        (f"{HEADING}\n{RUN}\n\n{RUN},x,y\n", "bad.csv:4: 14 fields where the heading has 12"),
+        (f"{HEADING}\n{RUN}\nH100-SXM-80GB,1\n", "bad.csv:3: 2 fields"),
+        (f"{HEADING},Value\n{RUN},8\n", "bad.csv:1: columns twice: value"),
+        (f'{HEADING}\n{RUN}\n"H100', "bad.csv:3: cannot be read"),
+        (f"{HEADING}\n{RUN}\n".replace(",", ";"), "bad.csv:1: columns missing"),
+        (f"{HEADING}\n{RUN}\n".replace("H100", "H\udcff100"), "cannot be read"),
+    ],
+)
+def test_broken_tables_are_told_with_their_line(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputError) as caught:
+        read_measurements(file, load_catalog(), hardware_names())
+    assert words in str(caught.value)
+
+
+def test_a_byte_order_mark_blank_lines_and_quotes_do_not_matter(tmp_path: Path) -> None:
+    """Lines are those where a row begins, also where a field before it holds a line break."""
+    file = tmp_path / "marked.csv"
+    row = RUN.replace("vllm 0.15.1", '"vllm 0.15.1\n, patched"')
+    file.write_bytes(f"\ufeff{HEADING}\r\n\r\n{row}\r\n{RUN}\r\n".encode())
+    rows, unmapped = read_measurements(file, load_catalog(), hardware_names())
+    assert unmapped == {}
+    assert (rows.labels.row + 2).tolist() == [3, 5]
+    plain = tmp_path / "plain.csv"
+    plain.write_text(f"{HEADING}\n{row}\n{RUN}\n")
+    assert row_marks(file) == row_marks(plain)
+    plain.write_text(f"{HEADING}\n{RUN}\n{RUN}\n")
+    assert duplicates(plain) == 1
+
+
+def test_units_and_thousands_are_no_numbers(tmp_path: Path) -> None:
+    wrong = {"isl": "1k", "osl": "1,024", "concurrency_or_batch": "8 users", "n_devices": "eight"}
+    _, unmapped = read(tmp_path, {}, *({column: text} for column, text in wrong.items()), {"metric": ""})
+    reasons = [f"{column} {text} is no number" for column, text in wrong.items()]
+    assert list(unmapped.values()) == [*reasons, "metric left empty is not known"]
+    assert accuracy.unmapped_lines(unmapped)[reasons[0]] == [3]
+
+
+def test_a_layout_larger_than_the_run_is_refused(tmp_path: Path) -> None:
+    rows, unmapped = read(tmp_path, {}, {"parallelism": "TP8"}, {"n_devices": "8", "parallelism": "TP8"})
+    assert (len(rows), unmapped) == (2, {1: "layout of 8 chips on 1"})
 
 
 def test_bad_files_are_named(tmp_path: Path) -> None:

@@ -53,13 +53,16 @@ def _against(file: Path, cv: bool, count: int) -> tuple[dict[str, Any], Comparis
     from solver.performance import accuracy, crossval, repeats
     from solver.performance.calibration import load_calibration
     from solver.performance.mapping import hardware_names
-    from solver.performance.measured import read_measurements, row_marks
+    from solver.performance.measured import duplicates, read_measurements, row_marks
 
     calibration = load_calibration()
     mapped, unmapped = read_measurements(file, load_catalog(), hardware_names())
     if not len(mapped):
         reasons = "; ".join(f"{n} rows: {why}" for why, n in accuracy.unmapped_counts(unmapped).items())
-        raise InputError.at(str(file), 0, f"no row can be mapped ({reasons})", "see measurement_names.yaml")
+        first = min(unmapped) + 2
+        raise InputError.at(
+            str(file), first, f"no row can be mapped ({reasons})", "see measurement_names.yaml"
+        )
     comparison = accuracy.compare(mapped, calibration)
     fitted = bool(row_marks(file) & calibration.marks)
     basis = "constants of catalogs/calibration.yaml; no row of this file was fitted"
@@ -78,6 +81,8 @@ def _against(file: Path, cv: bool, count: int) -> tuple[dict[str, Any], Comparis
         "mapped": len(mapped),
         "metrics": accuracy.by_metric(comparison),
         "unmapped": accuracy.unmapped_counts(unmapped),
+        "unmapped_lines": accuracy.unmapped_lines(unmapped),
+        "duplicates": duplicates(file),
         "ranking": accuracy.ranking(comparison),
         "repeated": repeats.by_metric(mapped),
         "wrong_inputs": int(comparison.impossible.sum()),
@@ -172,7 +177,11 @@ def _show(result: dict[str, Any], date: str) -> None:
         )
     typer.echo(f"faster than the speed of light (wrong input): {result['wrong_inputs']:,} rows")
     typer.echo(f"predicted below 5 % of the speed of light (warning): {result['suspicious_predictions']:,}")
-    _table("Unmapped", ("rows", "reason"), [(str(n), why) for why, n in result["unmapped"].items()])
+    if result["duplicates"]:
+        typer.echo(f"rows that repeat another in every column: {result['duplicates']:,} (each counts)")
+    lines = result["unmapped_lines"]
+    unmapped = [(f"{n:,}", str(lines[why][0]), why) for why, n in result["unmapped"].items()]
+    _table("Unmapped", ("rows", "first line", "reason"), unmapped)
 
 
 def _word(value: Any) -> str:

@@ -216,6 +216,14 @@ def _reason(c: Comparison, i: int, impossible: bool, suspicious: bool) -> str:
     return "routing of experts uneven or kernels untuned" if rows.shape.experts[i] else "not explained"
 
 
+def unmapped_lines(unmapped: Mapping[int, str], most: int = 5) -> dict[str, list[int]]:
+    """The first lines of the file under each reason."""
+    lines: dict[str, list[int]] = {}
+    for number, reason in sorted(unmapped.items()):
+        lines.setdefault(reason, []).append(number + 2)
+    return {reason: lines[reason][:most] for reason in unmapped_counts(unmapped)}
+
+
 def unmapped_counts(unmapped: Mapping[int, str]) -> dict[str, int]:
     """Reasons and how often, the most frequent first."""
     counts: dict[str, int] = {}

@@ -14,6 +14,7 @@ from solver.domain.catalog import Catalog
 from solver.errors import InputError
 from solver.performance.records import Mapper
 from solver.performance.roofline import Group, Machine, Shape
+from solver.performance.table import read_table
 
 Floats = NDArray[np.float64]
 Strings = NDArray[np.object_]
@@ -31,7 +32,7 @@ COLUMNS = (
 class Labels:
     """What each row is called; arrays of equal length."""
 
-    row: NDArray[np.int64]  # line of the file, 0-based after the heading
+    row: NDArray[np.int64]  # line of the file where the row begins, 0 for that below the heading
     hardware: Strings
     system: Strings
     model: Strings
@@ -106,43 +107,35 @@ def _take(value: Any, rows: NDArray[Any]) -> Any:
 
 def row_marks(file: Path) -> frozenset[str]:
     """Hashes of the rows of a measurement file, to recognise rows that were fitted."""
-    import csv
     from hashlib import sha256
 
-    with file.open(newline="", encoding="utf-8") as source:
-        table = csv.DictReader(source)
-        table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
-        keys = ("|".join((row.get(c) or "").strip() for c in COLUMNS) for row in table)
-        return frozenset(f"r{sha256(key.encode()).hexdigest()[:12]}" for key in keys)
+    keys = ("|".join(row.values()) for _, row in read_table(file, COLUMNS, NEEDED))
+    return frozenset(f"r{sha256(key.encode()).hexdigest()[:12]}" for key in keys)
+
+
+def duplicates(file: Path) -> int:
+    """Rows of a measurement file that are equal to an earlier one in every column that counts."""
+    rows = [tuple(row.values()) for _, row in read_table(file, COLUMNS, NEEDED)]
+    return len(rows) - len(set(rows))
 
 
 def read_measurements(
     file: Path, catalog: Catalog, hardware: Mapping[str, str]
 ) -> tuple[Rows, dict[int, str]]:
     """Rows of a measurement file and, for each unmapped line, the reason. ``hardware``: name -> system id."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError.at(str(file), 0, f"cannot be read: {error}", "give a CSV file") from error
-    table.columns = table.columns.str.strip().str.lower()
-    missing = [c for c in NEEDED if c not in table.columns]
-    if missing:
-        remedy = "the columns are listed in docs/reference/measurements.md"
-        raise InputError.at(str(file), 1, f"columns missing: {', '.join(missing)}", remedy)
     mapper = Mapper(catalog, hardware)
-    whole = table.loc[:, ~table.columns.duplicated()].reindex(columns=list(COLUMNS), fill_value="")
-    records: list[dict[Any, Any]] = whole.apply(lambda column: column.str.strip()).to_dict("records")
+    records = [(line - 2, record) for line, record in read_table(file, COLUMNS, NEEDED)]
+    if not records:
+        raise InputError.at(str(file), 1, "no row below the heading", "add a measured run")
     mapped: list[dict[str, Any]] = []
     unmapped: dict[int, str] = {}
-    for number, record in enumerate(records):
+    for number, record in records:
         found = mapper.row(number, record)
         if isinstance(found, str):
             unmapped[number] = found
         else:
             mapped.append(found)
-    newest = max((r["date"] for r in records), default="")
+    newest = max(r["date"] for _, r in records)
     return replace(_columns(mapped), newest=newest), unmapped
 
 

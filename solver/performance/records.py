@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,10 @@ METRICS = (
 )
 _MOST_CHIPS, _MOST_TOKENS, _LEAST_VALUE = 100_000, 1e8, 1e-9  # beyond: a slip of the pen
 _LEAST_ROOM = 0.08  # share of the memory: who ran it had room for some KV
+_BEYOND = 1.1  # of the memory: no slip in counting weights explains more
+_HOLDS_ELSEWHERE = ("sambanova",)  # families whose engines keep weights behind the chips' memory too
+_UNTOLD = ("", "nan", "none", "null", "na", "n/a", "unknown", "-", "?")
+_NARROWER = {"fp16": ("fp8", "fp4"), "fp8": ("fp4",)}  # MLPerf results are of some precision that fits
 _FILL = {"vllm": "fp16", "sglang": "fp16", "trtllm": "fp8", "mlperf": "fp8"}
 
 
@@ -71,16 +75,15 @@ class Mapper:
             return f"precision {r['precision_weights'][:30]} is not known"
         precision = precision or names.precision_in_name(r["model"].split("/")[-1])
         suite = r["source"].startswith("MLPerf")
-        if not precision or (suite and precision == "fp16"):
+        told = bool(precision) and not (suite and precision == "fp16")
+        if not told:
             precision = _usual(system, model, suite)  # MLPerf results often name the reference's precision
         if precision == "mxfp4" and not model.native_precision.startswith("mxfp4"):
             precision = "fp4"
-        kv = names.weight_precision(r["precision_kv"]).removeprefix("mx")
-        kv = kv or suites.Server(r["source"], gen, family_of(system), model.id).kv_precision()
-        if not kv:
-            kv = "fp16" if precision == "fp16" else _FILL.get(gen.split("-")[0], "fp16")
         pipeline = system.kind in ("sram-wafer", "sram-chip", "rom-weight")
         chips = _number(r["n_devices"] or str(chips_in(r["hardware"]) or ""))
+        if np.isnan(chips) and r["n_devices"].lower() not in _UNTOLD:
+            return f"n_devices {r['n_devices'][:20]} is no number"
         if not np.isnan(chips) and not (1 <= chips <= _MOST_CHIPS and chips == int(chips)):
             return "number of chips is no whole number from 1"
         groups = names.workers(r["parallelism"], 0 if np.isnan(chips) else int(chips))
@@ -90,12 +93,23 @@ class Mapper:
             chips = float(names.chips_of(groups))
             if not (chips or pipeline):
                 return "number of chips unknown"
-        weights = weight_bytes(model, precision)
+        memory = (system.get("dram_gb") or system.get("sram_gb") or 0.0) * 1e9 / system.chips
+        largest = max(w.chips for w in groups)
+        if not pipeline and largest > chips:
+            return f"layout of {largest} chips on {chips:g}"
+        precisions = (precision, *(_NARROWER.get(precision, ()) if suite and not told else ()))
+        precision, weights, pools = _placed(precisions, model, system, groups, int(chips), memory)
+        least = min(w.chips for w in pools)
+        anywhere = pipeline or family_of(system) in _HOLDS_ELSEWHERE
+        if weights > _BEYOND * least * memory and not anywhere:
+            return f"weights of {model.name} in {precision} do not fit {least} x {r['hardware'][:40]}"
         machine = _machine(system, precision, gen)
         if isinstance(machine, str):
             return machine
-        memory = (system.get("dram_gb") or system.get("sram_gb") or 0.0) * 1e9 / system.chips
-        pools = [_sized(w, int(chips), weights, memory, system, model) for w in groups]
+        server = suites.Server(r["source"], gen, family_of(system), model.id)
+        kv = names.weight_precision(r["precision_kv"]).removeprefix("mx") or server.kv_precision()
+        if not kv:
+            kv = "fp16" if precision == "fp16" else _FILL.get(gen.split("-")[0], "fp16")
         room = pools[1].chips * (memory * 0.94 - 1e9) - weights
         shape_key = (model.id, precision, kv)
         if shape_key not in self._shapes:
@@ -125,7 +139,7 @@ class Mapper:
         """Lengths, concurrency, metric of a row."""
         value, metric = _number(r["value"]), r["metric"].lower().removeprefix("mean_")
         if metric not in METRICS:
-            return f"metric {r['metric']} is not known"
+            return f"metric {r['metric'][:30] or 'left empty'} is not known"
         if not _LEAST_VALUE < value < 1 / _LEAST_VALUE:
             return "value is not a positive number"
         mode, flags = names.MODES.get(re.sub(r"[\s_]+", "-", r["mode"].strip().lower()), ""), r["flags"]
@@ -134,6 +148,8 @@ class Mapper:
         sequences = _number(r["concurrency_or_batch"])
         prompt, output, beams = _number(r["isl"]), _number(r["osl"]), 1
         for column, number in (("isl", prompt), ("osl", output), ("concurrency_or_batch", sequences)):
+            if np.isnan(number) and r[column].lower() not in _UNTOLD:
+                return f"{column} {r[column][:20]} is no number"
             if not np.isnan(number) and not 0 < number <= _MOST_TOKENS:
                 return f"{column} is out of range"
         usual = names.MLPERF_LENGTHS.get(base["model"]) if r["source"].startswith("MLPerf") else None
@@ -222,9 +238,27 @@ def _machine(system: System, precision: str, gen: str) -> Machine | str:
     return Machine(memory * per, flops * per, flops16 * per, link * 1e9, memory * per, dense * per)
 
 
-def _sized(
-    w: names.Workers, chips: int, weights: float, memory: float, system: System, model: Model
-) -> names.Workers:
+def _placed(
+    precisions: Sequence[str],
+    model: Model,
+    system: System,
+    groups: Sequence[names.Workers],
+    chips: int,
+    memory: float,
+) -> tuple[str, float, list[names.Workers]]:
+    """The first precision in which the weights fit (else the last), their bytes, prefill and decode workers.
+
+    ``memory``: bytes of a chip.
+    """
+    for precision in precisions:
+        weights = weight_bytes(model, precision)
+        pools = [_sized(w, chips, weights, memory, system) for w in groups]
+        if weights <= min(w.chips for w in pools) * memory:
+            break
+    return precision, weights, pools
+
+
+def _sized(w: names.Workers, chips: int, weights: float, memory: float, system: System) -> names.Workers:
     """Workers of unknown size: the smallest group that holds the weights with a quarter to spare for KV."""
     if w.tensor:
         return w
