@@ -54,6 +54,12 @@ def ask(one: Session, line: str):
     return found
 
 
+def test_a_question_needs_no_word_before_it(one: Session) -> None:
+    asked = execute(one, "Next 10 %")
+    assert asked.line == "Next 10 %"
+    assert asked.answer == ask(one, "next 10 %")
+
+
 def test_plans_of_a_pencil(one: Session, token_usd: float) -> None:
     """150 requests/s: 1 system and tokens for 6; twice that: 2 and 12; dearer systems: tokens alone."""
     for change, rps, system_usd in (

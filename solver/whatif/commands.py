@@ -42,6 +42,8 @@ def execute(session: Session, line: str, deep: bool = False) -> Response:
     said = line.strip()
     word, _, rest = said.partition(" ")
     command = COMMANDS.get(word.lower())
+    if word.lower() in QUESTIONS:  # without the word "ask"
+        command, rest = _ask, f"{word.lower()} {rest}"
     if command is None or "=" in word:
         return _change(session, said, deep)
     return replace(command(session, rest.strip()), line=said)
@@ -194,7 +196,8 @@ def _help(session: Session, rest: str) -> Response:
             ("compare A [B]", "two states side by side: base, before, @3, a branch"),
             ("plan [STATE]", "the whole plan"),
             ("why", "what binds, the runners-up, and why the last change changed the fleet"),
-            ("ask [QUESTION]", "questions such as afford 12M, next 10 %, flip, regret 0.5, ways"),
+            ("ask", "the questions that there are"),
+            ("afford 12M, next 10 %, flip, ...", "a question"),
             ("report FILE, xlsx FILE", "the HTML report of the present plan; the workbook"),
             ("export FILE", "the session as one file that reopens elsewhere"),
             ("replay", "solve every state afresh and compare byte for byte"),
