@@ -69,6 +69,8 @@ def from_trace(
     from solver.inputs.workload import workload_from
     from solver.inputs.yaml_text import load_yaml
 
+    if not output.absolute().parent.is_dir():
+        raise InputError.at(str(output), 0, "cannot be written: there is no such folder", "make it first")
     requests = read_trace(trace, _pairs(column, "--column"), time_unit, _pairs(only, "--only"))
     options = TraceOptions(
         name or output.stem, model, ttft, tpot, percentile, scale, cells, busiest, histogram
