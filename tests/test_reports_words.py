@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plan_fixture import CS3, DGX, make_plan
+from rich.console import Console
 
 from solver.domain.calendar import year_words
 from solver.plan.findings import NOT_FOUND, Alternative, Assumption
 from solver.reports.escape import csv_cell, json_in_html, json_text, markdown, plain
 from solver.reports.fleet import WAYS, by_way, deciding, fleet, leverage
+from solver.reports.section import Column, Section
+from solver.reports.terminal import print_section
 from solver.reports.units import counted, dollars, listed, number, percent, usd, usd_tick
 from solver.reports.values import amount, value_words
 from solver.reports.words import answer, kept, sentences
@@ -73,6 +77,14 @@ def test_shares() -> None:
 @given(st.floats(min_value=0.99, max_value=1, exclude_max=True))
 def test_a_share_short_of_all_is_never_shown_as_all(share: float) -> None:
     assert percent(share) != "100 %"
+
+
+def test_a_column_without_a_name_prints() -> None:
+    """The mark of the safest fleet stands in one."""
+    table = Section("regret", "Regret", "", (Column("fleet"), Column("")), (("a", "*"), ("b", None)))
+    console = Console(width=40, record=True, file=io.StringIO())
+    print_section(table, console, text_width=20)
+    assert re.search(r"a +\*", console.export_text())
 
 
 def test_other_words() -> None:

@@ -53,7 +53,7 @@ def print_section(section: Section, console: Console, text_width: int = 0) -> No
         ]
         least = max((len(word) for row in words for word in row), default=0)
         widest = least if column.right else max(map(len, (row[n] for row in rows)), default=0)
-        most = max(widest, *map(len, column.name.split())) if text_width else None
+        most = max([widest, *map(len, column.name.split())]) if text_width else None
         side: JustifyMethod = "right" if column.right else "left"
         heads.append(RichColumn(Text(plain(column.name)), justify=side, min_width=least, max_width=most))
     console.print(grid(heads, rows, section.total))
