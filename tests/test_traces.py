@@ -129,6 +129,7 @@ def test_arrivals_are_sorted(tmp_path: Path) -> None:
         ("a.csv", "timestamp,input_tokens,output_tokens\n1,2.5,3\n", "a.csv:2", "not a count"),
         ("a.csv", "timestamp,input_tokens,output_tokens\n1,-2,3\n", "a.csv:2", "not a count"),
         ("a.csv", "timestamp,input_tokens,output_tokens\nnoon,2,3\n", "a.csv:2", "not a time"),
+        ("a.csv", "timestamp,input_tokens,output_tokens\n,2,3\n", "a.csv:2", "not a time"),
         ("a.csv", "timestamp,input_tokens,output_tokens\n2023-02-30 00:00:00,2,3\n", "a.csv:2", "not a time"),
         (
             "a.csv",

@@ -27,7 +27,7 @@ class Clock:
         self.unit, self.usual = unit, usual
         self.scale: float | None = None  # of numbers, once one was seen
         self.absolute = False
-        self.second = ""
+        self.second: str | None = None  # the last one parsed
         self.value = 0.0
 
     def seconds(self, value: Any) -> float:
