@@ -74,7 +74,7 @@ def _provenance(plan: Plan) -> list[tuple[str, str]]:
     rows = [
         ("outcome", plan.outcome),
         ("objective", plan.objective),
-        ("bound claimed by HiGHS", dollars(plan.bound_usd)),
+        ("bound by the search of HiGHS", dollars(plan.bound_usd)),
         ("bound certified exactly", certified),
         ("goal", "" if plan.goal is None else goal_sentence(plan.goal)),
         ("residual of the exact check", plan.verified_residual),

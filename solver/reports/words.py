@@ -127,14 +127,15 @@ def _sure_sentence(plan: Plan) -> Told:
 
 def bounds_sentence(plan: Plan) -> str:
     """The gap that the solver claims, and the lower bound that exact arithmetic proves beside it."""
-    claimed = f"Lower bound claimed by HiGHS: {usd(plan.bound_usd)} (gap {percent(plan.gap)})"
+    claimed = f"Lower bound by the search of HiGHS: {usd(plan.bound_usd)} (gap {percent(plan.gap)})"
     if plan.goal is not None:
         claimed = f"{goal_sentence(plan.goal)} At that: {claimed[0].lower()}{claimed[1:]}"
     if plan.certified_bound_usd is None:
         return f"{claimed}; none is certified."
     total = plan.objective_usd
     gap = (total - plan.certified_bound_usd) / total if total > 0 else 0.0
-    return f"{claimed}; certified in exact arithmetic: {usd(plan.certified_bound_usd)} (gap {percent(gap)})."
+    exact = f"{usd(plan.certified_bound_usd)} (gap {percent(gap)})"
+    return f"{claimed}; by a shorter search without it, certified in exact arithmetic: {exact}."
 
 
 def goal_sentence(goal: Goal) -> str:
