@@ -139,7 +139,7 @@ def test_alternatives_are_those_of_an_enumeration() -> None:
             0,
             "no fleet cheaper by more than 0.01 of its",
         ),
-        (["01-by-hand"], 0, "This is the only fleet within 10% of the best (proven)."),
+        (["01-by-hand"], 0, "This is the only fleet within 10 % of the best (proven)."),
         (["06-three-services", "--time-limit", "0"], 5, "no fleet was found within the time limit"),
         (
             ["02-argument-loose", "--set", "services.0.levels.tokens_per_s_per_user=5000"],

@@ -9,6 +9,7 @@ import typer
 
 from solver.cli.options import AsJson, Changes, Gap, SecondsEach, WorkloadName, tell_progress
 from solver.errors import ExitCode, InfeasibleError, Interrupted, LimitReached
+from solver.reports.units import percent
 
 if TYPE_CHECKING:
     from solver.domain.workload import LoadedWorkload
@@ -81,7 +82,8 @@ def _show(name: str, found: NearBestList, within: float, gap: float, as_json: bo
 
 
 def _line(item: NearBest) -> str:
-    return f"  ${item.plan.objective_usd:>14,.0f}  +{item.extra_share:6.1%}  {item.fleet}"
+    extra = percent(item.extra_share, signed=True)
+    return f"  ${item.plan.objective_usd:>14,.0f}  {extra:>8}  {item.fleet}"
 
 
 def _raise_without(loaded: LoadedWorkload, prepared: Prepared, found: NearBestList) -> None:
@@ -107,7 +109,7 @@ def _how_complete(found: NearBestList, within: float, gap: float) -> str:
         all_of = (
             "This is the only fleet" if number == 1 else f"These {number} are all fleets of different make-up"
         )
-        return f"{all_of} within {within:.0%} of the best (proven)."
+        return f"{all_of} within {percent(within)} of the best (proven)."
     best = "This is the best" if number == 1 else f"These are the {number} best"
     left = f"no fleet cheaper by more than {gap:.3g} of its cost" if gap else "no cheaper fleet"
     return f"{best}; {left} of another make-up was left out. More may follow."

@@ -27,10 +27,14 @@ def show_smallest(least: Smallest | None, console: Console) -> None:
     """The fewest replicas that pass, and what the plan costs against them."""
     from rich.text import Text
 
+    from solver.reports.units import percent
+
     if least is None:
         console.print("More replicas of these operating points do not help.")
         return
     for point, site, now, few in least.pools:
         console.print(Text(f"{point} @ {site}: {now:,} replicas; {few:,} pass 95 % of the replays"))
-    words = f"{least.extra:+.1%} in whole systems, {least.extra_of_replicas:+.1%} by replicas"
+    words = (
+        f"{percent(least.extra, True)} in whole systems, {percent(least.extra_of_replicas, True)} by replicas"
+    )
     console.print(Text(f"Cost of the fleet against the smallest one: {words}."))
