@@ -354,6 +354,19 @@ def test_the_smallest_fleet_is_the_fewest_replicas_that_pass() -> None:
     assert small.extra_of_replicas == pytest.approx(-1 / 3)
 
 
+def test_where_no_number_of_replicas_helps_the_largest_tells_it_at_once() -> None:
+    """A plan whose prompts take months was replayed at twelve sizes before the search gave up."""
+    bad, tried = replay_plan(plan(1), requests=500), []
+
+    def fails(of: Plan, _n: int) -> PlanReplay:
+        tried.append(of.pools[0].replicas)
+        return bad
+
+    assert not bad.holds
+    assert smallest_fleet(plan(10), fails, 1) is None
+    assert tried == [10, 41]  # 10 and twelve times a tenth more, rounded up
+
+
 def test_two_of_forty_replays_may_fail() -> None:
     ends = iter([False, True, False, *[True] * 37])
     good, bad = replay_plan(plan(), requests=500), replay_plan(plan(1), requests=2000)

@@ -57,14 +57,12 @@ def smallest_fleet(plan: Plan, replay: Callable[[Plan, int], PlanReplay], replay
     None where more replicas do not help.
     """
     prices = _prices(plan)
-    grown, counts = plan, [p.replicas for p in plan.pools]
-    for _ in range(_MOST_TENTHS):
-        if passes(grown, replay, replays):
-            break
-        counts = [math.ceil(1.1 * c) for c in counts]
-        grown = with_replicas(plan, counts)
-    else:
-        return None
+    counts = [p.replicas for p in plan.pools]
+    if not passes(plan, replay, replays):
+        larger = [counts := [math.ceil(1.1 * c) for c in counts] for _ in range(_MOST_TENTHS)]
+        if not passes(with_replicas(plan, larger.pop()), replay, replays):
+            return None  # known at once, not after all sizes between
+        counts = next((c for c in larger if passes(with_replicas(plan, c), replay, replays)), counts)
     served = {pool for t in busiest_periods(plan) for pool in pools_in(plan, t)}
     order = [n for n, pool in enumerate(plan.pools) if pool in served]
     order.sort(key=lambda n: -counts[n] * _share(plan, n) * prices.get(plan.pools[n].system, 0.0))
