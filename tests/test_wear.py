@@ -160,3 +160,15 @@ def test_taxes_are_saved_on_replacements_at_once() -> None:
     assert saved == pytest.approx(-0.25 * 7.2e6)
     assert sum(f.present_usd for f in cash_flow(plan)) == pytest.approx(plan.objective_usd, abs=0.01)
     assert plan.people[0].people == 2  # those of the four wafers in place
+
+
+def test_a_point_that_carries_nothing_replaces_none() -> None:
+    """It would take infinitely much of it, and 0 times that is no number where a length needs nothing."""
+    point = base().points[0]
+    nothing = replace(
+        point,
+        lines=tuple(replace(line, slope=0.0, intercept=0.0) for line in point.lines),
+        use=tuple(tuple(0.0 for _ in row) for row in point.use),
+    )
+    assert replaces(point, point)
+    assert not replaces(nothing, point)

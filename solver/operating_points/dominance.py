@@ -51,6 +51,8 @@ def replaces(a: OperatingPoint, b: OperatingPoint) -> bool:
     if later or _wears_more(a, b):
         return False
     ratio = _capacity_ratio(a, b, int(times))
+    if ratio == float("inf"):
+        return False  # no pool of `a` carries what some pool of `b` does
     use_a, use_b = np.array(a.use), np.array(b.use)
     served = np.array(b.serves)
     return all(
