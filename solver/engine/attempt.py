@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.domain.workload import LoadedWorkload
-from solver.engine.apart import search
 from solver.engine.coarse import solve_coarse, suits
 from solver.engine.dispatch import dispatch
 from solver.engine.fleets import Fleet, Solved
 from solver.engine.grouped import solve_grouped
 from solver.engine.infeasible import explain_program
 from solver.engine.mean_hours import MeanHours, at_mean_hours, like_periods
-from solver.engine.neighbourhood import LARGE, solve_large
+from solver.engine.neighbourhood import LARGE, solve_large, solve_small
 from solver.engine.piece_by_piece import pieces_of
 from solver.engine.start import start
 from solver.errors import InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
@@ -125,16 +124,15 @@ def search_plan(
         known = start(problem, model, request.time_limit_s)
     if request.time_limit_s is not None:
         request = replace(request, time_limit_s=left_of(request, began + request.time_limit_s))
-    proof, multipliers = model, None
+    proof, multipliers, pieces = model, None, pieces_of(problem, program)
     try:
         if len(program.columns) < LARGE:
-            outcome = search(model, {}, request.gap, request.time_limit_s, known)
+            outcome = solve_small(model, request.gap, request.time_limit_s, known, pieces)
         elif suits(problem):
             outcome, coarse = solve_coarse(problem, model, request.gap, request.time_limit_s, known)
             if coarse is not None:
                 proof, multipliers = coarse.model, coarse.linear.duals
         else:
-            pieces = pieces_of(problem, program)
             outcome, linear = solve_large(model, request.gap, request.time_limit_s, known, pieces)
             multipliers = None if linear is None else linear.duals
     except MemoryError:

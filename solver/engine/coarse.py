@@ -19,11 +19,11 @@ import numpy as np
 
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome, near
-from solver.engine.apart import Floats, part_of
+from solver.engine.apart import Floats, Part, part_of
 from solver.engine.dispatch import rows_hold
-from solver.engine.mean_hours import GROUPS, MeanHours, Pool, like_periods, pools_of, turning_groups
+from solver.engine.mean_hours import ALONE, GROUPS, MeanHours, Pool, like_periods, pools_of, turning_groups
 from solver.engine.neighbourhood import NOTHING, Linear, solve_large
-from solver.engine.piece_by_piece import pieces_of
+from solver.engine.piece_by_piece import improved, pieces_of
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 
@@ -32,6 +32,8 @@ FEWER = 2
 #: Shares of the time left: the linear program of mean hours, the program of the pools that it uses, and the
 #: linear program of better groups.
 MEAN, NEAR, BETTER = 0.4, 0.5, 0.8
+#: Linear programs take time as this power of their size.
+GROWS = 1.8
 #: Programs of the pools that are left are solved up to so many columns.
 MOST_COLUMNS = 120_000
 #: Columns of a pool, by the first part of their key, and where the key holds point and site.
@@ -82,25 +84,46 @@ class _Search:
     def within(self, without: set[int], seconds: float | None) -> tuple[Outcome, Linear, Program] | None:
         """The program without some columns, in its own model; its plan is kept if it is the best.
 
-        None where a row cannot do without them.
+        None where a row cannot do without them, or its linear program was not solved.
         """
+        part = self._part(without)
+        if part is None:
+            return None
+        pieces = pieces_of(self.problem, part.program)
+        outcome, linear = solve_large(
+            HighsModel(part.program), self.gap, seconds, self._known(part, without), pieces
+        )
+        self._keep(part, outcome)
+        return None if linear is None else (outcome, linear, part.program)
+
+    def better(self, without: set[int], seconds: float | None) -> None:
+        """The best plan made better piece by piece, without some columns."""
+        part = self._part(without)
+        known = None if part is None else self._known(part, without)
+        if part is not None and known is not None:
+            pieces = pieces_of(self.problem, part.program)
+            self._keep(part, improved(HighsModel(part.program), pieces, known, self.gap, seconds))
+
+    def _part(self, without: set[int]) -> Part | None:
         fixed = dict.fromkeys(without, 0.0)
         if not rows_hold(self.program, fixed):
             return None
         free = {c: (k.low, k.high) for c, k in enumerate(self.program.columns) if c not in fixed}
         rows = [row for row in self.program.rows if any(c in free for c, _ in row.terms)]
-        part = part_of(self.program, self.program.objective(), free, fixed, rows)
-        known = None
-        if self.values is not None and all(self.values[c] <= NOTHING for c in without):
-            known = self.values[part.columns]
-        pieces = pieces_of(self.problem, part.program)
-        outcome, linear = solve_large(HighsModel(part.program), self.gap, seconds, known, pieces)
+        return part_of(self.program, self.program.objective(), free, fixed, rows)
+
+    def _known(self, part: Part, without: set[int]) -> Floats | None:
+        """The best plan in the columns of a part; None if it has any of those left out."""
+        if self.values is None or any(self.values[c] > NOTHING for c in without):
+            return None
+        return self.values[part.columns]
+
+    def _keep(self, part: Part, outcome: Outcome) -> None:
         self.interrupted |= outcome.interrupted
         if outcome.values is not None and outcome.objective < self.objective:
             self.values = np.array([c.low for c in self.program.columns])
             self.values[part.columns] = outcome.values
             self.objective = outcome.objective
-        return None if linear is None else (outcome, linear, part.program)
 
     def outcome(self, seconds: float) -> Outcome:
         """What is known in the end."""
@@ -151,20 +174,36 @@ def _steps(state: _Search) -> None:
     kept = (coarse.used if coarse.linear.solved else set()) | state.pools
     if state.over or not kept:
         return
-    found = state.within(other_pools(program, kept), state.part(NEAR))
+    others = other_pools(program, kept)
+    found = state.within(others, state.part(NEAR))
     if found is None or state.over or not coarse.linear.solved:
         return
     _, linear, near_program = found
-    coarse = MeanHours.of(problem, turning_groups(problem, near_program, linear.duals), state.part(BETTER))
-    state.prove(coarse)
+    alone = hours_alone(coarse.linear.outcome.seconds, state.part(BETTER))
+    if alone:
+        groups = turning_groups(problem, near_program, linear.duals, alone)
+        coarse = MeanHours.of(problem, groups, state.part(BETTER))
+        state.prove(coarse)
     if not coarse.linear.solved or state.over:
         return
     without = emptied(problem, program, coarse.dear(problem, program, state.objective))
     if len(program.columns) - len(without) > MOST_COLUMNS:
+        state.better(others, state.part(1.0))
         return
     found = state.within(without, state.part(1.0))
     if found is not None:
         state.bound = max(state.bound, min(found[0].bound, state.objective))
+
+
+def hours_alone(taken: float, seconds: float | None) -> int:
+    """Hours of an epoch that may stand alone beside its groups, so that the linear program ends in its time.
+
+    ``taken`` seconds were those of the groups alone.
+    """
+    if seconds is None or taken <= 0:
+        return ALONE
+    times: float = (seconds / taken) ** (1 / GROWS)  # as large a program
+    return max(0, min(ALONE, int(GROUPS * times) - GROUPS))
 
 
 def other_pools(program: Program, kept: set[Pool]) -> set[int]:

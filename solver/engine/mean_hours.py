@@ -149,8 +149,8 @@ def pools_of(program: Program, values: Floats) -> set[Pool]:
     return {key[1:3] for prefix in ("R", "Q") for key, c in program.family(prefix) if values[c] > NOTHING}
 
 
-def turning_groups(problem: Problem, program: Program, duals: Floats) -> Groups:
-    """Hours that a linear program turns on, by themselves, and the others in groups.
+def turning_groups(problem: Problem, program: Program, duals: Floats, most: int = ALONE) -> Groups:
+    """Hours that a linear program turns on, at most so many of an epoch by themselves, the others in groups.
 
     What an hour costs are the duals of its demand; of that counts what is beyond its length at the least.
     """
@@ -168,7 +168,7 @@ def turning_groups(problem: Problem, program: Program, duals: Floats) -> Groups:
         over = costs[mine] - hours * float((costs[mine] / hours).min())
         alone: list[int] = []
         passed = 0.0
-        for n in np.argsort(-over, kind="stable")[:ALONE]:
+        for n in np.argsort(-over, kind="stable")[:most]:
             if passed < TURNS_ON * over.sum():
                 alone.append(mine[n])
                 passed += float(over[n])

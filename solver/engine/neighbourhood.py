@@ -32,8 +32,10 @@ NOTHING = 1e-9
 NEAR = 0.02
 #: The fleet is searched before its hours to this gap at the least, and its hours are served to the same.
 ROUGH = 1e-3
+#: Share of the time in which small programs are searched all at once first.
+FIRST = 0.25
 #: Shares of the time left: for the linear program, for each search near it, and piece by piece.
-LINEAR, SEARCH, PIECES = 0.5, 0.4, 0.2
+LINEAR, SEARCH, PIECES = 0.5, 0.4, 0.5
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,33 @@ class Linear:
         assert self.outcome.values is not None
         values, columns = self.outcome.values, enumerate(program.columns)
         return [c for c, column in columns if column.integer and values[c] <= column.low + NOTHING]
+
+
+def solve_small(
+    model: HighsModel, gap: float, seconds: float | None, known: Floats | None, pieces: list[Piece]
+) -> Outcome:
+    """The program's outcome within ``gap``, from a known plan.
+
+    What is not solved in part of the time is made better piece by piece, and then searched from there.
+    """
+    if seconds is None or not pieces:
+        return search(model, {}, gap, seconds, known)
+    end = time.perf_counter() + seconds
+    first = search(model, {}, gap, FIRST * seconds, known)
+    if first.ending not in (Ending.FEASIBLE, Ending.NO_POINT) or first.interrupted:
+        return first
+    best = _Best(first.values, first.bound, first if first.values is not None else None)
+    if best.values is not None:
+        left = PIECES * (end - time.perf_counter())
+        best.keep(improved(model, pieces, best.values, max(gap / 2, ROUGH), left))
+        if best.done(gap):
+            return best.outcome(gap)
+    outcome = search(model, {}, gap, max(0.0, end - time.perf_counter()), best.values)
+    if best.found is None:
+        return outcome
+    best.bound = max(best.bound, min(outcome.bound, best.found.objective))
+    best.keep(outcome)
+    return best.outcome(gap)
 
 
 def solve_large(

@@ -7,6 +7,7 @@ only a bound tells.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from dataclasses import replace
@@ -28,6 +29,8 @@ PERIOD = {"Q": 3, "w": 3, "rent": 3, "g": 5}
 OF_SERVICE = ("R", "z", "Q", "w", "swap")
 #: Most of the time left that one piece gets, and the seconds that it gets in any case.
 SHARE, SECONDS = 0.1, 1.0
+#: Part of the time after which, without a better plan, no more pieces are searched.
+PATIENCE = 0.4
 #: What counts as better (relative).
 WORTH = 1e-6
 
@@ -74,22 +77,25 @@ def improved(
 
     Each is solved within ``gap``; one that was not solved in its time is left out from then on.
     """
-    end = None if seconds is None else time.perf_counter() + seconds
+    last = time.perf_counter()
+    seconds = math.inf if seconds is None else seconds
+    end, patience = last + seconds, PATIENCE * seconds
     columns = model.program.columns
     whole = [c for c, column in enumerate(columns) if column.integer and column.high > column.low]
     best = Outcome(Ending.FEASIBLE, "kKnown", values, model.cost(values), float("-inf"), 0.0)
     queue, idle = deque(pieces), 0
     while idle < len(queue):
-        now = None if end is None else end - time.perf_counter()
-        if now is not None and now <= 0:
+        now = min(end, last + patience) - time.perf_counter()
+        if now <= 0:
             break
-        now = None if now is None else min(now, max(SECONDS, SHARE * now))
+        now = min(now, max(SECONDS, SHARE * now))
         piece = queue.popleft()
         held = {c: (float(round(values[c])),) * 2 for c in whole if c not in piece}
-        found = search(model, held, gap, now, values)
+        found = search(model, held, gap, None if math.isinf(now) else now, values)
         if found.values is not None and found.objective < best.objective * (1 - WORTH):
             values = found.values
             best, idle = replace(best, values=values, objective=found.objective), 0
+            last = time.perf_counter()
             queue.append(piece)
         elif found.ending is Ending.OPTIMAL:
             idle += 1
