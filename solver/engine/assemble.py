@@ -222,7 +222,7 @@ def bindings(
     assert outcome.values is not None
     found: dict[str, Binding] = {}
     for row in program.rows:
-        if not row.statement or row.family == "demand":
+        if not row.statement or row.family in ("demand", "linking"):
             continue
         left = sum(a * outcome.values[c] for c, a in row.terms)
         slack = (row.rhs - left) if row.sense == "<=" else (left - row.rhs)

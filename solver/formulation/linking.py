@@ -67,7 +67,7 @@ def add_links(problem: Problem, program: Program) -> None:
                         else:
                             counts = _counts(problem, program, way, i, t)
                         terms |= {c: -a * n for c, n in counts.items()}
-                    _row(problem, program, way, what, together, t, terms, b)
+                    _row(problem, program, way, what, together, t, terms, b, any(spares))
 
 
 def _row(
@@ -79,6 +79,7 @@ def _row(
     t: int,
     terms: dict[int, float],
     b: float,
+    spared: bool,
 ) -> None:
     service, phases = problem.services[way.k].name, " ".join(way.phases)
     places = " ".join(problem.sites[i].name for i in sites)
@@ -92,6 +93,7 @@ def _row(
         b,
         unit="peaks of the service",
         sentence=f"{service} on {way.system} needs whole {what}",
+        statement="resilience.availability" if spared else "",  # without the promise it does not follow
     )
 
 

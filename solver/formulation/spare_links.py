@@ -17,7 +17,7 @@ from solver.formulation.limits import whole_traffic
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 
-FAMILY = "linking"
+FAMILY, AVAILABILITY = "linking", "resilience.availability"
 _MARGIN = 1 + 1e-12
 
 #: Service, system, phase, the site that is lost (None: none is), period.
@@ -52,6 +52,7 @@ def add_spare_links(problem: Problem, program: Program) -> None:
                     0.0,
                     unit="peaks of the service",
                     sentence=f"{service} on {system} needs whole spares",
+                    statement=AVAILABILITY,  # without the promise they do not follow
                 )
 
 
