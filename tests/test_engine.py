@@ -78,6 +78,7 @@ def test_0_with_the_contract(capsys: pytest.CaptureFixture[str], case: Path) -> 
         4,
     )
     assert isinstance(plan["service_levels"], list)
+    assert plan["answer"].startswith("Buy 4 × DGX H100")
 
 
 def test_an_alternative_that_is_the_plan_costs_exactly_nothing_more(

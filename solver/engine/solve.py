@@ -120,6 +120,8 @@ def _told(
 
     The certificate is that of the ``first`` solve, before safe loads were lowered.
     """
+    from solver.reports.words import answer
+
     if notes := safety.notes():
         plan = plan.model_copy(update={"notes": (*plan.notes, *notes)})
     try:
@@ -127,10 +129,12 @@ def _told(
             plan = certified(plan, first, request.gap, lowered=safety.any)
         rows = bindings(loaded, solved.prepared, solved.program, solved.proof, solved.outcome)
         plan = plan.model_copy(update={"binding": rows})
-        return _compared(plan, loaded, solved, safety, request.time_limit_s) if request.compare else plan
+        if request.compare:
+            plan = _compared(plan, loaded, solved, safety, request.time_limit_s)
     except MemoryError:
         note = "memory ran out after the plan was found and checked: what would have followed is left out"
-        return plan.model_copy(update={"notes": (*plan.notes, note)})
+        plan = plan.model_copy(update={"notes": (*plan.notes, note)})
+    return plan.model_copy(update={"answer": answer(plan)})
 
 
 def certified(plan: Plan, solved: Solved, gap: float, lowered: bool = False) -> Plan:
@@ -190,7 +194,6 @@ def _compared(
     Where hours are in groups fleets are found at their mean hours, and cost what serving every hour costs.
     """
     from solver.engine.wishes import wishes, wishes_in_groups
-    from solver.reports.words import answer
 
     prepared, model, outcome = solved.prepared, solved.proof, solved.outcome
     program, seconds = model.program, seconds_to_compare(outcome.seconds, limit_s)
@@ -204,8 +207,7 @@ def _compared(
         found = wishes(loaded, prepared, solved.program, solved.outcome, free, Clock(seconds / 2))
     else:
         found = wishes_in_groups(loaded, solved, free, Clock(seconds / 2))
-    plan = plan.model_copy(update={"wishes": found})
-    return plan.model_copy(update={"answer": answer(plan)})
+    return plan.model_copy(update={"wishes": found})
 
 
 __all__ = ["Request", "exit_code", "solve"]
