@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from solver.backend.highs import HighsModel
+from solver.backend.outcome import Ending
 from solver.domain.workload import LoadedWorkload
 from solver.engine.dispatch import dispatch
 from solver.engine.fleets import Fleet, Solved
-from solver.engine.grouped import solve_grouped
-from solver.engine.relaxation import relaxation
+from solver.engine.grouped import State, roughly, solve_grouped
+from solver.engine.relaxation import Relaxed, relaxation
 from solver.engine.solve import Request, solve, solve_prepared
 from solver.formulation import merge
 from solver.formulation.build import build_program
@@ -120,6 +123,21 @@ def test_the_optimum_lies_between(tmp_path: Path, seed: int) -> None:
     assert isinstance(found, Solved)
     assert found.outcome.bound <= true * (1 + 1e-9)
     assert true <= found.outcome.objective * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plan_and_a_bound_where_the_linear_program_does_not_end(seed: int, tmp_path: Path) -> None:
+    """A mean hour of the year costs at most what the best plan does, a fleet for all peaks at least."""
+    _, full = prepared_of(workload_text(random.Random(seed)), tmp_path)
+    coarse = grouped(full)
+    least = HighsModel(build_program(curves_written_out(full).problem)).solve().objective
+    relaxed = Relaxed.of(coarse, list(coarse.groups), math.inf)
+    nothing = replace(relaxed.linear, outcome=replace(relaxed.linear.outcome, ending=Ending.NO_POINT))
+    state = State(0.0, time.perf_counter() + 20.0)
+    roughly(coarse, replace(relaxed, linear=nothing), state, 5.0)
+    assert state.best is not None
+    assert 0.5 * least < state.bound <= least * (1 + 1e-6)
+    assert least * (1 - 1e-6) <= state.best.outcome.objective < 2 * least
 
 
 def test_services_that_nothing_couples_are_apart(tmp_path: Path) -> None:

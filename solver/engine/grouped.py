@@ -20,13 +20,17 @@ from solver.engine.fleet_first import fleet_first, hourly_counts, served
 from solver.engine.fleets import FINER, Fleet, Solved, placed, serve_all, solve_largest
 from solver.engine.neighbourhood import NEAR
 from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, left, period_costs, refined
+from solver.engine.start import fleet_for_peaks
+from solver.formulation.clusters import HOURLY
 from solver.formulation.groups import Group
 from solver.formulation.prepare import Prepared
 
 #: Rounds of groups; the relaxation is solved to this part of the gap asked for, to no less than LEAST_GAP.
 ROUNDS, PART_OF_GAP, LEAST_GAP = 8, 0.5, 1e-5
-#: Shares of the time left: for cutting groups, for the first fleet, for whole numbers searched at large.
-EARLY, FIRST, SEARCHED = 0.3, 0.3, 0.7
+#: Shares of the time left: for the first fleet, for whole numbers searched at large.
+FIRST, SEARCHED = 0.3, 0.7
+#: Shares of the time by when groups are no longer cut, and their first linear program must have ended.
+CUTTING = 0.3, 0.5
 #: Groups are split, rather than whole numbers searched, where they make so much of the gap that is left; so
 #: much where they alone make more than the gap asked for (at least SMALL): they must be split anyway.
 DUE_TO_GROUPS, IN_ANY_CASE, SMALL = 0.5, 0.3, 1e-3
@@ -86,10 +90,13 @@ def solve_grouped(
     state = State(gap, end)
     refused: Outcome | None = None
     try:
-        relaxed = refined(prepared, list(prepared.groups), gap, started + EARLY * (end - started), end)
+        early, linear = (started + share * (end - started) for share in CUTTING)
+        relaxed = refined(prepared, list(prepared.groups), gap, early, linear)
         if known is not None:
             state.keep(serve_all(prepared, relaxed, known, list(relaxed.groups), gap, end, rounds=1))
-        for _ in range(ROUNDS):
+        if not relaxed.linear.solved:
+            roughly(prepared, relaxed, state, min(GRACE, end - started))
+        for _ in range(0 if state.over and state.best is not None else ROUNDS):
             refused = round_of(prepared, relaxed, state)
             if refused is not None or state.over:
                 break
@@ -105,6 +112,34 @@ def solve_grouped(
         if state.best is None:
             raise
     return _outcome(state, refused, time.perf_counter() - started)
+
+
+def roughly(prepared: Prepared, relaxed: Relaxed, state: State, grace: float) -> None:
+    """Where the linear program of the groups does not end: the bound of one mean hour an epoch, and every
+    hour served with a fleet for all peaks at once."""
+    assert prepared.curves is not None
+    end = max(state.end, time.perf_counter() + grace)
+    epochs: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+    for group in relaxed.groups:
+        epochs.setdefault((group.epoch, group.streams), []).extend(group.hours)
+    joined = [Group(*place, tuple(sorted(hours))) for place, hours in epochs.items()]
+    rough = Relaxed.of(prepared, joined, end)
+    if rough.linear.solved:
+        state.raise_bound(rough.linear.outcome.objective, rough)
+    streams, hours = range(len(prepared.curves.streams)), range(len(prepared.curves.vectors))
+    peaks = [Group(e.index, tuple(streams), tuple(hours)) for e in prepared.curves.epochs]
+    together = prepared.curves.periods(peaks, mean=False)
+    whole = fleet_for_peaks(prepared.problem, together, max(grace, end - time.perf_counter()))
+    if whole is None or state.best is not None:
+        return
+    program = relaxed.model.program
+    counts = {
+        key: whole.get(key, 0.0)
+        for key, c in program.index.items()
+        if program.columns[c].integer and key[0] not in HOURLY
+    }
+    end = max(end, time.perf_counter() + grace)
+    state.keep(serve_all(prepared, relaxed, Fleet(counts), list(relaxed.groups), state.gap, end, rounds=1))
 
 
 def round_of(prepared: Prepared, relaxed: Relaxed, state: State) -> Outcome | None:

@@ -54,15 +54,7 @@ def known_plan(problem: Problem, model: HighsModel, seconds: float) -> NDArray[n
         return None  # every hour has spares of its own, which the largest hours do not tell
     end = time.perf_counter() + seconds
     hours, together = largest_hours(problem.periods), peaks_together(problem.periods)
-    all_points = tuple(p for p in problem.points if p.id in problem.flexible)
-    small = _Small.of(problem, all_points, together)
-    points = small.used(LINEAR * seconds)
-    if len(points) < len(all_points):
-        small = _Small.of(problem, points, together)
-    peaks = small.whole(PEAKS * (end - time.perf_counter()))
-    if peaks is None and len(points) < len(all_points):
-        small = _Small.of(problem, all_points, together)
-        peaks = small.whole(end - time.perf_counter())
+    small, peaks = _for_peaks(problem, together, seconds, PEAKS)
     found = None if peaks is None else small.in_full(problem, model, peaks)
     size = len(small.model.program.columns)
     if len(hours) > len(together) and size * len(hours) / len(together) <= MOST_COLUMNS:
@@ -72,6 +64,32 @@ def known_plan(problem: Problem, model: HighsModel, seconds: float) -> NDArray[n
         if cheaper is not None and (found is None or model.cost(cheaper) < model.cost(found)):
             found = cheaper
     return found
+
+
+def fleet_for_peaks(problem: Problem, together: tuple[Period, ...], seconds: float) -> Whole | None:
+    """A fleet for periods (one an epoch) that are as large as all, by key of the problem's columns.
+
+    What it does not name is zero; None if none was found.
+    """
+    small, peaks = _for_peaks(problem, together, seconds, 1.0)
+    return None if peaks is None else small.keys(problem, peaks)
+
+
+def _for_peaks(
+    problem: Problem, together: tuple[Period, ...], seconds: float, share: float
+) -> tuple[_Small, Whole | None]:
+    """A fleet of the points that the linear program uses, or of all, in a share of the time left."""
+    end = time.perf_counter() + seconds
+    all_points = tuple(p for p in problem.points if p.id in problem.flexible)
+    small = _Small.of(problem, all_points, together)
+    points = small.used(LINEAR * seconds)
+    if len(points) < len(all_points):
+        small = _Small.of(problem, points, together)
+    peaks = small.whole(share * (end - time.perf_counter()))
+    if peaks is None and len(points) < len(all_points):
+        small = _Small.of(problem, all_points, together)
+        peaks = small.whole(end - time.perf_counter())
+    return small, peaks
 
 
 @dataclass(frozen=True)
@@ -114,19 +132,25 @@ class _Small:
             if columns[c].integer and key[0] not in HOURLY
         }
 
-    def in_full(self, problem: Problem, model: HighsModel, whole: Whole) -> NDArray[np.float64] | None:
-        """Values of all columns of the full program with these whole numbers; None if they do not do."""
+    def keys(self, problem: Problem, whole: Whole) -> Whole:
+        """The same whole numbers by the keys of the full problem, where points and systems are others."""
         at = {n: problem.points.index(p) for n, p in enumerate(self.problem.points)}
         few, many = (sorted({p.system for p in some.points}) for some in (self.problem, problem))
         system = {n: many.index(name) for n, name in enumerate(few)}
-        program = model.program
-        fixed = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}
+        found: Whole = {}
         for (prefix, *rest), count in whole.items():
             place = at if prefix in BY_POINT else system if prefix in BY_SYSTEM else {}
-            key = (prefix, place.get(rest[0], rest[0]), *rest[1:])
-            if key in program.index:
-                fixed[program.index[key]] = count
-        return model.solve_lp(fixed).values
+            found[prefix, place.get(rest[0], rest[0]), *rest[1:]] = count
+        return found
+
+    def in_full(self, problem: Problem, model: HighsModel, whole: Whole) -> NDArray[np.float64] | None:
+        """Values of all columns of the full program with these whole numbers; None if they do not do."""
+        program = model.program
+        fixed = {n: 0.0 for n, column in enumerate(program.columns) if column.integer}
+        keys = self.keys(problem, whole)
+        return model.solve_lp(
+            fixed | {program.index[key]: count for key, count in keys.items() if key in program.index}
+        ).values
 
 
 def at_once(problem: Problem) -> Problem:
