@@ -235,6 +235,7 @@ def test_a_datasheet_of_a_chip_counts_its_chips(tmp_path: Path) -> None:
         ("source: offer no. 5\n", "", "'source' is missing"),
         ("date: 2026-05-17\n", "", "'date' is missing"),
         ("hbm_gb: 768", "hbm_gb: -1", "dram_gb is negative"),
+        ("hbm_gb: 768", "hbm_gb: 768\nrepair_hours: 0", "repair_hours is 0; write more than 0"),
         ("hbm_gb: 768", "hbm_gb: 768 GB", "box.yaml:6"),
         ("hbm_gb: 768", "hbm_gb: 768\ndram_gb: 700", "'dram_gb' is stated twice"),
         ("hbm_gb: 768", "hbm_gib: 768", "did you mean 'hbm_gb'"),

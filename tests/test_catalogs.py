@@ -376,6 +376,7 @@ def test_a_small_catalog_reads_as_written(tmp_path: Path) -> None:
         ("low: 1e5", "low: 2.5e5", 13, "low 250000 is above value 200000"),
         ("high: 3e5", "high: 1e5", 13, "high 100000 is below value 200000"),
         ("value: 1.4e3", "value: -1", 12, "-1 is negative"),
+        ("dram_gb: {value: 1.4e3, unit: GB", "mtbf_hours: {value: 0, unit: h", 12, "mtbf_hours: is 0"),
         ("value: 1.4e3", "value: lots", 12, "(got 'lots')"),
         ("value: 1.4e3", "value: nan", 12, "finite"),
         ("value: 1.4e3", "value: .nan", 12, "valid number"),

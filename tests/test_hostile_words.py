@@ -50,6 +50,7 @@ def test_a_complaint_holds_no_control_characters(tmp_path: Path, capsys: pytest.
         ),
         (("points", NVM, "serves", 0), "x", "serves.0: input should be a valid boolean"),
         (("inputs", "offers", "gpu/buy", "price_usd"), None, "price_usd: input should be a valid number"),
+        (("inputs", "offers", "gpu/buy", "life_years"), 0, "life_years: input should be greater than 0"),
     ],
 )
 def test_what_is_wrong_inside_a_plan_has_a_line(

@@ -233,6 +233,7 @@ def test_procurement_keys() -> None:
     [
         ("hardware: {vendor_share: {x: 150 %}}", "write 0 % to 100 %"),
         ("hardware: {owned: {x: -1}}", "write 0 or more"),
+        ("hardware: {overrides: {x: {repair_hours: 0}}}", "repair_hours is 0; write more than 0"),
         ("hardware: {available_from: {x: soon}}", "write a month"),
         ("hardware: {technology_overrides: {x: {endurance: lots}}}", "'lots' is not a number"),
         ("money: {budget_capex_by_year: [1, many]}", "'many' is not a number"),

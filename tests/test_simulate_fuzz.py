@@ -197,6 +197,22 @@ def test_a_pool_whose_requests_take_no_slots_is_refused(plans: list[Any], tmp_pa
     assert name in said and "no length bucket takes slots" in said
 
 
+@pytest.mark.parametrize("name", ["mtbf_hours", "repair_hours"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_system_that_is_never_up_or_never_down_is_refused(
+    name: str, value: int, plans: list[Any], tmp_path: Path
+) -> None:
+    """Found by the long test: the share of time that a system is up divides by it."""
+    plan = copy.deepcopy(plans[LESSONS.index("26-availability")])
+    plan["inputs"]["systems"]["dgx-h100"][name] = value
+    text, file = json.dumps(plan, indent=1), tmp_path / "plan.json"
+    file.write_text(text)
+    code, said = ending(["simulate", str(file)])
+    place = text.index(f'"{name}": {value}', text.index('"systems": {'))
+    where = f"{file}:{1 + text[:place].count(chr(10))}: inputs.systems.dgx-h100: {name}"
+    assert (code, said.strip()) == (2, f"{where}: input should be greater than 0")
+
+
 value = st.sampled_from(VALUES) | st.sampled_from(FACTORS).map(lambda f: (f,))
 edits = st.lists(st.tuples(st.integers(0, 10**6), value), max_size=3)
 trace = st.sampled_from(

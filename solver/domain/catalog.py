@@ -40,6 +40,9 @@ SYSTEM_QUANTITIES: dict[str, tuple[str, str]] = {
     "repair_hours": ("h", "mean time to repair or replace a failed system"),
 }
 
+#: Quantities that are divided by: 0 is refused where they are written.
+NEVER_ZERO = ("mtbf_hours", "repair_hours", "life_years")
+
 
 class System(Frozen):
     """One purchasable system (server, rack, card or cloud instance)."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from solver.domain.catalog import SYSTEM_QUANTITIES, Catalog, Model
+from solver.domain.catalog import NEVER_ZERO, SYSTEM_QUANTITIES, Catalog, Model
 from solver.domain.quantity import Frozen, Quantity
 from solver.errors import Complaint, Place
 
@@ -64,11 +64,11 @@ def _quantities(catalog: Catalog) -> Iterator[Finding]:
     for section, entries in sections_of(catalog):
         for name, entry in entries.items():
             for path, quantity in quantities_of(entry):
-                for problem, remedy in _about_quantity(quantity):
+                for problem, remedy in _about_quantity(path.removeprefix("values."), quantity):
                     yield Finding(section, name, path, f"{path}: {problem}", remedy)
 
 
-def _about_quantity(quantity: Quantity) -> Iterator[tuple[str, str]]:
+def _about_quantity(key: str, quantity: Quantity) -> Iterator[tuple[str, str]]:
     for name in ("unit", "source", "date"):
         if not getattr(quantity, name).strip():
             yield f"no {name}", f"write its {name}"
@@ -76,6 +76,8 @@ def _about_quantity(quantity: Quantity) -> Iterator[tuple[str, str]]:
         yield f"'{quantity.date}' is not a date", "write 2026, 2026-05, 2026-05-17 or 2025/2026"
     if quantity.value < 0:
         yield f"{quantity.value:g} is negative", "write 0 or more"
+    if quantity.value == 0 and key in NEVER_ZERO:
+        yield "is 0", "write more than 0"
 
 
 def _system_units(catalog: Catalog) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from solver.domain.catalog import SYSTEM_QUANTITIES, System, SystemKind
+from solver.domain.catalog import NEVER_ZERO, SYSTEM_QUANTITIES, System, SystemKind
 from solver.domain.quantity import Evidence, Frozen, Quantity
 from solver.errors import Complaint, InputError
 from solver.inputs.validation import build_at
@@ -66,6 +66,9 @@ class Datasheet(Frozen):
         negative = [name for name, value in self.values.items() if value < 0]
         if negative:
             raise ValueError(f"{', '.join(negative)} is negative; write 0 or more, or leave it out")
+        zero = [name for name in NEVER_ZERO if self.values.get(name) == 0]
+        if zero:
+            raise ValueError(f"{', '.join(zero)} is 0; write more than 0, or leave it out")
         return self
 
     def _needed(self) -> list[tuple[str, bool]]:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from solver.domain.catalog import SYSTEM_QUANTITIES
+from solver.domain.catalog import NEVER_ZERO, SYSTEM_QUANTITIES
 from solver.inputs.demand import demand_fields
 from solver.inputs.draft import Draft, rewrite
 from solver.inputs.lengths import Bucket, length_buckets
@@ -154,6 +154,8 @@ def _overrides(draft: Draft, hardware: Any) -> None:
             number = draft.quantity(f"{path}.{name}", value, _unit_of(name), True)
             if number is not None and number < 0:
                 draft.complain(f"{path}.{name}", f"{name} is negative", "write 0 or more")
+            elif number == 0 and name in NEVER_ZERO:
+                draft.complain(f"{path}.{name}", f"{name} is 0", "write more than 0")
             elif number is not None:
                 converted[system][name] = number
     hardware["overrides"] = converted

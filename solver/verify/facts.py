@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Annotated
+
+from pydantic import Field
+
+#: A number that is divided by; reading a plan refuses 0 and what is below.
+Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class OfferFacts:
     price_usd: float
     support_share_per_year: float = 0.0  # of the purchase price
     residual_share: float = 0.0  # of the purchase price, at the end of the horizon
-    life_years: float = 4.0
+    life_years: Positive = 4.0
     supply_per_year: float | None = None
     minimum_lot: int = 1
     supplier: str = ""
@@ -46,8 +52,8 @@ class PlaceFacts:
     power_typ_kw: float
     power_max_kw: float
     rack_units: float
-    mtbf_hours: float | None = None  # None: what the workload takes for all
-    repair_hours: float | None = None
+    mtbf_hours: Positive | None = None  # None: what the workload takes for all
+    repair_hours: Positive | None = None
     name: str = ""
     vendor: str = ""
     kind: str = ""
