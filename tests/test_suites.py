@@ -55,10 +55,12 @@ def test_how_a_server_looks_for_requests(server: Server, run: tuple[int, int, in
 
 
 def test_kv_of_the_suite_is_narrow_where_its_scripts_say_so() -> None:
-    blackwell = Server(SUITE, "vllm-2026", "nvidia-blackwell", "gpt-oss-120b")
+    blackwell = Server(SUITE, "vllm-2026", "nvidia-blackwell", "gpt-oss-120b", date="2026-03-11")
     assert blackwell.kv_precision() == "fp8"
     assert replace(blackwell, family="nvidia-hopper").kv_precision() == ""
-    assert replace(blackwell, model="minimax-m2.5").kv_precision() == ""
+    assert replace(blackwell, family="nvidia-hopper", model="llama-3.1-70b").kv_precision() == "fp8"
+    minimax = replace(blackwell, model="minimax-m2.5")
+    assert [replace(minimax, date=d).kv_precision() for d in ("2026-03-28", "2026-04-03")] == ["", "fp8"]
     assert replace(blackwell, source="a blog").kv_precision() == ""
 
 

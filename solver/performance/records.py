@@ -106,7 +106,7 @@ class Mapper:
         machine = _machine(system, precision, gen)
         if isinstance(machine, str):
             return machine
-        server = suites.Server(r["source"], gen, family_of(system), model.id)
+        server = suites.Server(r["source"], gen, family_of(system), model.id, date=r["date"])
         kv = names.weight_precision(r["precision_kv"]).removeprefix("mx") or server.kv_precision()
         if not kv:
             kv = "fp16" if precision == "fp16" else _FILL.get(gen.split("-")[0], "fp16")

@@ -21,12 +21,17 @@ _FEW, _POLL_FEW, _POLL = 16, 10.0, 30.0
 #: TensorRT-LLM ``attention_dp_config.timeout_iters``: 60 (dsr1_*_trt.sh, with attention groups);
 #: ``batch_wait_timeout_iters``: 20 (Llama 70B, 1,024 tokens in and out, fewer than 8 chips).
 _BALANCE, _COLLECT = 60.0, 20.0
-#: ``kv-cache-dtype`` of 8 bits on Blackwell (70b_fp8_b200_docker.sh, gptoss_fp4_b200.sh, dsr1_*_b200.sh,
-#: qwen3.5_fp8_b200.sh, glm5_fp8_b200.sh); elsewhere what the engine takes by itself.
+#: Engine and architecture -> models whose scripts store the KV in 8 bits (``kv-cache-dtype``); elsewhere what
+#: the engine takes by itself. Blackwell: 70b_fp8_b200_docker.sh, gptoss_fp4_b200.sh, dsr1_*_b200.sh,
+#: qwen3.5_fp8_b200.sh, glm5_fp8_b200.sh; Hopper: 70b_fp8_h100_slurm.sh, 70b_fp8_h200_slurm.sh.
 _NARROW_KV = {
-    "vllm": ("llama-3.1-70b", "gpt-oss-120b"),
-    "sglang": ("deepseek-r1", "qwen3.5-397b-a17b", "glm-5"),
+    ("vllm", "nvidia-blackwell"): ("llama-3.1-70b", "gpt-oss-120b", "minimax-m2.5"),
+    ("vllm", "nvidia-hopper"): ("llama-3.1-70b",),
+    ("sglang", "nvidia-blackwell"): ("deepseek-r1", "qwen3.5-397b-a17b", "glm-5"),
 }
+#: First date of that setting, where the first script of the model had none: minimaxm2.5_fp8_b200.sh and
+#: minimaxm2.5_fp4_b200.sh of April 2026 (vLLM 0.19), beside those of March (vLLM 0.17).
+_NARROW_SINCE = {"minimax-m2.5": "2026-04"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Server:
     model: str
     groups: int = 1
     chips: int = 1
+    date: str = ""
 
     @property
     def listed(self) -> bool:
@@ -63,8 +69,10 @@ class Server:
 
     def kv_precision(self) -> str:
         """Precision of the KV that the scripts set, or empty."""
-        narrow = self.listed and self._blackwell and self.model in _NARROW_KV.get(self._engine, ())
-        return "fp8" if narrow else ""
+        family = self.family.removesuffix("-pcie")
+        models = _NARROW_KV.get((self._engine, family), ()) if self.listed else ()
+        since = _NARROW_SINCE.get(self.model, "")
+        return "fp8" if self.model in models and self.date >= since else ""
 
     def mean_length(self) -> float:
         """Mean length of prompts and outputs over the nominal one."""
