@@ -49,10 +49,10 @@ def test_the_lesson() -> None:
     assert {p.phase for p in plan.pools} == {"prefill", "decode"}
     assert {plan.points[p.point]["first_token_s"] for p in plan.pools} == {4.0}
     assert bought(plan) == {"dgx-b200": 2}
-    assert bought(together) == {"dgx-b200": 4}
+    assert bought(together) == {"dgx-b200": 4, "dgx-h100": 1}
     hasty = "services.0.levels.end_to_end=4 s"
-    assert bought(plan_of(hasty)) == {"dgx-b200": 4, "dgx-h100": 1}
-    assert bought(plan_of(hasty, "services.0.serving=[aggregated]")) == {"dgx-b200": 12}
+    assert bought(plan_of(hasty)) == {"dgx-b200": 5, "dgx-h100": 1}
+    assert bought(plan_of(hasty, "services.0.serving=[aggregated]")) == {"dgx-b200": 13}
 
 
 @pytest.mark.parametrize("change", ["services.0.levels.end_to_end=8 s", "services.0.levels.end_to_end=4 s"])

@@ -1,35 +1,35 @@
 """Text of the performance page on what measurements say; its tables of own rows are made anew (manual.py)."""
 
 LEFT_OUT = """\
-Whole sources: 4,386 of 11,309 rows are one source, LLM-Inference-Bench (ANL, arXiv 2411.00136, software of
+Whole sources: 4,386 of 11,307 rows are one source, LLM-Inference-Bench (ANL, arXiv 2411.00136, software of
 2024). But for 110 rows of two systems nobody else ran vLLM of before 0.7, so with this source left out that
 generation counts as the newer vLLM, 2.4 times as fast: what a generation gains cannot be known without runs
 of it. Errors of these rows (26 November 2026, `benchmarks/left_out_source.py`):
 
 | in the fit | rows | median | within 50 % |
 | --- | --- | --- | --- |
-| nothing of the source | 4,386 | 55.2% | 48.6% |
-| of these, vLLM of 2024 | 2,718 | 137.3% | 25.1% |
-| of these, TensorRT-LLM of 2024 | 858 | 14.5% | 97.7% |
-| all other sources, so 110 rows of vLLM of 2024 | 4,386 | 49.0% | 50.6% |
-| nothing of the source, but one factor per engine generation and family | 4,386 | 10.9% | 88.7% |
-| nothing of the source, without its rows of Llama-2-7B | 3,322 | 60.2% | 46.4% |
-| its rows of Llama-2-7B, so that the generation is known | 3,322 | 20.3% | 79.3% |
+| nothing of the source | 4,386 | 54.9% | 48.4% |
+| of these, vLLM of 2024 | 2,718 | 136.7% | 25.0% |
+| of these, TensorRT-LLM of 2024 | 858 | 19.6% | 97.0% |
+| all other sources, so 110 rows of vLLM of 2024 | 4,386 | 49.8% | 50.1% |
+| nothing of the source, but one factor per engine generation and family | 4,386 | 11.1% | 88.9% |
+| nothing of the source, without its rows of Llama-2-7B | 3,322 | 60.7% | 46.1% |
+| its rows of Llama-2-7B, so that the generation is known | 3,322 | 19.4% | 80.0% |
 
 First tokens of models left out that are off by more than half (26 November 2026,
 `benchmarks/left_out_first_tokens.py`; each row in the first group that it belongs to):
 
 | runs | rows | off by more than half | share |
 | --- | --- | --- | --- |
-| disaggregated | 178 | 97 | 54.5% |
-| speculation not stated, or without a rate | 144 | 59 | 41.0% |
+| disaggregated | 178 | 99 | 55.6% |
+| speculation not stated, or without a rate | 144 | 60 | 41.7% |
 | an engine generation with no other model | 58 | 58 | 100.0% |
-| MLPerf | 191 | 57 | 29.8% |
-| Neuron | 60 | 21 | 35.0% |
-| attention groups | 61 | 22 | 36.1% |
-| more than 64 sequences a worker | 241 | 87 | 36.1% |
-| others | 1,466 | 170 | 11.6% |
-| all | 2,399 | 571 | 23.8% |
+| MLPerf | 191 | 52 | 27.2% |
+| Neuron | 60 | 20 | 33.3% |
+| attention groups | 61 | 18 | 29.5% |
+| more than 64 sequences a worker | 241 | 75 | 31.1% |
+| others | 1,465 | 168 | 11.5% |
+| all | 2,398 | 550 | 22.9% |
 
 The 58 of one model are SGLang 0.5.1 with equal lengths, where requests that start together probably end
 together: each meets 38 % of its rivals' prompts (`burst`). Elsewhere that share is about 6 %, near that of a

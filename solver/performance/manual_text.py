@@ -177,19 +177,18 @@ of effects (A 0.716, B 0.706), more freedom for the vendor's stack (A 0.669, B 0
 
 A fourth look (26 November 2026, the same losses and halves), at what own measurements (below) suggest.
 Nothing was fitted again for it. Output matrices that each prompt passes once, and that stay at 16 bits beside
-narrower weights, a correction that waits for the next fit: A 0.649, B 0.666. Lost on top of it: activations
-of each expert moved as bytes (A 0.653, B 0.671), launches that hide behind prefill work (A 0.702, B 0.642:
-engines do not behave like the plain program).
+narrower weights: A 0.649, B 0.666. Lost on top of it: activations of each expert moved as bytes (A 0.653,
+B 0.671), launches that hide behind prefill work (A 0.702, B 0.642: engines do not behave like the plain
+program).
 
-A fifth (26 November 2026), which waits for the next fit: scripts of InferenceX store the KV of Llama 70B on
-Hopper (70b_fp8_h100_slurm.sh, 70b_fp8_h200_slurm.sh) and, from April 2026 on, of MiniMax-M2.5 on Blackwell
-(minimaxm2.5_fp8_b200.sh, minimaxm2.5_fp4_b200.sh) in 8 bits, which this fit does not know: it needs 1.9
-times the memory that a B200 has left for KV (`kv_room`); with the fact it finds 1.0 there and 0.9 on
-Hopper, A falls from 0.653 to 0.625 and B goes from 0.668 to 0.669. On the same rows and parts first tokens
-of models left out are within 50 % in 77.1 % (75.6 % without the fact), 24.3 % off (25.7 %). Lost on top of
-it, in A and B: output matrices that each prompt passes once (A 0.627, B 0.679), routed experts of a prompt
-that take the longer of computing and reading for the tokens of a step (A 0.633, B 0.682) or both (A 0.642,
-B 0.709), collectives that take in prefill what they take in decode (A 0.629, B 0.679).
+A fifth (26 November 2026): scripts of InferenceX store the KV of Llama 70B on Hopper and, from April 2026
+on, of MiniMax-M2.5 on Blackwell in 8 bits too; a fact, fitted again with it: A from 0.653 to 0.625, B from
+0.668 to 0.669. Before, the fit needed 1.9 times the memory that a B200 has left for KV (`kv_room`); now it
+finds 1.0 there and 0.9 on Hopper. On the same rows and parts first tokens of models left out are within 50
+% in 77.1 % (75.6 % without the fact), 24.3 % off (25.7 %). Not kept, because A and B lost on top of it:
+output matrices that each prompt passes once (A 0.627, B 0.679), routed experts of a prompt that take the
+longer of computing and reading for the tokens of a step (A 0.633, B 0.682) or both (A 0.642, B 0.709),
+collectives that take in prefill what they take in decode (A 0.629, B 0.679).
 
 ## Speed
 
