@@ -23,7 +23,7 @@ from solver.simulate.from_plan import PlanReplay, replay_plan
 @cache
 def plan() -> Plan:
     loaded = load_workload(find_workload("05-small-8b"))
-    changes = ["services.0.acquisitions=[buy]", "services.0.demand.requests_per_s=200"]
+    changes = ["services.0.acquisitions=[buy]", "services.0.demand.requests_per_s=150"]
     return solve(apply_overrides(loaded, changes), request=Request(compare=False))
 
 
@@ -48,8 +48,8 @@ def test_pools_are_held_against_the_plan() -> None:
     (row,) = replay_findings(plan(), replays()).table("pools").records()
     (pool,) = plan().pools
     point = plan().points[pool.point]
-    assert row["planned_share"] == pytest.approx(200 * max(r[0] for r in point["use"]) / pool.replicas)
-    assert row["kv_planned_tb_per_hour"] == pytest.approx(200 * point["kv_bytes"][0] * 3600 / 1e12)
+    assert row["planned_share"] == pytest.approx(150 * max(r[0] for r in point["use"]) / pool.replicas)
+    assert row["kv_planned_tb_per_hour"] == pytest.approx(150 * point["kv_bytes"][0] * 3600 / 1e12)
     assert row["kv_written_tb_per_hour"] == pytest.approx(row["kv_planned_tb_per_hour"], rel=0.35)
 
 
