@@ -140,6 +140,22 @@ def test_a_plan_and_a_bound_where_the_linear_program_does_not_end(seed: int, tmp
     assert least * (1 - 1e-6) <= state.best.outcome.objective < 2 * least
 
 
+def test_a_plan_and_a_bound_where_no_linear_program_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What columns cost at the least is a bound still: nothing here brings money, so it is zero."""
+    _, full = prepared_of(workload_text(random.Random(1)), tmp_path)
+    coarse = grouped(full)
+    relaxed = Relaxed.of(coarse, list(coarse.groups), math.inf)
+    nothing = replace(relaxed.linear, outcome=replace(relaxed.linear.outcome, ending=Ending.NO_POINT))
+    relaxed = replace(relaxed, linear=nothing)
+    monkeypatch.setattr(Relaxed, "of", lambda *_: relaxed)
+    state = State(0.0, time.perf_counter() + 20.0)
+    roughly(coarse, relaxed, state, 5.0)
+    assert state.best is not None
+    assert state.bound == 0.0
+
+
 def test_services_that_nothing_couples_are_apart(tmp_path: Path) -> None:
     """talk buys tokens without a limit, read rents alone, own only buys: its hours have no price."""
     _, full = prepared_of(workload_text(random.Random(1)), tmp_path)

@@ -19,6 +19,7 @@ from solver.engine.infeasible import explain_program
 from solver.engine.mean_hours import MeanHours, at_mean_hours, like_periods
 from solver.engine.neighbourhood import LARGE, solve_large, solve_small
 from solver.engine.piece_by_piece import pieces_of
+from solver.engine.relaxation import least_cost
 from solver.engine.start import start
 from solver.errors import InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
 from solver.formulation.build import build_program
@@ -169,12 +170,6 @@ def coarse_bound(problem: Problem, seconds: float) -> MeanHours | None:
         return None
     coarse = MeanHours.of(problem, groups, seconds)
     return coarse if coarse.linear.solved else None
-
-
-def least_cost(program: Program) -> float:
-    """The bound that the columns alone give, k$: each at the end of its range that costs less."""
-    ranges = ((kusd, program.columns[c]) for c, kusd in program.objective().items())
-    return float(sum(kusd * (column.low if kusd > 0 else column.high) for kusd, column in ranges if kusd))
 
 
 def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, float]:

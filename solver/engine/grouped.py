@@ -19,7 +19,7 @@ from solver.engine.apart import Bounds, search
 from solver.engine.fleet_first import fleet_first, hourly_counts, served
 from solver.engine.fleets import FINER, Fleet, Solved, placed, serve_all, solve_largest
 from solver.engine.neighbourhood import NEAR
-from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, left, period_costs, refined
+from solver.engine.relaxation import MOST_GROUPS, Relaxed, cut, least_cost, left, period_costs, refined
 from solver.engine.start import fleet_for_peaks
 from solver.formulation.clusters import HOURLY
 from solver.formulation.groups import Group
@@ -124,13 +124,15 @@ def roughly(prepared: Prepared, relaxed: Relaxed, state: State, grace: float) ->
         epochs.setdefault((group.epoch, group.streams), []).extend(group.hours)
     joined = [Group(*place, tuple(sorted(hours))) for place, hours in epochs.items()]
     rough = Relaxed.of(prepared, joined, end)
-    if rough.linear.solved:
-        state.raise_bound(rough.linear.outcome.objective, rough)
+    bound = rough.linear.outcome.objective if rough.linear.solved else least_cost(rough.model.program)
+    state.raise_bound(bound, rough)
+    if state.best is not None:
+        return
     streams, hours = range(len(prepared.curves.streams)), range(len(prepared.curves.vectors))
     peaks = [Group(e.index, tuple(streams), tuple(hours)) for e in prepared.curves.epochs]
     together = prepared.curves.periods(peaks, mean=False)
     whole = fleet_for_peaks(prepared.problem, together, max(grace, end - time.perf_counter()))
-    if whole is None or state.best is not None:
+    if whole is None:
         return
     program = relaxed.model.program
     counts = {

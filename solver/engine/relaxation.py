@@ -57,6 +57,12 @@ def left(end: float) -> float | None:
     return None if end == float("inf") else max(0.0, end - time.perf_counter())
 
 
+def least_cost(program: Program) -> float:
+    """The bound that the columns alone give, k$: each at the end of its range that costs less."""
+    ranges = ((kusd, program.columns[c]) for c, kusd in program.objective().items())
+    return float(sum(kusd * (column.low if kusd > 0 else column.high) for kusd, column in ranges if kusd))
+
+
 def with_periods(
     prepared: Prepared, periods: tuple[Period, ...], fleet: Mapping[tuple[Any, ...], float] | None = None
 ) -> Prepared:

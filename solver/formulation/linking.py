@@ -35,7 +35,8 @@ from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 from solver.formulation.whole_systems import Way, common_unit, pieces, pools, spares_of, traffic_per_unit
 
-FAMILY = "linking"
+#: Family of the rows; the statement behind those that count spares: without the promise they do not follow.
+FAMILY, AVAILABILITY = "linking", "resilience.availability"
 #: The set of families to leave out for a program without these rows (its coefficients may then be changed).
 LINKS = frozenset({FAMILY})
 #: Phases of which a request passes through one.
@@ -93,7 +94,7 @@ def _row(
         b,
         unit="peaks of the service",
         sentence=f"{service} on {way.system} needs whole {what}",
-        statement="resilience.availability" if spared else "",  # without the promise it does not follow
+        statement=AVAILABILITY if spared else "",
     )
 
 

@@ -14,10 +14,10 @@ from collections import defaultdict
 
 from solver.formulation.families.acquisition import permitted_sets
 from solver.formulation.limits import whole_traffic
+from solver.formulation.linking import AVAILABILITY, FAMILY
 from solver.formulation.model import Program
 from solver.formulation.problem import Problem
 
-FAMILY, AVAILABILITY = "linking", "resilience.availability"
 _MARGIN = 1 + 1e-12
 
 #: Service, system, phase, the site that is lost (None: none is), period.
@@ -52,7 +52,7 @@ def add_spare_links(problem: Problem, program: Program) -> None:
                     0.0,
                     unit="peaks of the service",
                     sentence=f"{service} on {system} needs whole spares",
-                    statement=AVAILABILITY,  # without the promise they do not follow
+                    statement=AVAILABILITY,
                 )
 
 
