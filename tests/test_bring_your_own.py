@@ -140,6 +140,79 @@ def test_a_configuration_gives_every_integer_of_the_catalog(name: str, tmp_path:
     assert architecture(read) == architecture(known)
 
 
+#: Published parameters in billions -> config.json of models that are in no catalog.
+OTHERS: dict[str, tuple[float, dict[str, Any]]] = {
+    "qwen2-57b-a14b": (57.41, integers(
+        "qwen2_moe", 28, 3584, 28, 4, 18944, 151936, 32768, shared_expert_intermediate_size=20480,
+        decoder_sparse_step=1, mlp_only_layers=[], **experts("num_experts", 64, 8, 2560),
+    )),
+    "gemma-3-4b-it": (4.3, {
+        "model_type": "gemma3",
+        "text_config": {
+            "model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240,
+            "num_hidden_layers": 34, "sliding_window": 1024,
+        },
+        "vision_config": {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27},
+    }),
+    "glm-4-9b-chat": (9.4, {
+        "model_type": "chatglm", "num_layers": 40, "hidden_size": 4096, "num_attention_heads": 32,
+        "multi_query_group_num": 2, "ffn_hidden_size": 13696, "padded_vocab_size": 151552,
+        "seq_length": 131072, "kv_channels": 128, "torch_dtype": "bfloat16",
+    }),
+    "glm-4.7-flash": (30.0, integers(
+        "glm4_moe_lite", 47, 2048, 20, 20, 10240, 154880, 202752, first_k_dense_replace=1,
+        **{**latent(768, 192, 256), "qk_rope_head_dim": 64},
+        **experts("n_routed_experts", 64, 4, 1536, n_shared_experts=1),
+    )),
+    "minimax-m2": (230.0, integers(
+        "minimax_m2", 62, 3072, 48, 8, 1536, 200064, 196608, head_dim=128,
+        **experts("num_local_experts", 256, 8),
+    )),
+    "qwen3-vl-235b": (235.1, {
+        "model_type": "qwen3_vl_moe",
+        "text_config": integers(
+            "qwen3_vl_moe_text", 94, 4096, 64, 4, 12288, 151936, 262144, head_dim=128,
+            decoder_sparse_step=1, mlp_only_layers=[], **experts("num_experts", 128, 8, 1536),
+        ),
+    }),
+    "gemma-2-9b": (9.24, integers("gemma2", 42, 3584, 16, 8, 14336, 256000, 8192, sliding_window=4096)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_published_parameters_follow_from_the_configuration(name: str, tmp_path: Path) -> None:
+    published, config = OTHERS[name]
+    model = read_hf_config(written(tmp_path, config), name, published)
+    seen = 0.41e9 if "vision_config" in config else 0.0
+    assert (parameters(model).total + seen) / 1e9 == pytest.approx(published, rel=0.01)
+    assert bool(model.note) == bool(seen)
+    with pytest.raises(InputError, match="billion parameters"):
+        read_hf_config(written(tmp_path, config), name, 1.2 * published)
+
+
+def compressed(bits: int, kind: str) -> dict[str, Any]:
+    groups = {"group_0": {"weights": {"num_bits": bits, "type": kind}}}
+    return {"quant_method": "compressed-tensors", "config_groups": groups}
+
+
+@pytest.mark.parametrize(
+    ("stated", "stored"),
+    [
+        ({"quant_method": "fp8", "fmt": "e4m3"}, "fp8"),
+        ({"quant_method": "fbgemm_fp8"}, "fp8"),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "fp4"),
+        ({"quant_method": "awq", "bits": 4}, "int4"),
+        ({"quant_method": "gptq", "bits": 8}, "int8"),
+        ({"quant_method": "mxfp4"}, "mxfp4 experts + bf16 rest"),
+        (compressed(8, "float"), "fp8"),
+        (compressed(4, "int"), "int4"),
+    ],
+)
+def test_the_stored_precision_is_read(stated: dict[str, Any], stored: str, tmp_path: Path) -> None:
+    config = {**CONFIGS["llama-3.1-8b"], "quantization_config": stated}
+    assert read_hf_config(written(tmp_path, config), "x").native_precision == stored
+
+
 def test_every_word_of_a_family_may_be_missing_but_none_is_invented(tmp_path: Path) -> None:
     for key in ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size", "vocab_size"):
         left = {k: v for k, v in CONFIGS["llama-3.1-8b"].items() if k != key}

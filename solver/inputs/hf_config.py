@@ -12,7 +12,7 @@ from typing import Any
 
 from solver.domain.catalog import Attention, Model
 from solver.errors import InputError
-from solver.inputs.hf_families import KNOWN, UNKNOWN_HYBRIDS, left_out
+from solver.inputs.hf_families import KNOWN, UNKNOWN_HYBRIDS, image_parameters, left_out, precision
 from solver.inputs.yaml_text import decode, read_bytes
 
 _TOLERANCE = 0.03  # of the derived against the stored number of parameters
@@ -23,8 +23,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "layers": ("num_hidden_layers", "n_layer", "num_layers"),
     "hidden": ("hidden_size", "n_embd", "d_model"),
     "q_heads": ("num_attention_heads", "n_head"),
-    "vocab": ("vocab_size",),
-    "max_context": ("max_position_embeddings", "n_positions"),
+    "vocab": ("vocab_size", "padded_vocab_size"),
+    "max_context": ("max_position_embeddings", "n_positions", "seq_length"),
 }
 
 
@@ -33,7 +33,7 @@ def read_hf_config(path: Path, model_id: str = "", stored_params_b: float | None
 
     ``model_id``: default, the name in the file or that of its folder. ``stored_params_b``: published
     parameters in billions; default: from ``model.safetensors.index.json`` beside the file, where it is. The
-    derived count must agree within 3 %.
+    derived count must agree within 3 %, without an image encoder or with it (``vision_config``).
     """
     from solver.performance.architecture import parameters
 
@@ -57,10 +57,29 @@ def read_hf_config(path: Path, model_id: str = "", stored_params_b: float | None
         problem = f"has a value of a wrong kind: {' '.join(str(error).split())[:200]}"
         raise InputError.at(str(path), 1, problem, "give the config.json as published") from error
     derived = parameters(draft)
-    _check(path, derived.total, stored_params_b or _stored(path, draft))
-    total = stored_params_b or round(derived.total / 1e9, 3)
-    active = round(derived.active / 1e9, 3) if draft.n_experts else total
-    return draft.model_copy(update={"total_params_b": total, "active_params_b": active})
+    total = round(derived.total / 1e9, 3)
+    update: dict[str, Any] = {
+        "total_params_b": total,
+        "active_params_b": round(derived.active / 1e9, 3) if draft.n_experts else total,
+    }
+    images = image_parameters(config)
+    stored = stored_params_b or _stored(path, draft)
+    if stored and images and not _agree(derived.total, stored) and _agree(derived.total + images, stored):
+        update["note"] = (
+            f"language part of {stored:g} G; an image encoder of {images / 1e9:.2f} G is left out"
+        )
+    elif stored and not _agree(derived.total, stored):
+        problem = f"derives {derived.total / 1e9:,.2f} billion parameters, but {stored:,.2f} are stored"
+        remedy = "the architecture has parts that config.json does not tell; write the model into a catalog"
+        raise InputError.at(str(path), 1, problem, remedy)
+    elif stored_params_b:
+        update["total_params_b"] = stored_params_b
+        update["active_params_b"] = update["active_params_b"] if draft.n_experts else stored_params_b
+    return draft.model_copy(update=update)
+
+
+def _agree(derived: float, stored_b: float) -> bool:
+    return abs(derived / 1e9 / stored_b - 1) <= _TOLERANCE
 
 
 def _load(path: Path) -> tuple[dict[str, Any], str]:
@@ -92,13 +111,6 @@ def _stored(path: Path, model: Model) -> float | None:
         return float(json.loads(index.read_text(encoding="utf-8"))["metadata"]["total_size"]) / 2e9
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _check(path: Path, derived: float, stored_b: float | None) -> None:
-    if stored_b and abs(derived / 1e9 / stored_b - 1) > _TOLERANCE:
-        problem = f"derives {derived / 1e9:,.2f} billion parameters, but {stored_b:,.2f} are stored"
-        remedy = "the architecture has parts that config.json does not tell; write the model into a catalog"
-        raise InputError.at(str(path), 1, problem, remedy)
 
 
 class _Reader:
@@ -135,7 +147,7 @@ class _Reader:
         }
         found["max_context"] = self._int(*_NAMES["max_context"], default=0)
         found["tied_embeddings"] = bool(self.config.get("tie_word_embeddings", False))
-        found["native_precision"] = self._precision()
+        found["native_precision"] = precision(self.config)
         found |= self._attention(found["hidden"], found["q_heads"], found["layers"])
         found |= self._experts(found["layers"])
         for field in ("kv_heads", "head_dim"):
@@ -145,18 +157,6 @@ class _Reader:
             if not 0 <= found.get(field, 0) <= found.get(most, 0):
                 raise self._refuse(f"{field} is {found[field]} of {found[most]} {most}")
         return found
-
-    def _precision(self) -> str:
-        quant = self.config.get("quantization_config") or {}
-        method = str(quant.get("quant_method", "")) if isinstance(quant, dict) else ""
-        if method:
-            return (
-                "mxfp4 experts + bf16 rest" if method == "mxfp4" else ("fp8" if "fp8" in method else method)
-            )
-        kind = str(self.config.get("torch_dtype") or self.config.get("dtype") or "bfloat16")
-        return {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}.get(
-            kind.removeprefix("torch."), kind
-        )
 
     def _attention(self, hidden: int, heads: int, layers: int) -> dict[str, Any]:
         if self.config.get("kv_lora_rank"):
@@ -171,13 +171,13 @@ class _Reader:
                 "head_dim": self._int("head_dim", "v_head_dim"),
                 **self._sparse(),
             }
-        kv = self._int("num_key_value_heads", "num_kv_heads", default=heads)
+        kv = self._int("num_key_value_heads", "num_kv_heads", "multi_query_group_num", default=heads)
         window, local, kind = self._window(layers)
         attention: Attention = kind if local else ("mha" if kv == heads else "gqa")
         return {
             "attention": attention,
             "kv_heads": kv,
-            "head_dim": self._int("head_dim", default=hidden // heads),
+            "head_dim": self._int("head_dim", "kv_channels", default=hidden // heads),
             "window": window if local else 0,
             "n_local_layers": local,
         }
@@ -210,7 +210,8 @@ class _Reader:
 
     def _experts(self, layers: int) -> dict[str, Any]:
         experts = self._int("n_routed_experts", "num_local_experts", "num_experts", default=0)
-        dense = self._int("intermediate_size_mlp", "intermediate_size", "ffn_dim", "n_inner", default=0)
+        names = ("intermediate_size_mlp", "intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")
+        dense = self._int(*names, default=0)
         if not experts:
             if not dense:
                 raise self._refuse("intermediate_size missing")

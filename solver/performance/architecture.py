@@ -95,9 +95,7 @@ def native_mxfp4(model: Model) -> bool:
 
 
 def bytes_per_parameter(model: Model, precision: str) -> tuple[float, float]:
-    """Bytes of a parameter outside and inside the routed experts. ``native``: as released."""
-    if precision == "native":
-        precision = "mxfp4" if native_mxfp4(model) else ("fp8" if model.native_precision == "fp8" else "bf16")
+    """Bytes of a parameter outside and inside the routed experts."""
     if precision == "mxfp4":
         return (2.0, MXFP4_BYTES) if model.n_experts else (MXFP4_BYTES, MXFP4_BYTES)
     return BYTES[precision], BYTES[precision]
