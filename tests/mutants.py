@@ -21,10 +21,11 @@ from solver.domain.workload import LoadedWorkload, Money, Site
 from solver.engine.assemble import assemble
 from solver.engine.attempt import SAFETY, tightened
 from solver.formulation.build import build_program
+from solver.formulation.epochs import make_epochs, make_periods
 from solver.formulation.linking import LINKS
 from solver.formulation.model import Program, Row
 from solver.formulation.prepare import Prepared
-from solver.formulation.problem import Problem, make_epochs, make_periods
+from solver.formulation.problem import Problem
 from solver.formulation.registry import COSTS, FAMILIES
 from solver.inputs.catalogs import load_catalog
 from solver.operating_points.build import Menu

@@ -23,8 +23,10 @@ from solver.domain.workload import (
     Site,
     Workload,
 )
+from solver.formulation.epochs import make_epochs, make_periods
 from solver.formulation.prepare import Prepared
-from solver.formulation.problem import Problem, SystemFacts, SystemOffer, make_epochs, make_periods
+from solver.formulation.problem import Problem
+from solver.formulation.system_offer import SystemFacts, SystemOffer
 from solver.operating_points.build import Menu
 from solver.operating_points.point import ApiPoint, OperatingPoint, StepLaw
 from solver.performance.queueing import Line

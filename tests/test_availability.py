@@ -69,6 +69,17 @@ def test_repair_and_failure_rate_of_a_system_count() -> None:
     assert enough(line.count, 4, up) >= Fraction(999, 1000) > enough(line.count - 1, 4, up)
 
 
+def test_the_workload_says_how_often_its_systems_fail() -> None:
+    """Stated for all, it stands before the catalog's figure; stated for one system, before both."""
+    for all_systems in (
+        ("resilience.mtbf=240 h",),
+        ("resilience.mtbf=90 h", "hardware.overrides.dgx-h100.mtbf_hours=240"),
+    ):
+        plan = plan_of("26-availability", *all_systems)
+        assert lines(plan) == lines(plan_of("26-availability", "hardware.overrides.dgx-h100.mtbf_hours=240"))
+        assert plan.inputs["systems"][H100]["mtbf_hours"] == 240
+
+
 def test_spares_are_shared_by_the_pools_of_a_site() -> None:
     """Two services of 2 systems each: 4 + 1 at one site, where pools apart would take 2 x (2 + 1)."""
     two = (

@@ -20,8 +20,9 @@ from solver.domain.workload import Demand, ServiceLevels, window_hours
 from solver.engine import start
 from solver.engine.start import known_plan, peaks_together
 from solver.formulation.build import build_program
+from solver.formulation.epochs import make_epochs, make_periods
 from solver.formulation.prepare import prepare
-from solver.formulation.problem import Problem, make_epochs, make_periods
+from solver.formulation.problem import Problem
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.references import resolve_references
 from solver.inputs.workload import load_workload

@@ -8,9 +8,9 @@ from test_registry import change, with_api
 from solver.backend.highs import HighsModel
 from solver.domain.workload import Demand
 from solver.formulation.build import build_program
-from solver.formulation.epochs import Epoch
+from solver.formulation.epochs import Epoch, make_periods
 from solver.formulation.hours import grouped, median_cut, most_periods
-from solver.formulation.problem import Problem, make_periods
+from solver.formulation.problem import Problem
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60), st.integers(1, 12))

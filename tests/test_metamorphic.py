@@ -25,7 +25,8 @@ from solver.domain.catalog import Catalog
 from solver.domain.workload import Demand, HardwarePolicy, Horizon, LengthBucket, LoadedWorkload
 from solver.engine.solve import Request, solve
 from solver.formulation.build import build_program
-from solver.formulation.problem import Problem, make_epochs, make_periods
+from solver.formulation.epochs import make_epochs, make_periods
+from solver.formulation.problem import Problem
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.workload import apply_overrides, workload_from
 from solver.inputs.yaml_text import load_yaml

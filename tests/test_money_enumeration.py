@@ -19,7 +19,8 @@ from test_registry import base
 from solver.backend.highs import HighsModel
 from solver.domain.workload import Demand, HardwarePolicy, Horizon, Money, Site, Staff
 from solver.formulation.build import build_program
-from solver.formulation.problem import Problem, make_epochs, make_periods
+from solver.formulation.epochs import make_epochs, make_periods
+from solver.formulation.problem import Problem
 from solver.plan.plan import Plan, Pool, SystemPurchase
 from solver.verify import OfferFacts, PlaceFacts
 from solver.verify.case import Case

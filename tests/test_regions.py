@@ -21,8 +21,8 @@ from solver.domain.workload import (
 )
 from solver.engine.solve import Request, solve
 from solver.errors import InfeasibleError, InputError
+from solver.formulation.length_classes import length_classes
 from solver.formulation.order import in_order
-from solver.formulation.problem import length_classes
 from solver.inputs.workload import load_workload, workload_from, workload_to_yaml
 from solver.inputs.yaml_text import load_yaml
 from solver.operating_points.regions import cells_of, narrowed, reaches

@@ -26,7 +26,8 @@ from solver.domain.workload import (
     Staff,
 )
 from solver.formulation.build import build_program
-from solver.formulation.problem import Problem, make_epochs, make_periods
+from solver.formulation.epochs import make_epochs, make_periods
+from solver.formulation.problem import Problem
 from solver.formulation.registry import COSTS, FAMILIES, costs_in_order
 from solver.operating_points.point import ApiPoint, Wear
 from solver.performance.queueing import Line

@@ -15,8 +15,9 @@ from test_verify import asked, with_policy
 from solver.domain.workload import Horizon
 from solver.errors import InputError
 from solver.formulation.build import build_program
+from solver.formulation.epochs import make_epochs
 from solver.formulation.families.supply import yearly_limits
-from solver.formulation.problem import Problem, make_epochs
+from solver.formulation.problem import Problem
 from solver.inputs.yaml_text import load_yaml
 
 

@@ -10,8 +10,9 @@ from test_registry import base, change, optimum
 
 from solver.domain.workload import HardwarePolicy, Horizon
 from solver.finance.cash_flow import cash_flow
+from solver.formulation.epochs import make_epochs, make_periods
 from solver.formulation.families.wear import new_models
-from solver.formulation.problem import Problem, make_epochs, make_periods
+from solver.formulation.problem import Problem
 from solver.operating_points.dominance import replaces
 from solver.operating_points.point import Wear
 from solver.plan.plan import Plan

@@ -15,9 +15,10 @@ from solver.domain.workload import LoadedWorkload
 from solver.engine.assumptions import assumptions
 from solver.engine.parts import parts_of
 from solver.engine.promises import service_levels
+from solver.formulation.epochs import Period
 from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
-from solver.formulation.problem import Period, Problem
+from solver.formulation.problem import Problem
 from solver.plan.deferral import deferrals, served_periods
 from solver.plan.extract import pools, purchases, routes
 from solver.plan.fallbacks import fallbacks

@@ -16,11 +16,11 @@ from solver.engine.apart import Floats
 from solver.engine.neighbourhood import NOTHING, Linear
 from solver.formulation.build import build_program
 from solver.formulation.clusters import HOURLY_COUNTS
-from solver.formulation.epochs import tariff_sites
+from solver.formulation.epochs import Period, tariff_sites
 from solver.formulation.groups import median_cut
 from solver.formulation.limits import lines_of
 from solver.formulation.model import Program
-from solver.formulation.problem import Period, Problem
+from solver.formulation.problem import Problem
 
 #: Groups of an epoch to begin with, and hours of an epoch that may then stand alone beside them, by the share
 #: that they make up of what hours cost beyond the least.

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from solver.formulation.problem import Period, Problem
+from solver.formulation.epochs import Period
+from solver.formulation.problem import Problem
 from solver.operating_points.lateness import handover_s, late_rate
 from solver.operating_points.point import OperatingPoint
 from solver.operating_points.requests import Floats

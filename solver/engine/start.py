@@ -19,7 +19,8 @@ from solver.backend.highs import HighsModel
 from solver.engine.neighbourhood import NOTHING, Linear, solve_large
 from solver.engine.piece_by_piece import pieces_of
 from solver.formulation.build import build_program
-from solver.formulation.problem import Period, Problem, undominated
+from solver.formulation.epochs import Period, undominated
+from solver.formulation.problem import Problem
 from solver.operating_points.point import OperatingPoint
 
 #: Share of the time limit for the small problem, most seconds, and those it gets in any case; its gap.

@@ -20,8 +20,9 @@ from solver.formulation.payments import (
     rental_payments,
     sale_payments,
 )
-from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.problem import Problem
 from solver.formulation.registry import cost_term
+from solver.formulation.system_offer import SystemOffer
 
 
 class Owned(NamedTuple):

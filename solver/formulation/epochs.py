@@ -11,6 +11,7 @@ from solver.domain.quantity import simplest
 from solver.domain.streams import streams
 from solver.domain.workload import HOURS_PER_YEAR, Site, Workload, cycle_hours, window_hours
 from solver.errors import UsageError
+from solver.formulation.system_offer import SystemOffer
 
 
 @dataclass(frozen=True)
@@ -43,26 +44,27 @@ class Period:
     streams: tuple[int, ...] = ()  # whose hours, where services are grouped apart (others: 0)
 
 
-def make_epochs(
-    workload: Workload, shortest_life_years: float = math.inf, available_years: tuple[float, ...] = ()
-) -> tuple[Epoch, ...]:
-    """One epoch, one a year where demand grows or a system dies within the horizon, or as stated.
+def make_epochs(workload: Workload, offers: Sequence[SystemOffer] = ()) -> tuple[Epoch, ...]:
+    """One epoch, one a year where demand grows or a bought system dies within the horizon, or as stated.
 
     Where services start, end or step, an epoch ends there too; a stated epoch must end there anyway. Where
-    none is stated, one ends in each month from which systems can be had (says the workload, or an offer:
-    ``available_years``, its date or lead time) or the price of energy takes a step, and with each fiscal year
-    that has a budget for purchases of its own.
+    none is stated, one ends in each month from which systems can be had (says the workload, or an offer by
+    its date or lead time) or the price of energy takes a step, with each fiscal year that has a budget for
+    purchases of its own, and where what is got at any of these dates reaches the end of its term or life.
     """
     years, step, first = workload.horizon.years, workload.horizon.epoch_years, workload.horizon.start
     grows = any(s.demand.grows for s in workload.services)
     dates = sorted({t for s in workload.services for t in s.changes(first) if t < years - 1e-9})
     if step is None:
-        step = 1.0 if grows or shortest_life_years < years else years
+        dies = any(o.kind == "buy" and o.life_years < years for o in offers)
+        step = 1.0 if grows or dies else years
         had = (*workload.hardware.available_from.values(), *(o.available_from for o in workload.offers))
         had += tuple(site.open_from for site in workload.sites)
         had += tuple(month for site in workload.sites for month in site.energy_steps)
-        begins = (*(years_until(m, first) for m in had), *fiscal_starts(workload), *available_years)
-        dates = sorted({*dates, *(t for t in begins if 0 < t < years - 1e-9)})
+        begins = (*(years_until(m, first) for m in had), *fiscal_starts(workload))
+        dates += [*begins, *(o.available_years for o in offers)]
+        whole = [float(n * simplest(step)) for n in range(math.ceil(years / step - 1e-9))]
+        dates = _with_ends(offers, sorted({*whole, *dates}), years)
     elif grows and (1 / simplest(step)).denominator > 1:
         raise UsageError(
             f"horizon.epoch_years {step:g}: demand grows from year to year; write 1 or a whole part of a year"
@@ -74,8 +76,21 @@ def make_epochs(
         )
     count = math.ceil(years / step - 1e-9)
     ends = [min(float((e + 1) * simplest(step)), years) for e in range(count)]
-    ends = sorted({*ends, *(t for t in dates if all(abs(t - end) > 1e-9 for end in ends))})
+    for at in dates:
+        if 1e-9 < at < years - 1e-9 and all(abs(at - end) > 1e-9 for end in ends):
+            ends.append(at)
+    ends.sort()
     return tuple(Epoch(e, ends[e - 1] if e else 0.0, end) for e, end in enumerate(ends))
+
+
+def _with_ends(offers: Sequence[SystemOffer], dates: list[float], years: float) -> list[float]:
+    """The dates, and those at which terms and lives that begin at any of them end, one after another."""
+    found = set(dates)
+    for life in {o.life_years for o in offers if o.committed and o.life_years < years}:
+        for begin in dates:
+            count = math.ceil((years - begin) / life - 1e-9)
+            found |= {float(simplest(begin) + n * simplest(life)) for n in range(1, count)}
+    return sorted(found)
 
 
 def label_of(epochs: Sequence[Epoch], epoch: int, hours: str) -> str:

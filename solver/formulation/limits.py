@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from solver.domain.workload import HOURS_PER_YEAR
-from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.problem import Problem
 from solver.formulation.spares import spare_steps
+from solver.formulation.system_offer import SystemOffer
 from solver.operating_points.dominance import lives_per_request
 from solver.operating_points.point import OperatingPoint
 from solver.performance.queueing import Line

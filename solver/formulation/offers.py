@@ -9,7 +9,7 @@ from solver.domain.catalog import Catalog, Offer, System
 from solver.domain.quantity import Quantity
 from solver.domain.workload import Money, Workload, WorkloadOffer
 from solver.errors import UsageError
-from solver.formulation.problem import SystemFacts, SystemOffer
+from solver.formulation.system_offer import SystemFacts, SystemOffer
 
 
 def choose_offers(
@@ -220,8 +220,17 @@ def with_overrides(system: System, changes: dict[str, float]) -> System:
     return system.model_copy(update={"values": values})
 
 
-def system_facts(system: System) -> SystemFacts:
-    """Power and space; an unknown typical power is taken as the maximum and the other way round."""
+def system_facts(system: System, workload: Workload) -> SystemFacts:
+    """Power, space and failures; an unknown typical power is taken as the maximum and the other way round.
+
+    Failures and repair: as the workload overrides for this system, else as it states for all, else as the
+    catalog says.
+    """
+    changed, stated = workload.hardware.overrides.get(system.id, {}), workload.resilience
+
+    def told(name: str, of_all: float | None) -> float | None:
+        return system.get(name) if name in changed or of_all is None else of_all
+
     most = system.get("power_max_kw") or system.get("power_typ_kw") or 0.0
     typical = system.get("power_typ_kw") or most
     return SystemFacts(
@@ -232,8 +241,8 @@ def system_facts(system: System) -> SystemFacts:
         power_typ_kw=typical,
         power_max_kw=most,
         rack_units=system.get("rack_units") or 0.0,
-        mtbf_hours=system.get("mtbf_hours"),
-        repair_hours=system.get("repair_hours"),
+        mtbf_hours=told("mtbf_hours", stated.mtbf_hours),
+        repair_hours=told("repair_hours", stated.repair_hours),
     )
 
 

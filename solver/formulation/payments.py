@@ -11,7 +11,8 @@ from typing import Literal
 
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.model import Program
-from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.problem import Problem
+from solver.formulation.system_offer import SystemOffer
 from solver.time_value import present_value_factor, running_factor
 
 Kind = Literal["capital", "running", "resale"]

@@ -7,22 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from solver.domain.calendar import INSTANT, span
 from solver.domain.catalog import Catalog
 from solver.domain.workload import MOST_ORDERED_HOURS, Workload, cycle_hours, window_hours
 from solver.formulation.clusters import service_clusters
+from solver.formulation.epochs import Period, make_epochs, make_periods, undominated
 from solver.formulation.groups import Curves, Group
 from solver.formulation.hours import grouped, most_periods
+from solver.formulation.length_classes import length_classes
 from solver.formulation.offers import choose_offers, system_facts
 from solver.formulation.order import in_order
-from solver.formulation.problem import (
-    Period,
-    Problem,
-    SystemOffer,
-    length_classes,
-    make_epochs,
-    make_periods,
-    undominated,
-)
+from solver.formulation.problem import Problem
+from solver.formulation.system_offer import SystemOffer
 from solver.operating_points.build import Menu, build_menu
 from solver.operating_points.point import Screened
 from solver.performance.calibration import Calibration
@@ -60,9 +56,8 @@ def prepare(
     menu = permitted(workload, offers, build_menu(asked, catalog, systems, calibration, prune))
     used = {p.system for p in menu.points} | set(workload.hardware.minimum)
     chosen = tuple(o for o in offers if o.system in used)
-    lives = (o.life_years for o in chosen if o.kind == "buy")
-    dates = tuple(sorted({o.available_years for o in chosen}))
-    epochs = make_epochs(workload, min(lives, default=math.inf), dates)
+    ways = {kind for service in workload.services for kind in service.acquisitions}
+    epochs = make_epochs(workload, [o for o in chosen if o.kind in ways])
     everything = make_periods(workload, epochs)
     hourly = (
         menu.apis
@@ -95,7 +90,8 @@ def prepare(
         )
     notes += without_use(workload, menu)
     notes += conventions(workload)
-    facts = {s: system_facts(systems[s]) for s in sorted(used) if s in systems}
+    notes += cut_short(workload, chosen)
+    facts = {s: system_facts(systems[s], workload) for s in sorted(used) if s in systems}
     problem = Problem(workload, epochs, periods, menu.points, menu.apis, chosen, facts)
     relaxed = None
     if without_residency(workload) != asked:
@@ -162,6 +158,25 @@ def without_use(workload: Workload, menu: Menu) -> list[str]:
         if system not in used and reasons:
             words = "; ".join(f"{s}: {one.reason} ({one.configuration})" for s, one in reasons.items())
             found.append(f"{system} can serve nothing here: {words}")
+    return found
+
+
+def cut_short(workload: Workload, offers: tuple[SystemOffer, ...]) -> list[str]:
+    """Offers of the workload whose term or life ends within the epochs that it states."""
+    step, years = workload.horizon.epoch_years, workload.horizon.years
+    stated = {o.id for o in workload.offers}
+    found: list[str] = []
+    if step is None:
+        return found
+    for offer in offers:
+        life = offer.life_years
+        if offer.id in stated and offer.committed and step < life < years and life / step % 1 > INSTANT:
+            part = span(life - math.floor(life / step) * step)
+            words = "life" if offer.kind == "buy" else "term"
+            found.append(
+                f"{offer.id}: of its {words} of {span(life)} the last {part} lie within an epoch of "
+                f"{span(step)} and are not used; without `epoch` an epoch ends with it"
+            )
     return found
 
 

@@ -6,7 +6,6 @@ and the operating points).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,72 +19,13 @@ from solver.domain.workload import (
     cycle_hours,
     window_hours,
 )
-from solver.formulation.epochs import Epoch as Epoch
-from solver.formulation.epochs import Period as Period
-from solver.formulation.epochs import make_epochs as make_epochs
-from solver.formulation.epochs import make_periods as make_periods
-from solver.formulation.epochs import undominated as undominated
+from solver.formulation.epochs import Epoch, Period
 from solver.formulation.flexible import offered_by_the_hour
+from solver.formulation.length_classes import length_classes, whole_regions
+from solver.formulation.system_offer import SystemFacts, SystemOffer
 from solver.operating_points.point import ApiPoint, OperatingPoint
 from solver.performance.queueing import Line
 from solver.time_value import running_factor
-
-
-@dataclass(frozen=True)
-class SystemOffer:
-    """A way to get a system, with the numbers the program needs."""
-
-    id: str
-    system: str
-    kind: str  # buy | lease | reserve (committed for life_years) | rent | spot (by the hour)
-    price_usd: float  # per system (buy) or per system and hour (all others)
-    support_share_per_year: float
-    residual_share: float
-    life_years: float
-    supply_per_year: float | None
-    minimum_lot: int
-    supplier: str
-    supply_total: int | None = None  # owned systems: how many there are
-    available_years: float = 0.0  # from when it can serve, years after the start
-    interruption_share: float = 0.0  # spot: share of the time it is not there
-    resale_by_age: tuple[float, ...] = ()  # buy: share of the price after 1, 2, ... years
-    lead_years: float = 0.0  # from order to delivery
-    paid: str = "delivery"  # buy: when the price is due (order | delivery)
-    tier_of: str = ""  # a price for larger lots of this offer: they share its supply
-
-    def value_at(self, years: float) -> float:
-        """Share of the price that a system of this age brings; between full years on a straight line."""
-        if not self.resale_by_age:
-            return self.residual_share
-        shares = (1.0, *self.resale_by_age, 0.0)
-        year = min(math.floor(years + 1e-9), len(shares) - 1)
-        later = shares[min(year + 1, len(shares) - 1)]
-        return shares[year] + (later - shares[year]) * max(0.0, years - year)
-
-    @property
-    def committed(self) -> bool:
-        """Got for its life or term (a column per epoch) rather than for hours."""
-        return self.kind in ("buy", "lease", "reserve")
-
-    @property
-    def on_site(self) -> bool:
-        """Stands at the user's site: takes power and space there."""
-        return self.kind in ("buy", "lease")
-
-
-@dataclass(frozen=True)
-class SystemFacts:
-    """What places and money need to know of a system."""
-
-    id: str
-    name: str
-    kind: str
-    vendor: str
-    power_typ_kw: float
-    power_max_kw: float
-    rack_units: float
-    mtbf_hours: float | None = None  # None: what the workload takes for all
-    repair_hours: float | None = None
 
 
 @dataclass(frozen=True)
@@ -258,10 +198,8 @@ class Problem:
     def up_share(self, system: str) -> float:
         """Share of time that a system is up: MTBF / (MTBF + repair time)."""
         facts, stated = self.systems.get(system), self.workload.resilience
-        mtbf = facts.mtbf_hours if facts is not None else None
-        repair = facts.repair_hours if facts is not None else None
-        hours = stated.mtbf_hours if mtbf is None else mtbf
-        return hours / (hours + (stated.repair_hours if repair is None else repair))
+        hours = stated.mtbf_of(facts.mtbf_hours if facts else None)
+        return hours / (hours + stated.repair_of(facts.repair_hours if facts else None))
 
     def peak_rps(self, service: int) -> float:
         """The unit of a service's traffic: its largest rate of all periods, requests/s (at least 1e-9).
@@ -331,36 +269,3 @@ class Problem:
         """Whether a system bought at the start of one epoch still serves through another."""
         begin = self.epochs[bought].start_years
         return bought <= epoch and begin + offer.life_years >= self.epochs[epoch].end_years - 1e-9
-
-
-#: Histograms of up to so many buckets are routed bucket by bucket; longer ones in three classes that hold
-#: the shortest 60 %, the next 30 % and the longest 10 % of the requests (by prompt length). Services with
-#: profiles of the workload are always routed bucket by bucket: a profile may not serve all of a class.
-MOST_BUCKETS, CLASS_ENDS = 4, (0.6, 0.9, 1.0)
-
-
-def length_classes(service: Service, apart: bool = False) -> tuple[tuple[int, ...], ...]:
-    """Neighbouring buckets of a region (sorted by prompt length) that the program routes together
-    (``apart``: none)."""
-    regions = sorted({bucket.region for bucket in service.lengths})
-    return tuple(group for region in regions for group in _classes_of(service, region, apart))
-
-
-def whole_regions(service: Service) -> tuple[tuple[int, ...], ...]:
-    """All buckets of a region in one class: each pool gets the mix of lengths that the service has."""
-    regions = sorted({bucket.region for bucket in service.lengths})
-    return tuple(tuple(b for b, x in enumerate(service.lengths) if x.region == r) for r in regions)
-
-
-def _classes_of(service: Service, region: str, apart: bool) -> tuple[tuple[int, ...], ...]:
-    mine = [b for b, bucket in enumerate(service.lengths) if bucket.region == region]
-    if apart or len(mine) <= MOST_BUCKETS:
-        return tuple((b,) for b in mine)
-    found: list[list[int]] = [[] for _ in CLASS_ENDS]
-    total, passed = sum(service.lengths[b].share for b in mine), 0.0
-    for b in mine:
-        share = service.lengths[b].share / total
-        passed += share
-        middle = passed - share / 2
-        found[next(n for n, end in enumerate(CLASS_ENDS) if middle <= end + 1e-9)].append(b)
-    return tuple(tuple(group) for group in found if group)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from solver.formulation.costs import owned_columns
 from solver.formulation.model import Program
 from solver.formulation.payments import Payment, present_usd, purchase_payments, sale_payments
-from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.problem import Problem
 from solver.formulation.registry import cost_term
+from solver.formulation.system_offer import SystemOffer
 from solver.time_value import depreciation_shares
 
 

@@ -39,7 +39,8 @@ from solver.formulation.limits import (
 )
 from solver.formulation.model import Program
 from solver.formulation.payments import living
-from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.problem import Problem
+from solver.formulation.system_offer import SystemOffer
 
 
 def add_variables(problem: Problem, program: Program) -> None:

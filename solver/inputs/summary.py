@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from solver.domain.calendar import span
+from solver.domain.resilience import MTBF_HOURS, REPAIR_HOURS
 from solver.domain.workload import Demand, Residency, Service, ServiceLevels, Site, StatedApi, Workload
 
 
@@ -43,10 +44,15 @@ def _resilience(workload: Workload) -> Iterator[str]:
     if stated.availability is not None:
         yield (
             f"enough systems are up {stated.availability:.6g} of the time; each fails every "
-            f"{stated.mtbf_hours:g} h and is repaired in {stated.repair_hours:g} h, or as the catalog says"
+            f"{_hours(stated.mtbf_hours, MTBF_HOURS)} and is repaired in "
+            f"{_hours(stated.repair_hours, REPAIR_HOURS)}"
         )
     if workload.redundancy:
         yield f"{workload.redundancy} spare replicas in each pool"
+
+
+def _hours(stated: float | None, assumed: float) -> str:
+    return f"{assumed:g} h (or as the catalog says)" if stated is None else f"{stated:g} h"
 
 
 def _residencies(workload: Workload) -> Iterator[tuple[str, Residency]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from solver.domain.calendar import years_until
+from solver.domain.calendar import INSTANT, span, years_until
+from solver.domain.money import WorkloadOffer
 from solver.domain.quantity import simplest
 from solver.domain.workload import Workload
 from solver.inputs.draft import Draft
@@ -35,6 +37,21 @@ def check_time(draft: Draft, workload: Workload) -> None:
         if offer.resale_by_age and offer.residual_share is not None:
             words = "'resale_by_age' and 'residual_share' state the same thing"
             draft.complain(f"offers.{index}.resale_by_age", words, "keep one of the two")
+        _check_term(draft, workload, index, offer)
+
+
+def _check_term(draft: Draft, workload: Workload, index: int, offer: WorkloadOffer) -> None:
+    """Complain about a term or life that is shorter than each epoch: nothing could be got for a whole one."""
+    step, years = workload.horizon.epoch_years, workload.horizon.years
+    if step is None or offer.kind in ("rent", "spot"):
+        return
+    bought = offer.kind == "buy"
+    life = (offer.life_years or years) if bought else offer.term_months / 12
+    shortest = min(step, years - (math.ceil(years / step - INSTANT) - 1) * step)
+    if life < shortest - INSTANT:
+        words = f"a {'life' if bought else 'term'} of {span(life)} ends within each epoch of {span(step)}"
+        path = f"offers.{index}.{'life_years' if bought else 'term_months'}"
+        draft.complain(path, words, "write an epoch that ends with it, or leave epoch out")
 
 
 def _within(draft: Draft, workload: Workload, months: Iterable[str], path: str) -> None:

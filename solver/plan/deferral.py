@@ -8,8 +8,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from solver.domain.workload import cycle_hours
+from solver.formulation.epochs import Period
 from solver.formulation.model import Program
-from solver.formulation.problem import Period, Problem
+from solver.formulation.problem import Problem
 from solver.plan.plan import Deferral
 from solver.plan.routing import NOTHING, Routing, near
 

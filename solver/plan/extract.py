@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from solver.domain.workload import HOURS_PER_YEAR
 from solver.formulation.limits import lines_of, selects
 from solver.formulation.model import Program
-from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.problem import Problem
+from solver.formulation.system_offer import SystemOffer
 from solver.plan.over_time import sales, sold_lines
 from solver.plan.plan import Pool, Route, SystemPurchase
 from solver.plan.routing import Routing

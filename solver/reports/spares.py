@@ -56,8 +56,8 @@ def _at(plan: Plan, workload: Workload, epoch: int, period: int | None) -> list[
     found = []
     for (system, site), amount in sorted(needs.items()):
         facts, stated = plan.inputs["systems"][system], workload.resilience
-        mtbf = facts.get("mtbf_hours") or stated.mtbf_hours
-        up = mtbf / (mtbf + (facts.get("repair_hours") or stated.repair_hours))
+        mtbf = stated.mtbf_of(facts.get("mtbf_hours"))
+        up = mtbf / (mtbf + stated.repair_of(facts.get("repair_hours")))
         needed, there = ceil(amount), _there(plan, system, site, epoch, period)
         spare = max(there - needed, -1)
         term = enough = up**there if spare >= 0 else 0.0

@@ -8,7 +8,8 @@ from dataclasses import replace
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload, Workload
 from solver.errors import Complaint, InputError, Place
-from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.problem import Problem
+from solver.formulation.system_offer import SystemOffer
 
 
 def price_kinds(problem: Problem) -> dict[str, str]:

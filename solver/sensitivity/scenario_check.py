@@ -12,9 +12,10 @@ from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
 from solver.engine.assemble import assemble
 from solver.formulation.build import build_program
+from solver.formulation.epochs import Period
 from solver.formulation.linking import LINKS
 from solver.formulation.prepare import Prepared
-from solver.formulation.problem import Period, Problem
+from solver.formulation.problem import Problem
 from solver.operating_points.point import OperatingPoint, QueueFacts
 from solver.plan.routing import RepairFailed, repair
 from solver.sensitivity.factors import THROUGHPUT, Factor, spreads

@@ -30,8 +30,8 @@ class FailureRates:
     def seconds(self, plan: Plan, workload: Workload, system: str) -> tuple[float, float]:
         """Mean time between failures and to repair of a system."""
         facts, stated = plan.inputs["systems"][system], workload.resilience
-        mtbf = self.mtbf_hours or facts.get("mtbf_hours") or stated.mtbf_hours
-        repair = self.repair_hours or facts.get("repair_hours") or stated.repair_hours
+        mtbf = self.mtbf_hours or stated.mtbf_of(facts.get("mtbf_hours"))
+        repair = self.repair_hours or stated.repair_of(facts.get("repair_hours"))
         return mtbf * HOUR_S, repair * HOUR_S
 
 

@@ -65,8 +65,7 @@ def _at(case: Case, promised: float, e: int, t: int | None) -> Iterator[Broken]:
 def up_share(case: Case, system: str) -> Fraction:
     """Share of time that a system is up: MTBF / (MTBF + repair time)."""
     facts, stated = case.systems[system], case.workload.resilience
-    mtbf = written(stated.mtbf_hours if facts.mtbf_hours is None else facts.mtbf_hours)
-    repair = written(stated.repair_hours if facts.repair_hours is None else facts.repair_hours)
+    mtbf, repair = written(stated.mtbf_of(facts.mtbf_hours)), written(stated.repair_of(facts.repair_hours))
     return mtbf / (mtbf + repair)
 
 

@@ -163,7 +163,7 @@ _ROWS = (
           "opens.main=2027-07", "sites.{}.open_from"),
     Field("idle_power", "", "hardware.idle_power_share", "power of an idle system, share of the typical",
           "idle_power=40 %", "hardware.idle_power_share"),
-    Field("mtbf", "", "resilience.mtbf", "mean time between failures of a system", "mtbf=5000 h"),
+    Field("mtbf", "", "resilience.mtbf", "mean time between failures of every system", "mtbf=5000 h"),
     Field("repair", "", "resilience.repair", "mean time to repair", "repair=24 h"),
     Field("site_loss", "", "resilience.site_loss_share", "share carried after the loss of any one site",
           "site_loss=80 %", "resilience.site_loss_share"),

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from solver.formulation.families.acquisition import installed_terms
 from solver.formulation.model import Program
-from solver.formulation.problem import Problem, SystemFacts
+from solver.formulation.problem import Problem
 from solver.formulation.registry import family
+from solver.formulation.system_offer import SystemFacts
 
 
 @family("power", "sum_s P_s installed[s,i,e] <= power_i")

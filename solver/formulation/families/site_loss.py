@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from solver.formulation.epochs import undominated
 from solver.formulation.families.residency import forbidding
 from solver.formulation.families.serving import binding, late_share, promises
 from solver.formulation.limits import lines_of, traffic
 from solver.formulation.model import Program, Sense
-from solver.formulation.problem import Problem, undominated
+from solver.formulation.problem import Problem
 from solver.formulation.registry import family
 
 Terms = dict[int, float]

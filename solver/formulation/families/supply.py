@@ -9,8 +9,9 @@ from fractions import Fraction
 
 from solver.domain.quantity import as_written
 from solver.formulation.model import Program
-from solver.formulation.problem import Problem, SystemOffer
+from solver.formulation.problem import Problem
 from solver.formulation.registry import family
+from solver.formulation.system_offer import SystemOffer
 
 
 @family("supply", "sum_{i, e in year y} buy[o,i,e] <= ceil(s_o); sum over years 0..y <= floor(s_o (y + 1))")
