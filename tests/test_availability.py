@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import product
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from solver.domain.workload import Resilience
 from solver.errors import InfeasibleError
 from solver.formulation.spares import spare_steps
 from solver.verify import verify_plan
-from solver.verify.availability import enough
+from solver.verify.binomial import enough, least_and_most, missing
 
 
 @given(count=st.integers(0, 7), up=st.fractions(Fraction(1, 20), Fraction(19, 20), max_denominator=50))
@@ -30,6 +31,36 @@ def test_enough_by_enumeration(count: int, up: Fraction) -> None:
                     chance *= up if works else 1 - up
                 total += chance
         assert enough(count, needed, up) == total
+
+
+@given(
+    count=st.integers(0, 60),
+    needed=st.integers(-1, 62),
+    up=st.fractions(Fraction(1, 10**6), 1 - Fraction(1, 10**6), max_denominator=10**6),
+    promised=st.fractions(Fraction(1, 10**4), Fraction(9999, 10**4), max_denominator=10**4),
+    digits=st.integers(3, 40),
+)
+@settings(deadline=None)
+def test_bounds_hold_and_decide_as_whole_numbers_do(
+    count: int, needed: int, up: Fraction, promised: Fraction, digits: int
+) -> None:
+    """However few digits; also where the promise is the very probability, or a hair above it."""
+    share = enough(count, needed, up)
+    low, high = least_and_most(count, needed, up, digits)
+    assert low <= share <= high <= low + count**2 * Fraction(10) ** (3 - digits)
+    assert (missing(count, needed, up, promised) == 0) == (share >= promised)
+    assert missing(count, needed, up, share) == 0
+    assert missing(count, needed, up, share + Fraction(1, 10**200)) > 0
+
+
+def test_absurd_numbers_of_systems_are_decided_at_once() -> None:
+    """1 of 100,000, all of 10**39, rates of 300 digits. What is equal in giant numbers stays open."""
+    rare, begin = Fraction("1e-300"), process_time()
+    assert missing(100_000, 1, Fraction(100, 101), Fraction(999, 1000)) == 0
+    assert missing(10**39, 1, rare, Fraction(9, 10)) > Fraction(89, 100)  # at least so much
+    assert missing(10**39, 10**39, 1 - rare, Fraction(999, 1000)) == 0
+    assert missing(99_999, 50_000, Fraction(1, 2), Fraction(1, 2)) is None
+    assert process_time() - begin < 1
 
 
 @given(

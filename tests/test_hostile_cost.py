@@ -99,3 +99,21 @@ def test_a_hostile_file_costs_little(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "w.yaml").exists()
     assert megabytes < MEGABYTES, f"{megabytes:.0f} MB"
     assert seconds < SECONDS, f"{seconds:.1f} s"
+
+
+@pytest.mark.parametrize(("there", "mtbf_hours"), [(100_000, 8100.0), (100_000, 1e-300), (10**15, 8100.0)])
+def test_a_plan_of_absurdly_many_systems_costs_little(there: int, mtbf_hours: float, tmp_path: Path) -> None:
+    """Spares are counted: four are needed, or half of 10**15."""
+    assert cost(["solve", "26-availability", "--no-compare", "--out", str(tmp_path)], tmp_path)[0] == 0
+    file = tmp_path / "plan.json"
+    plan = json.loads(file.read_text())
+    plan["systems"][0]["count"] = there
+    plan["inputs"]["systems"]["dgx-h100"]["mtbf_hours"] = mtbf_hours
+    if there > 10**6:
+        plan["pools"][0]["replicas"] = there // 2
+    file.write_text(json.dumps(plan))
+    code, said, seconds, megabytes = cost(["verify", str(file)], tmp_path)
+    assert code == 6, said
+    assert ("availability: " in said) == (mtbf_hours < 1 or there > 10**6)
+    assert megabytes < MEGABYTES, f"{megabytes:.0f} MB"
+    assert seconds < SECONDS, f"{seconds:.1f} s"

@@ -19,7 +19,7 @@ from solver.formulation.problem import Problem
 from solver.inputs.workload import load_workload
 from solver.plan.plan import Plan
 from solver.verify import verify_plan
-from solver.verify.availability import enough
+from solver.verify.binomial import enough
 
 NAME, HOURS = "41-spares-by-the-hour", 3 * 8766
 SMALL = """

@@ -48,6 +48,8 @@ def spare_lines(plan: Plan, workload: Workload | None) -> list[SpareLine]:
 
 def _at(plan: Plan, workload: Workload, epoch: int, period: int | None) -> list[SpareLine]:
     """Lines of an epoch, or of one of its periods with the pools and systems of that hour."""
+    from scipy.special import bdtr
+
     needs: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     for pool in plan.pools:
         standing = pool.mode == "standing" and (pool.epoch or 0) == epoch
@@ -59,12 +61,8 @@ def _at(plan: Plan, workload: Workload, epoch: int, period: int | None) -> list[
         mtbf = stated.mtbf_of(facts.get("mtbf_hours"))
         up = mtbf / (mtbf + stated.repair_of(facts.get("repair_hours")))
         needed, there = ceil(amount), _there(plan, system, site, epoch, period)
-        spare = max(there - needed, -1)
-        term = enough = up**there if spare >= 0 else 0.0
-        for down in range(spare):
-            term *= (there - down) / (down + 1) * (1 - up) / up
-            enough += term
-        found.append(SpareLine(system, site, epoch, needed, there, up, min(enough, 1.0)))
+        enough = float(bdtr(there - needed, there, 1 - up)) if there >= needed else 0.0
+        found.append(SpareLine(system, site, epoch, needed, there, up, enough))
     return found
 
 
