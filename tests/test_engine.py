@@ -181,7 +181,7 @@ def test_130_interrupted(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("solver.engine.solve.attempt", interrupt)
+    monkeypatch.setattr("solver.engine.checked.attempt", interrupt)
     with pytest.raises(SystemExit) as ended:
         main(["solve", str(case)])
     assert ended.value.code == 130

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from solver.backend.outcome import near
 from solver.domain.catalog import Catalog
 from solver.domain.workload import LoadedWorkload
-from solver.engine.assemble import assemble, bindings
-from solver.engine.attempt import DEFAULT, Request, attempt, left_of
+from solver.engine.assemble import bindings
+from solver.engine.attempt import DEFAULT, Request
 from solver.engine.break_even import break_evens
 from solver.engine.certificate import certified_bound, certified_goal
+from solver.engine.checked import checked_plan
 from solver.engine.compare import Clock, alternatives, seconds_to_compare
-from solver.engine.derating import (
-    MOST_DERATINGS,
-    Safety,
-    bounded_by,
-    full_services,
-    late_services,
-    needed_factors,
-)
+from solver.engine.derating import Safety
 from solver.engine.every_hour import every_hour
-from solver.engine.fleets import Fleet, Solved
+from solver.engine.fleets import Solved
 from solver.engine.infeasible import explain_screening
-from solver.engine.refused import with_inputs
-from solver.errors import ExitCode, InfeasibleError, LimitReached, NumericalRefusal, VerificationFailed
+from solver.errors import ExitCode
 from solver.formulation.prepare import Prepared, prepare
 from solver.inputs.references import resolve_references
 from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
-from solver.verify.from_plan import verify_plan
 from solver.verify.settle import least_gap
 
 
@@ -60,52 +50,9 @@ def solve(
 
 
 def solve_prepared(loaded: LoadedWorkload, catalog: Catalog, prepared: Prepared, request: Request) -> Plan:
-    """The verified plan of a prepared problem.
-
-    Pools that serve another mix of lengths than their service's may be late more often than promised;
-    the check finds that, and the solve is repeated with the same mix for all pools of that service, or with
-    smaller safe loads (solver.engine.derating). The bound stays that of the first solve, which no plan
-    is below.
-    """
-    safety, needed = Safety(), dict[str, float]()
-    first: Solved | None = None
-    known: Fleet | None = None
-    end = None if request.time_limit_s is None else time.perf_counter() + request.time_limit_s
-    for _ in range(MOST_DERATINGS):
-        now = safety.applied(prepared)
-        try:
-            part = replace(request, time_limit_s=left_of(request, end))
-            solved, routing = attempt(loaded, now, part, known)
-        except NumericalRefusal as refusal:
-            raise with_inputs(refusal, loaded, now) from None
-        except (InfeasibleError, LimitReached):
-            if not safety.together:
-                raise
-            safety = safety.unmixable(needed)
-            continue
-        first = first or solved
-        if now.problem.workload.objective == "cost":
-            solved = replace(solved, outcome=bounded_by(first.outcome, solved.outcome, request.gap))
-        assert solved.outcome.values is not None
-        known = Fleet.of(solved.program, solved.outcome.values)
-        plan = assemble(loaded, catalog, solved.prepared, solved.program, solved.outcome, routing)
-        verdict = verify_plan(plan)
-        if verdict.passed:
-            residual = str(verdict.residual)
-            plan = plan.model_copy(update={"verified": True, "verified_residual": residual})
-            return _told(plan, loaded, solved, first, safety, request)
-        if late := late_services(verdict, now):
-            needed = needed_factors(plan, solved, safety.factors, late)
-            safety = safety.for_late(now.problem, late, needed)
-        elif full := full_services(verdict, now) - set(safety.factors):
-            safety = safety.for_full(full)
-        else:
-            break
-    raise VerificationFailed(
-        "the plan did not pass the exact check and is not shown: "
-        + "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:5]),
-        tuple(f.message for f in verdict.failures),
-    )
+    """The verified plan of a prepared problem, with its certificate and comparisons. Raises as `solve`."""
+    found = checked_plan(loaded, catalog, prepared, request)
+    return _told(found.plan, loaded, found.solved, found.first, found.safety, request)
 
 
 def _told(
@@ -118,7 +65,7 @@ def _told(
 ) -> Plan:
     """A verified plan with its certificate, what binds, and comparisons, as far as memory allows.
 
-    The certificate is that of the ``first`` solve, before safe loads were lowered.
+    The certificate is that of the ``first`` search: of the problem before safe loads were lowered.
     """
     from solver.reports.words import answer
 
