@@ -183,6 +183,17 @@ def test_a_prompt_beyond_all_whole_numbers_is_refused(plans: list[Any], tmp_path
     assert "prompt_tokens" in said
 
 
+def test_a_number_of_a_point_in_quotes_is_a_number(plans: list[Any], tmp_path: Path) -> None:
+    """Found by the long test: the report of a replay read what the replay had read as a number as text."""
+    plan = copy.deepcopy(plans[0])
+    for name in {p["point"] for p in plan["pools"]}:
+        kept = plan["points"][name]["kv_bytes"]
+        plan["points"][name]["kv_bytes"] = [repr(value) for value in kept]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    code, said = ending(["simulate", str(tmp_path / "plan.json"), "--requests", "200"])
+    assert code == 0, said
+
+
 def test_a_pool_whose_requests_take_no_slots_is_refused(plans: list[Any], tmp_path: Path) -> None:
     """Found by the long test: the memory of a sequence is told by its slots."""
     plan = copy.deepcopy(plans[LESSONS.index("37-prefill-and-decode-apart")])

@@ -18,6 +18,7 @@ from solver.domain.workload import Demand, LengthBucket, Service, ServiceLevels,
 from solver.errors import InfeasibleError, InputError
 from solver.inputs.traces import Trace
 from solver.operating_points.point import OperatingPoint, StepLaw
+from solver.operating_points.profiles import STATED
 from solver.performance.queueing import Line
 from solver.plan.plan import Plan, Pool, Route, SystemPurchase
 from solver.plan.serialise import load_plan, plan_json, point_to_dict
@@ -36,7 +37,7 @@ from solver.simulate.smallest import passes, smallest_fleet
 from solver.simulate.summary import behind_plan
 from solver.simulate.tighten import REPLAYS, close_loop
 from solver.simulate.trace_lengths import TraceLengths
-from solver.simulate.types import Promise, ReplayResult, ServiceResult
+from solver.simulate.types import PoolSpec, Promise, ReplayResult, ServiceResult, ServiceSpec, Traffic
 
 LENGTHS = (
     LengthBucket(prompt_tokens=500, output_tokens=100, share=0.75),
@@ -120,6 +121,22 @@ def test_a_measured_profile_keeps_its_pace() -> None:
     result = replay([spec], [], one)
     assert result.tpot_s.max() == pytest.approx(TAU)
     assert np.median(result.ttft_s) == pytest.approx(0.35 - 0.2 + 0.010, abs=TAU)
+
+
+def test_a_request_takes_the_time_that_the_workload_s_profile_states() -> None:
+    """4 requests/s of short ones or 1 of long ones fill a replica; one pace for all tokens would be 1:3."""
+    stated = replace(
+        point(), evidence=STATED, batch=1, step=None, resources=("slots",), use=((0.25, 1.0),),
+        kv_bytes=(0.0, 0.0), kv_capacity_bytes=0.0,
+    )  # fmt: skip
+    service = WORKLOAD.services[0].model_copy(update={"levels": ServiceLevels()})
+    free = WORKLOAD.model_copy(update={"services": (service,)})
+    slow = ({**plan().periods[0], "rate_rps": [0.001]},)
+    one = plan(1, points={"chat/x": point_to_dict(stated)}, periods=slow)
+    result = replay_plan(one, requests=500, workload=free).periods[0].result
+    took = np.round(result.end_to_end_s, 6)
+    assert set(took.tolist()) == {0.26, 1.01}  # and the round trip of the site
+    assert float((took == 0.26).mean()) == pytest.approx(0.75, abs=0.06)
 
 
 def test_a_good_plan_holds_and_a_small_one_does_not() -> None:
@@ -402,6 +419,65 @@ def test_a_swing_of_the_traffic_is_no_backlog() -> None:
 
     assert held(3) == 4  # of 900 s each, about one swing
     assert held(2, 100_000) == 0  # four per cent too few: shows over some swings
+
+
+def paced(requests: int, every_s: float, planned_rps: float | None) -> Promise:
+    """Requests that take 1 s each, one after the other, and come ``every_s`` and a millisecond."""
+    zeros = np.zeros(requests, dtype=np.int64)
+    spec = PoolSpec("pool", 1, 1, 10.0, StepLaw(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False), 1e9)
+    load = Traffic(np.arange(requests) * (every_s + 1e-3), zeros, zeros + 1, zeros, zeros)
+    (promise,) = replay([spec], [ServiceSpec("s", rate_rps=planned_rps)], load).services[0].promises
+    return promise
+
+
+def test_what_promises_no_wait_must_keep_pace_by_hand() -> None:
+    """A server of 1 s a request falls 0.25 s behind with each one that comes every 0.8 s."""
+    slow = paced(101, 0.799, 1.25)
+    assert slow.name == "pace" and not slow.holds
+    assert slow.kept_share == pytest.approx(0.8)  # of 1.25 requests/s it serves 1
+    assert slow.reached_s == pytest.approx(100 * 0.2) and slow.promised_s == pytest.approx(80 / 49)
+    enough = paced(101, 0.999, 1.0)
+    assert (enough.kept_share, enough.reached_s, enough.holds) == (
+        pytest.approx(1.0),
+        pytest.approx(0.0),
+        True,
+    )
+    assert paced(1, 0.799, 1.25).holds
+    assert paced(101, 0.799, 1.0).holds  # more comes than is planned for: no fault of the plan
+    assert (
+        paced(2000, 0.984, 1 / 0.985).holds and not paced(2000, 0.974, 1 / 0.975).holds
+    )  # 2 % may be missing
+
+
+def test_a_replay_of_less_than_ten_answers_is_no_trend_by_hand() -> None:
+    """Three answers of 100 tokens, each 100 s long on one slot, asked 90 s apart: 10 s behind each time."""
+    spec = PoolSpec("pool", 1, 1, 10.0, StepLaw(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False), 1e9)
+    ones = np.ones(3, dtype=np.int64)
+    load = Traffic(np.array([0.0, 90.0, 180.0]), ones, 100 * ones, 0 * ones, 0 * ones)
+    (promise,) = replay([spec], [ServiceSpec("s", rate_rps=1 / 90)], load).services[0].promises
+    assert promise.reached_s == pytest.approx(20) and promise.promised_s == pytest.approx(990 / 49)
+    assert (
+        promise.holds
+    )  # 99 s from the first token to the last, ten times; of 180 s alone it would be too much
+
+
+def test_a_promise_of_a_wait_or_a_deadline_is_judged_in_place_of_the_pace() -> None:
+    for promise in ({"ttft_s": 9.0}, {"end_to_end_s": 9.0}, {"deadline_s": 9.0}):
+        assert not ServiceSpec("s", tpot_s=0.1, **promise).only_pace
+    assert ServiceSpec("s", tpot_s=0.1).only_pace  # a pace of tokens says nothing of the queue
+
+
+def test_a_plan_without_promised_waits_must_keep_pace() -> None:
+    for levels in (ServiceLevels(), ServiceLevels(tpot_ms=40)):
+        service = WORKLOAD.services[0].model_copy(update={"levels": levels})
+        relaxed = WORKLOAD.model_copy(update={"services": (service,)})
+        for replicas, holds in ((3, True), (2, False)):  # 24 requests/s; two replicas serve at most 23
+            runs = [
+                replay_plan(plan(replicas), seed=n, requests=20_000, workload=relaxed).periods[0].result
+                for n in range(4)
+            ]
+            assert all(run.services[0].promises[-1].name == "pace" for run in runs)
+            assert [run.holds for run in runs] == [holds] * 4
 
 
 def test_what_just_keeps_the_planned_rate_falls_behind_by_hand() -> None:

@@ -9,13 +9,20 @@ import numpy as np
 
 from solver.plan.periods import bucket_rps
 from solver.plan.plan import Plan
+from solver.plan.serialise import point_from_dict
 from solver.sensitivity.findings import Axis, Bars, Column, Curves, Findings, Table
 from solver.simulate.from_plan import PeriodReplay, PlanReplay, workload_of
 from solver.simulate.plan_pools import pools_in
 from solver.simulate.summary import PERCENTILES
 from solver.simulate.types import Floats, Promise
 
-WORDS = {"ttft": "TTFT", "tpot": "TPOT", "end_to_end": "end to end", "deadline": "done in time"}
+WORDS = {
+    "ttft": "TTFT",
+    "tpot": "TPOT",
+    "end_to_end": "end to end",
+    "deadline": "done in time",
+    "pace": "keeps pace",
+}
 _CURVE = np.array([*range(1, 100), 99.5, 99.9, 100.0])  # percentiles drawn
 
 
@@ -58,7 +65,9 @@ def _promises(found: Sequence[PlanReplay]) -> Table:
     return Table(
         "promises",
         "Promises",
-        "In seconds. Reached: the promised percentile in the worst replay. In time: fewest of all replays.",
+        "In seconds. Reached: the promised percentile in the worst replay. In time: fewest of all replays. "
+        "Keeps pace, of a service that promises no wait: seconds that it falls behind in a replay, and the "
+        "share of the planned rate that it is served at.",
         (
             Column("period", "period"),
             Column("service", "service"),
@@ -158,15 +167,15 @@ def _planned(plan: Plan, period: PeriodReplay) -> list[tuple[float, float]]:
     names = [s.name for s in workload_of(plan).services]
     found = []
     for pool in pools_in(plan, period.period):
-        point = plan.points[pool.point]
+        point = point_from_dict(plan.points[pool.point], f"points.{pool.point}")
         k = names.index(pool.service)
         flows = bucket_rps(plan.periods[period.period], k, workload_of(plan).services[k])
         mine = np.zeros(len(flows))
         for r in plan.routes:
             if (r.target, r.site, r.mode, r.period) == (pool.point, pool.site, pool.mode, period.period):
                 mine[r.bucket] += float(Fraction(r.share)) * flows[r.bucket]
-        used = max(float(np.array(row) @ mine) for row in point["use"]) / max(pool.replicas, 1)
-        found.append((used, float(np.array(point["kv_bytes"]) @ mine) * 3600 / 1e12))
+        used = max(float(np.array(row) @ mine) for row in point.use) / max(pool.replicas, 1)
+        found.append((used, float(np.array(point.kv_bytes) @ mine) * 3600 / 1e12))
     return found
 
 

@@ -197,6 +197,7 @@ def merge(
     then: Sequence[Ints] | None = None,
     handover_s: Sequence[Floats] | None = None,
     further_s: Sequence[Floats] | None = None,
+    steps: Sequence[Ints] | None = None,
 ) -> Traffic:
     """All services' requests in order of time; the service index is the place in ``streams``."""
     arrival = np.concatenate([s.arrival_s for s in streams])
@@ -211,4 +212,5 @@ def merge(
         None if then is None else np.concatenate(list(then))[order],
         None if handover_s is None else np.concatenate(list(handover_s))[order],
         None if further_s is None else np.concatenate(list(further_s))[order],
+        None if steps is None else np.concatenate(list(steps))[order],
     )

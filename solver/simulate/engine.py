@@ -53,6 +53,7 @@ class _Replay:
         self.pools = [Pool(spec, self._first_token) for spec in pools]
         self.events: list[tuple[float, int, int, int]] = []  # time, pool, replica, version
         self.then = [-1] * n if traffic.then is None else traffic.then.tolist()
+        self.steps = [0] * n if traffic.steps is None else traffic.steps.tolist()
         self.handovers: list[tuple[float, int]] = []  # when the KV of a request reaches its decode pool
         self.resumed: dict[int, tuple[int, int]] = {}  # requests prefilled again: prompt, steps left
         self.now = 0.0
@@ -71,7 +72,7 @@ class _Replay:
         prompt, output = max(int(self.traffic.prompt[i]), 1), int(self.traffic.output[i])
         apart = self.then[i] >= 0
         steps = 1 if apart else math.ceil(output / self.pools[p].spec.tokens_per_step)
-        self._enter(Job(i, prompt, steps), p, now)
+        self._enter(Job(i, prompt, self.steps[i] or steps), p, now)
 
     def handed_over(self, i: int, now: float) -> None:
         """The KV of a request reaches the pool that decodes it."""

@@ -26,8 +26,8 @@ from solver.simulate.types import Failure, ReplayResult, ServiceSpec
 
 _WARM_UP = 0.1  # share of the arrivals that only fill the replicas, but at least for
 _WARM_UP_STAYS = 3.0  # mean times that a request stays
-#: Whether work with a deadline piles up shows only over many stays of a request: so many, at most so many
-#: times the requests asked for.
+#: Whether work without a promised wait, or with a deadline, piles up shows only over many stays of a request:
+#: so many, at most so many times the requests asked for.
 _TREND_STAYS, _TREND_LONGER = 60.0, 10.0
 
 
@@ -166,7 +166,8 @@ def _replay_period(
     specs = [replayed_pool(plan, p, workload) for p in pools]
     down: tuple[Failure, ...] = ()
     counted, stay = requests / max(sum(rates), 1e-12), _longest_stay(workload, pools)
-    if any(s.levels.deadline_hours for s in workload.services):
+    promised = services_of(workload)
+    if any(s.only_pace or s.deadline_s for s in promised):
         counted = max(counted, min(_TREND_STAYS * stay, _TREND_LONGER * counted))
     warm_up = max(_WARM_UP * counted, _WARM_UP_STAYS * stay)
     traffic = traffic_of(plan, workload, period, warm_up + counted, seed, traces)
@@ -176,6 +177,6 @@ def _replay_period(
             replace(s, replicas=p.replicas + p.spare_replicas) for s, p in zip(specs, pools, strict=True)
         ]
         down = failures_of(plan, workload, pools, warm_up + counted, failures, (seed, period))
-    services = [replace(s, rate_rps=rate) for s, rate in zip(services_of(workload), rates, strict=True)]
+    services = [replace(s, rate_rps=rate) for s, rate in zip(promised, rates, strict=True)]
     result = replay(specs, services, traffic, failures=down, warm_up_s=warm_up, progress=progress)
     return PeriodReplay(period, str(plan.periods[period].get("label", period)), seed, result, len(down))

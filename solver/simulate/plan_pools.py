@@ -15,6 +15,7 @@ import numpy as np
 from solver.domain.workload import Service, Workload
 from solver.errors import InputError
 from solver.operating_points.point import OperatingPoint, StepLaw
+from solver.operating_points.profiles import STATED
 from solver.performance.separate_pools import CHUNK
 from solver.plan.plan import Plan, Pool
 from solver.plan.serialise import point_from_dict
@@ -24,6 +25,7 @@ from solver.simulate.types import Floats, PoolSpec, Traffic
 _PLENTY = 1e300  # KV bytes of a profile that tells no memory
 _MOST_REPLICAS = 100_000
 _WHOLE_PROMPT_S = 1e9  # a step of a prefill pool takes in a prompt, however long
+_FINE = 10_000  # steps of the largest request where the workload states rates
 
 
 def pools_in(plan: Plan, period: int) -> tuple[Pool, ...]:
@@ -60,6 +62,14 @@ def pool_spec(pool: Pool, point: OperatingPoint, workload: Workload, power_kw: f
     )
 
 
+def stated_step_s(point: OperatingPoint) -> float:
+    """The step of a profile of the workload, which tells only what a request of each bucket takes."""
+    longest_s = max(point.use[0])
+    if longest_s <= 0:
+        raise ValueError("no length bucket takes slots")
+    return longest_s / _FINE
+
+
 def _law(point: OperatingPoint) -> StepLaw:
     """The step law; a measured profile keeps its pace whatever the batch.
 
@@ -67,6 +77,8 @@ def _law(point: OperatingPoint) -> StepLaw:
     takes in the prefill step itself; it is left out here.
     """
     law = point.step
+    if point.evidence == STATED:
+        return StepLaw(0.0, 0.0, 0.0, 0.0, 0.0, stated_step_s(point), 0.0, True)
     if law is None:
         first = min(point.ttft_s) - point.wait_s - point.tpot_s
         return StepLaw(0.0, 0.0, 0.0, 0.0, 0.0, point.tpot_s, max(first, 0.0), True)

@@ -52,7 +52,7 @@ def traffic_of(
 ) -> Traffic:
     """Requests of all services in a period, routed to the pools with the plan's shares."""
     mine_of = dict(trace_of_each(workload, traces))
-    streams, targets, then, handover_s, further = [], [], [], [], []
+    streams, targets, then, handover_s, further, steps = [], [], [], [], [], []
     for k, service in enumerate(workload.services):
         rng = np.random.default_rng([seed, period, k])
         rate = float(plan.periods[period]["rate_rps"][k])
@@ -74,7 +74,8 @@ def traffic_of(
         then.append(decodes)
         handover_s.append(seconds)
         further.append(_further(plan, workload, period, service)[targets[-1], stream.bucket])
-    return merge(streams, targets, then, handover_s, further)
+        steps.append(mine.steps()[targets[-1], stream.bucket])
+    return merge(streams, targets, then, handover_s, further, steps)
 
 
 def trace_of_each(

@@ -9,10 +9,11 @@ import numpy as np
 
 from solver.domain.workload import Service
 from solver.operating_points.point import OperatingPoint
+from solver.operating_points.profiles import STATED
 from solver.plan.plan import Plan, Pool
 from solver.plan.serialise import point_from_dict
 from solver.simulate.arrivals import Stream, choose_pools
-from solver.simulate.plan_pools import pools_in
+from solver.simulate.plan_pools import pools_in, stated_step_s
 from solver.simulate.types import Floats, Ints
 
 
@@ -64,6 +65,16 @@ class Routing:
                 to = mine[decodes[mine] == m]
                 seconds[to] = ways[stream.bucket[to]]
         return decodes, seconds
+
+    def steps(self) -> Ints:
+        """Steps of a request of each bucket where the workload states its rate (0: as its tokens say); the
+        last row is elsewhere.
+        """
+        found = np.zeros((len(self.points) + 1, self.shares.shape[1]), dtype=np.int64)
+        for n, point in enumerate(self.points):
+            if point.evidence == STATED and point.use and len(point.use[0]) == found.shape[1]:
+                found[n] = np.maximum(np.rint(np.array(point.use[0]) / stated_step_s(point)), 1)
+        return found
 
     def _mates(self, prefill: int, decode: int) -> bool:
         """Whether a pool decodes what another one prefills."""

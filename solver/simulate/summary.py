@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 #: Waits that grow through a replay are continued over this time before they are held against a deadline.
 BACKLOG_S = 30 * 86400.0
+#: Share of the planned rate that a service without a promise about waiting must be served at, over the
+#: replay or so many times that a request's answer takes: what stands in the fleet by chance is no backlog.
+KEEPS_PACE, _PACE_ANSWERS = 0.98, 10.0
 
 
 def summarise(
@@ -61,6 +64,8 @@ def _service(spec: ServiceSpec, arrival_s: Floats, times: tuple[Floats, ...], sp
         promises.append(Promise(name, share, limit, reached, float(within.mean())))
     if spec.deadline_s is not None and served.any():
         promises.append(_deadline(spec.deadline_s, arrival_s[served], times[2][served], spec.rate_rps))
+    if spec.only_pace and served.any():
+        promises.append(_pace(tuple(t[served] for t in times), arrival_s[served], spec.rate_rps))
     return ServiceResult(
         spec.name,
         len(served),
@@ -74,7 +79,25 @@ def _service(spec: ServiceSpec, arrival_s: Floats, times: tuple[Floats, ...], sp
 
 
 def _deadline(limit_s: float, arrival_s: Floats, end_to_end_s: Floats, rate_rps: float | None) -> Promise:
-    """A backlog that grows by a share of the time (least squares) breaks any deadline at last.
+    """A backlog that grows by a share of the time breaks any deadline at last."""
+    later = end_to_end_s + max(_growth(arrival_s, end_to_end_s, rate_rps), 0.0) * BACKLOG_S
+    return Promise("deadline", 1.0, limit_s, float(later.max()), float((later <= limit_s).mean()))
+
+
+def _pace(times: tuple[Floats, ...], arrival_s: Floats, rate_rps: float | None) -> Promise:
+    """Where no wait is promised the fleet must still keep up: seconds that it falls behind in the replay.
+
+    Requests that are served at a share s of the rate at which they come wait 1 / s - 1 s longer every second.
+    """
+    span_s = float(arrival_s[-1] - arrival_s[0])
+    behind_s = max(_growth(arrival_s, times[2], rate_rps), 0.0) * span_s
+    time_s = max(span_s, _PACE_ANSWERS * float((times[2] - times[0]).mean()))
+    share = time_s / (time_s + behind_s) if behind_s else 1.0
+    return Promise("pace", KEEPS_PACE, (1 / KEEPS_PACE - 1) * time_s, behind_s, share)
+
+
+def _growth(arrival_s: Floats, end_to_end_s: Floats, rate_rps: float | None) -> float:
+    """By how many seconds a second the backlog grows, by least squares.
 
     A replay may hold more requests than the plan promises to serve (``rate_rps``), or have them late in it: a
     pool that just serves the plan's rate falls behind by :func:`behind_plan`. The growth of that does not
@@ -83,8 +106,7 @@ def _deadline(limit_s: float, arrival_s: Floats, end_to_end_s: Floats, rate_rps:
     growth = _slope(arrival_s, end_to_end_s)
     if rate_rps:
         growth -= max(_slope(arrival_s, behind_plan(arrival_s, rate_rps)), 0.0)
-    later = end_to_end_s + max(growth, 0.0) * BACKLOG_S
-    return Promise("deadline", 1.0, limit_s, float(later.max()), float((later <= limit_s).mean()))
+    return growth
 
 
 def behind_plan(arrival_s: Floats, rate_rps: float) -> Floats:

@@ -57,6 +57,11 @@ class ServiceSpec:
     deadline_s: float | None = None  # work that can wait: every request done within so long
     rate_rps: float | None = None  # what the plan promises to serve; None: as many as arrive
 
+    @property
+    def only_pace(self) -> bool:
+        """Nothing is promised about waiting: then the service must keep up with its traffic."""
+        return self.ttft_s is None and self.end_to_end_s is None and self.deadline_s is None
+
 
 @dataclass(frozen=True)
 class Traffic:
@@ -74,11 +79,12 @@ class Traffic:
     then: Ints | None = None
     handover_s: Floats | None = None
     further_s: Floats | None = None  # round trip of each request's region beyond the site's own (None: 0)
+    steps: Ints | None = None  # that each request takes whatever its tokens (0, None: as its tokens say)
 
     def __post_init__(self) -> None:
         n = len(self.arrival_s)
         lengths = {len(a) for a in (self.prompt, self.output, self.service, self.pool)}
-        lengths |= {len(a) for a in (self.then, self.handover_s) if a is not None}
+        lengths |= {len(a) for a in (self.then, self.handover_s, self.steps) if a is not None}
         if lengths != {n} or (self.then is None) != (self.handover_s is None):
             raise ValueError("the arrays of the traffic differ in length")
         if n and (np.diff(self.arrival_s).min(initial=0.0) < 0 or self.output.min() < 1):
@@ -104,7 +110,7 @@ class Failure:
 class Promise:
     """A latency promise against what the replay measured."""
 
-    name: str  # ttft, tpot, end_to_end, deadline
+    name: str  # ttft, tpot, end_to_end, deadline, pace
     percentile: float
     promised_s: float
     reached_s: float
