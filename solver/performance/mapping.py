@@ -24,7 +24,7 @@ _VENDORS = frozenset(
     (
         *("nvidia", "amd", "intel", "google", "aws", "sambanova", "cerebras", "instinct", "tensor", "core"),
         *("gpu", "gpus", "hbm2", "hbm2e", "hbm3", "hbm3e", "gddr6", "gddr7", "server", "edition"),
-        *("blackwell", "hopper", "dgx", "hgx", "cloud", "oam", "accelerator", "system"),
+        *("blackwell", "hopper", "grace", "superchip", "dgx", "hgx", "cloud", "oam", "accelerator", "system"),
     )
 )
 _MEMORY = re.compile(r"\d+(\.\d+)?gb")
@@ -84,7 +84,9 @@ class NameBook:
 
     def model(self, name: str) -> Model | None:
         """The model called ``name``; endings such as -Instruct and point releases share an architecture."""
-        text = _hyphens(name)
+        return self._shortened(_hyphens(name)) or self._shortened(_hyphens(name.replace("_", "-")))
+
+    def _shortened(self, text: str) -> Model | None:
         while _plain(text) not in self._models:
             shorter = _ENDINGS.sub("", text)
             if shorter == text:
@@ -124,7 +126,7 @@ def _plain(name: str) -> str:
 
 def _hardware_words(name: str) -> frozenset[str]:
     """Words of a hardware name without vendor and count: SXM5 is SXM, 80 GB is 80gb."""
-    text = re.sub(r"^\s*\d+\s*x\s*(?=[a-z])|\s*x\s*\d+\s*$", "", name.lower())
+    text = re.sub(r"^\s*\d+\s*x\s*(?=[a-z])|(\s|(?<=\d))x\s*\d+\s*$", "", name.lower())
     text = re.sub(r"(\d)\s*gi?b\b", r"\1gb", text)
     words = re.split(r"[^a-z0-9.]+", re.sub(r"sxm\d", "sxm", text))
     return frozenset(w for w in words if w and w not in _VENDORS)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 _WEIGHTS = (
     (r"mxfp4", "mxfp4"),
-    (r"nvfp4|fp4|int4|3bit|4bit|w4a\d|awq|gptq(?!.*int8)|\bq4", "fp4"),
-    (r"fp8|int8|8bit|mxfp8|e4m3|e5m2|w8a\d|\bq8", "fp8"),
+    (r"nvfp4|fp4|float4|int4|3bit|4bit|w4a\d|awq|gptq(?!.*int8)|\bq4", "fp4"),
+    (r"fp8|float8|int8|8bit|mxfp8|e4m3|e5m2|w8a\d|\bq8", "fp8"),
 )
 _SIXTEEN = r"16|half"  # of a precision; a model name may hold a 16 of its own
 _UNSAID = ("", "unknown", "auto", "default", "mixed", "native", "?")
@@ -47,27 +47,40 @@ class Workers:
         return self.tensor * self.data * self.stages
 
 
-_POOL = re.compile(r"TP(\d+) DP(\d+) EP(\d+) x(\w+)")
-_GROUP = re.compile(r"(?:(\d+)x)?TE?P(\d+)(?:[+_]?PP(\d+))?(?:\+DPattn(\d+))?")
+_POOL = re.compile(r"TP(\d+) DP(\d+) EP(\d+) x(\w+)", re.IGNORECASE)
+_GROUP = re.compile(r"(?:(\d+)x)?TE?P(\d+)(?:[+_X]?PP(\d+))?(?:\+DPattn(\d+))?", re.IGNORECASE)
 _REPLICAS = re.compile(r"(?:TP1)?(?:(DP)|PP)(\d+)$")  # whole copies of the model, or stages of one chip
+_WIDE = re.compile(r"(?:DEP(\d+)|EP(\d+) DP\d+|DPattn\+EP\d+|DP(\d+)\+?EP\d+)", re.IGNORECASE)
+_ATTENTION = re.compile(  # attention groups beside experts that spread: TP1_DP8_EP8, ADP4+EP4, EP8_DP8
+    r"(?:TP(\d+))?(?:PP\d+)?\+?(?:A?DP(?:ATTN|ATTENTION)?(\d+)\+?T?EP(\d+)|EP(\d+)\+?A?DP(?:ATTN|ATTENTION)?(\d+))$"
+)
+_FEW_AND_MANY = re.compile(r"disagg (\d)P(\d)D .*TP(\d)", re.IGNORECASE)
+#: Words of a layout -> its letters.
+_SPELT = tuple(
+    (re.compile(rf"{word}[\s_-]*(parallel(ism)?)?([\s_-]*size)?[\s_=:-]*(?=\d)", re.IGNORECASE), letters)
+    for word, letters in (("tensor", "TP"), ("pipeline", "PP"), ("expert", "EP"), ("data", "DP"))
+)
 
 
 def workers(text: str, chips: int) -> tuple[Workers, Workers] | str:
     """Prefill and decode workers of a parallelism string on ``chips`` chips, or why it cannot be read."""
+    for spelt_out, letters in _SPELT:
+        text = spelt_out.sub(letters, text)
     pools = _POOL.findall(text)
     if len(pools) == 2:
         if any(not p[3].isdigit() for p in pools):
             return "disaggregated pools without worker counts"
         first, second = (Workers(int(t), int(d), 1, int(n)) for t, d, _, n in pools)
         return first, second
-    pd = re.match(r"disagg (\d)P(\d)D .*TP(\d)", text)
+    pd = _FEW_AND_MANY.match(text)
     if pd:
         p, d, t = (int(x) for x in pd.groups())
         return Workers(t, count=p), Workers(t, count=d)
-    if text.startswith(("disagg", "PD-disagg")):
+    if text.lower().startswith(("disagg", "pd-disagg")):
         return "disaggregated pools without worker counts"
     plain = re.sub(r"[\s=:,/_-]+", "", text.upper())
-    one = (None if re.search(r"PP\d", plain) else _one_group(text, chips)) or _one_group(plain, chips)
+    spelt = re.search(r"PP\d", plain) or _ATTENTION.match(plain)  # with separators that do not matter
+    one = (None if spelt else _one_group(text, chips)) or _one_group(plain, chips)
     return (one, one) if one else "parallelism unknown"
 
 
@@ -81,10 +94,17 @@ def chips_of(groups: tuple[Workers, Workers]) -> int:
 
 def _one_group(text: str, chips: int) -> Workers | None:
     """Workers that both prefill and decode."""
-    wide = re.match(r"(?:DEP(\d+)|EP(\d+) DP\d+|DPattn\+EP\d+|DP(\d+)\+?EP\d+)", text)
+    wide = _WIDE.match(text)
     if wide:
         size = int(wide[1] or wide[2] or wide[3] or chips)
         return Workers(1, min(size, 8 * chips) if chips else size)
+    parted = _ATTENTION.match(text)
+    if parted:
+        data, spread = int(parted[2] or parted[5]), int(parted[3] or parted[4])
+        tensor = int(parted[1] or 1)
+        if tensor * data > (chips or tensor * data):  # the number of chips in the place of TP
+            tensor = max(chips // data, 1)
+        return Workers(tensor, data if spread > 1 else 1)
     if "cores" in text.lower():
         return Workers(chips)
     found = _GROUP.match(text)
@@ -110,10 +130,10 @@ _GENERATIONS = (
     (r"vllm.*tpu", "vllm-tpu-2026"),
     (r"vllm 0\.[1-6]\b|vllm 0\.[56]\.|vllm 0\.4", "vllm-2024"),
     (r"vllm 0\.([789]|1[0-3])\b", "vllm-2025"),
-    (r"tensorrt-llm 0\.[5-9]", "trtllm-2024-static"),
-    (r"tensorrt-llm 0\.1[0-9]", "trtllm-2024"),
-    (r"tensorrt-llm v0|trtllm 1\.0\b", "trtllm-2025"),
-    (r"tensorrt-llm v1|tensorrt-llm pytorch|trtllm", "trtllm-2026"),
+    (r"tensorrt-llm 0\.[5-9]\b", "trtllm-2024-static"),
+    (r"(tensorrt-|trt)llm 0\.1[0-9]", "trtllm-2024"),
+    (r"(tensorrt-|trt)llm (0\.2|1\.0\b)", "trtllm-2025"),
+    (r"tensorrt-llm [1-9]|tensorrt-llm.pytorch|trtllm", "trtllm-2026"),  # trtllm 0.8.1: Dynamo's version
     (r"tensorrt-llm", "trtllm-2024"),
     (r"sglang 0\.([0-4]|5\.[0-4]\b)", "sglang-2025"),
     (r"sglang", "sglang-2026"),
@@ -131,15 +151,19 @@ _GENERATIONS = (
 
 def generation(engine: str, source: str, date: str = "") -> str:
     """Engine generation of a run; a run of unknown software counts as the benchmark suite it is from."""
-    text = re.sub(r"\b(trt|tensorrt)-llm\s*(?=v?[1-9])", "trtllm ", engine.lower())  # TRT-LLM 1.3
-    text = re.sub(r"\b(vllm|sglang|trtllm)[\s=@_-]*v?(?=\d)", r"\1 ", text)  # vLLM v0.6.3, vllm==0.6.3
+    text = re.sub(r"\btensorrt[\s_-]?llm", "tensorrt-llm", engine.lower())
+    text = re.sub(r"\btrt[\s_-]llm", "trtllm", text)
+    version = r"\b(vllm|sglang|trtllm|tensorrt-llm)[\s=@:_-]*v?(?=\d)"  # vLLM v0.6.3, vllm==0.6.3
+    text = re.sub(version, r"\1 ", text).strip()
     if source.startswith("MLPerf"):
         version = re.search(r"v(\d)\.", source)
         return f"mlperf-{version[1]}" if version else "mlperf-6"
     if source.startswith("ANL") and text == "vllm":
         return "vllm-2024"
-    if text.strip() == "vllm" and "2025" <= date < "2026":
+    if text == "vllm" and "2025" <= date < "2026":
         return "vllm-2025"
+    if text == "tensorrt-llm" and date >= "2025":
+        return "trtllm-2025" if date < "2025-10" else "trtllm-2026"
     return next((name for pattern, name in _GENERATIONS if re.search(pattern, text)), "vendor")
 
 
