@@ -41,10 +41,11 @@ def dispatch(
         return None
     for column, value in begun.items():
         values[column] = value
-    for part in parts:
-        if not fractional(program, fixed, part, values):
-            continue
-        found = _least(program, fixed, costs, part, slack / len(parts), end, whole=True)
+    apart = [part for part in parts if fractional(program, fixed, part, values)]
+    for n, part in enumerate(apart):
+        now = time.perf_counter()
+        until = now + (end - now) / (len(apart) - n)
+        found = _least(program, fixed, costs, part, slack / len(parts), until, whole=True)
         if found is None:
             return None
         for column, value in found.items():

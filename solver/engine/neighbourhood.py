@@ -158,6 +158,7 @@ def solve_large(
             best.bound = max(best.bound, fleet.bound)
             best.keep(served(model, fleet, max(gap / 2, ROUGH), part(SEARCH)))
             yield
+            yield from by_pieces()
         if dearer:
             best.keep(search(model, linear.unused(program, dearer), gap, part(SEARCH), best.values))
             yield
