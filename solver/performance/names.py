@@ -153,8 +153,8 @@ def generation(engine: str, source: str, date: str = "") -> str:
     """Engine generation of a run; a run of unknown software counts as the benchmark suite it is from."""
     text = re.sub(r"\btensorrt[\s_-]?llm", "tensorrt-llm", engine.lower())
     text = re.sub(r"\btrt[\s_-]llm", "trtllm", text)
-    version = r"\b(vllm|sglang|trtllm|tensorrt-llm)[\s=@:_-]*v?(?=\d)"  # vLLM v0.6.3, vllm==0.6.3
-    text = re.sub(version, r"\1 ", text).strip()
+    numbered = r"\b(vllm|sglang|trtllm|tensorrt-llm)[\s=@:_-]*v?(?=\d)"  # vLLM v0.6.3, vllm==0.6.3
+    text = re.sub(numbered, r"\1 ", text).strip()
     if source.startswith("MLPerf"):
         version = re.search(r"v(\d)\.", source)
         return f"mlperf-{version[1]}" if version else "mlperf-6"
