@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,19 +103,61 @@ def test_a_hostile_file_costs_little(name: str, tmp_path: Path) -> None:
     assert seconds < SECONDS, f"{seconds:.1f} s"
 
 
+@pytest.fixture(scope="module")
+def small_plan(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The plan of lesson 26: four systems and a spare."""
+    folder = tmp_path_factory.mktemp("26")
+    assert cost(["solve", "26-availability", "--no-compare", "--out", str(folder)], folder)[0] == 0
+    made: dict[str, Any] = json.loads((folder / "plan.json").read_text())
+    return made
+
+
+def rejected(plan: dict[str, Any], folder: Path) -> str:
+    """What is said of a plan that is read and fails the exact check, at little cost."""
+    file = folder / "plan.json"
+    file.write_text(json.dumps(plan))
+    code, said, seconds, megabytes = cost(["verify", str(file)], folder)
+    assert code == 6, said[-2000:]
+    assert megabytes < MEGABYTES, f"{megabytes:.0f} MB"
+    assert seconds < SECONDS, f"{seconds:.1f} s"
+    return said
+
+
 @pytest.mark.parametrize(("there", "mtbf_hours"), [(100_000, 8100.0), (100_000, 1e-300), (10**15, 8100.0)])
-def test_a_plan_of_absurdly_many_systems_costs_little(there: int, mtbf_hours: float, tmp_path: Path) -> None:
+def test_a_plan_of_absurdly_many_systems_costs_little(
+    there: int, mtbf_hours: float, small_plan: dict[str, Any], tmp_path: Path
+) -> None:
     """Spares are counted: four are needed, or half of 10**15."""
-    assert cost(["solve", "26-availability", "--no-compare", "--out", str(tmp_path)], tmp_path)[0] == 0
-    file = tmp_path / "plan.json"
-    plan = json.loads(file.read_text())
+    plan = copy.deepcopy(small_plan)
     plan["systems"][0]["count"] = there
     plan["inputs"]["systems"]["dgx-h100"]["mtbf_hours"] = mtbf_hours
     if there > 10**6:
         plan["pools"][0]["replicas"] = there // 2
-    file.write_text(json.dumps(plan))
-    code, said, seconds, megabytes = cost(["verify", str(file)], tmp_path)
-    assert code == 6, said
-    assert ("availability: " in said) == (mtbf_hours < 1 or there > 10**6)
-    assert megabytes < MEGABYTES, f"{megabytes:.0f} MB"
-    assert seconds < SECONDS, f"{seconds:.1f} s"
+    assert ("availability: " in rejected(plan, tmp_path)) == (mtbf_hours < 1 or there > 10**6)
+
+
+@pytest.mark.parametrize(
+    "what", ["systems", "pools", "routes", "large numbers", "periods", "sites", "offers"]
+)
+def test_a_plan_of_many_entries_costs_little(what: str, small_plan: dict[str, Any], tmp_path: Path) -> None:
+    """Thousands of the entries of a plan, or shares over numbers of 400 digits."""
+    plan = copy.deepcopy(small_plan)
+    (system,), (pool,), (route,), (period,) = (plan[k] for k in ("systems", "pools", "routes", "periods"))
+    (site,), offers = plan["inputs"]["workload"]["sites"], plan["inputs"]["offers"]
+    if what in ("systems", "pools"):
+        plan[what] += [system if what == "systems" else pool] * 12_000
+    elif what == "routes":
+        plan["routes"] += [route] * 20_000
+    elif what == "large numbers":
+        plan["routes"] += [{**route, "share": f"1/{10**399 + n}"} for n in range(9_000)]
+    elif what == "periods":
+        plan["periods"] += [{**period, "index": n} for n in range(1, 30_000)]
+    else:
+        names = [f"x{n}" for n in range(5_000)]
+        plan["inputs"]["workload"]["sites"] += [{**site, "name": name} for name in names]
+        plan["pools"] += [{**pool, "site": name} for name in names]
+        plan["systems"] += [{**system, "site": name} for name in names]
+        if what == "offers":
+            offers |= {name: {**offers[system["offer"]], "id": name} for name in names}
+    said = rejected(plan, tmp_path)
+    assert ("too " in said) == (what in ("large numbers", "periods"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 
+from solver.plan.plan import Pool
 from solver.verify.binomial import missing, terms_of
 from solver.verify.case import Case
 from solver.verify.entries import COMMITTED, HOURLY
@@ -40,18 +41,17 @@ def availability(case: Case) -> Iterator[Broken]:
         moments = [(period.epoch, t) for t, period in enumerate(case.periods)]
     sums = _Sums()
     for e, t in moments:
-        yield from _at(case, promised, e, t, sums)
+        yield from _at(case, promised, e, t, case.standing(e) if t is None else case.running(t), sums)
 
 
-def _at(case: Case, promised: float, e: int, t: int | None, sums: _Sums) -> Iterator[Broken]:
-    """What is wrong in an epoch, or (hourly pools count) in a period."""
+def _at(
+    case: Case, promised: float, e: int, t: int | None, pools: list[Pool], sums: _Sums
+) -> Iterator[Broken]:
+    """What is wrong in an epoch, or (hourly pools count) in a period, with the pools that run then."""
     needs: dict[tuple[str, str], dict[frozenset[str], Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-    for pool in case.plan.pools:
-        standing = pool.mode == "standing" and (pool.epoch or 0) == e
-        running = pool.mode == "elastic" and t is not None and pool.period == t
-        if (standing or running) and pool.replicas > 0:
-            amount = case.points[pool.point].systems_per_replica * pool.replicas
-            needs[pool.system, pool.site][ways_of(case, pool, COMMITTED + HOURLY)] += amount
+    for pool in (pool for pool in pools if pool.replicas > 0):
+        amount = case.points[pool.point].systems_per_replica * pool.replicas
+        needs[pool.system, pool.site][ways_of(case, pool, COMMITTED + HOURLY)] += amount
     for (system, site), parts in needs.items():
         up = up_share(case, system)
         for chosen in {*parts, frozenset(COMMITTED + HOURLY)}:
@@ -94,9 +94,9 @@ def up_share(case: Case, system: str) -> Fraction:
 
 def _there(case: Case, system: str, site: str, epoch: int, period: int | None, kinds: frozenset[str]) -> int:
     found = 0
-    for line in case.plan.systems:
+    for line in case.lines_at[system, site]:
         offer = case.offers[line.offer]
-        if (line.system, line.site) != (system, site) or offer.kind not in kinds:
+        if offer.kind not in kinds:
             continue
         if line.acquisition == "buy":
             found += line.count if case.serves(line, epoch) else 0

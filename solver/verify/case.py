@@ -161,6 +161,30 @@ class Case(Question):
         return found
 
     @cached_property
+    def lines_at(self) -> defaultdict[tuple[str, str], list[SystemPurchase]]:
+        """Lines of systems by (system, site)."""
+        found: defaultdict[tuple[str, str], list[SystemPurchase]] = defaultdict(list)
+        for line in self.plan.systems:
+            found[line.system, line.site].append(line)
+        return found
+
+    @cached_property
+    def _running(self) -> defaultdict[tuple[str, int], list[Pool]]:
+        found: defaultdict[tuple[str, int], list[Pool]] = defaultdict(list)
+        for pool in self.plan.pools:
+            when = pool.period if pool.mode == "elastic" else pool.epoch
+            found[pool.mode, when or 0].append(pool)
+        return found
+
+    def standing(self, epoch: int) -> list[Pool]:
+        """Pools that stand all through an epoch."""
+        return self._running["standing", epoch]
+
+    def running(self, period: int) -> list[Pool]:
+        """Pools that serve in a period: standing ones of its epoch and its own."""
+        return [*self.standing(self.periods[period].epoch), *self._running["elastic", period]]
+
+    @cached_property
     def pools(self) -> dict[tuple[Target, int], Pool]:
         """Pools by target and by epoch (standing) or period (elastic); of several, the first."""
         found: dict[tuple[Target, int], Pool] = {}

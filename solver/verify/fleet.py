@@ -75,10 +75,8 @@ def rented(case: Case) -> Iterator[Broken]:
 def _filled(case: Case) -> Iterator[Broken]:
     for t, period in enumerate(case.periods):
         need: dict[tuple[str, str], Need] = defaultdict(lambda: defaultdict(Fraction))
-        for pool in case.plan.pools:
-            standing = pool.mode == "standing" and pool.epoch == period.epoch
-            if not standing and pool.period != t:
-                continue
+        for pool in case.running(t):
+            standing = pool.mode == "standing"
             ways = ways_of(case, pool, COMMITTED + HOURLY)
             point = case.points[pool.point]
             if not standing:
@@ -88,8 +86,8 @@ def _filled(case: Case) -> Iterator[Broken]:
             need[pool.system, pool.site][ways] += amount
         for (system, site), parts in need.items():
             there = _standing(case, system, site, period.epoch)
-            for line in case.plan.systems:
-                if (line.period, line.system, line.site) == (t, system, site):
+            for line in case.lines_at[system, site]:
+                if line.period == t:
                     offer = case.offers[line.offer]
                     free = line.count * (1 - written(offer.interruption_share))
                     there[frozenset({offer.kind + BY_HOUR})] += free
@@ -119,9 +117,7 @@ def _short(words: str, need: Need, there: Need) -> Iterator[Broken]:
 def _standing(case: Case, system: str, site: str, epoch: int) -> Need:
     """Systems at a site all through an epoch, by way of acquisition."""
     found: Need = defaultdict(Fraction)
-    for line in case.plan.systems:
-        if (line.system, line.site) != (system, site):
-            continue
+    for line in case.lines_at[system, site]:
         offer = case.offers[line.offer]
         if line.acquisition == "buy" and case.serves(line, epoch):
             found[frozenset({offer.kind})] += line.count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from solver.verify.entries import (
 )
 from solver.verify.exact import share_of
 from solver.verify.registry import Broken, check
+from solver.verify.size import MOST_PERIODS, too_large
 from solver.verify.streams import well_formed
 
 MOST_EPOCHS = 1000
@@ -44,6 +46,7 @@ def shape(case: Case) -> Iterator[Broken]:
     yield from _workload(case)
     yield from _facts(case)
     yield from _time(case)
+    yield from too_large(case)
     for name in ("objective_usd", "bound_usd", "gap", "certified_bound_usd"):
         value = getattr(plan, name)
         if value is not None and not is_number(value):
@@ -125,7 +128,7 @@ def _workload(case: Case) -> Iterator[Broken]:
     ):
         if not names:
             yield Broken(f"the workload has no {what}")
-        for name in sorted({n for n in names if names.count(n) > 1}):
+        for name in sorted(n for n, times in Counter(names).items() if times > 1):
             yield Broken(f"two {what}s are called {name!r}")
     if not _sane(case.workload.model_dump()):
         yield Broken(f"the workload has a number above {LARGEST:g}, or one below 0 where none may be")
@@ -137,10 +140,11 @@ def _workload(case: Case) -> Iterator[Broken]:
 
 def _facts(case: Case) -> Iterator[Broken]:
     tables: tuple[Mapping[str, Any], ...] = (case.offers, case.systems, case.points, case.apis)
+    offers = {"", *case.offers}
     for id_, entry in (item for table in tables for item in table.items()):
         if entry.id != id_:
             yield Broken(f"{id_!r} holds the facts of {entry.id!r}")
-        if getattr(entry, "tier_of", "") not in ("", *case.offers):
+        if getattr(entry, "tier_of", "") not in offers:
             yield Broken(f"{id_!r} is a tier of {entry.tier_of!r}, which is no offer")
         if not _sane(entry):
             yield Broken(f"{id_!r} has a number that is negative, infinite or not a number")
@@ -183,7 +187,7 @@ def _time(case: Case) -> Iterator[Broken]:
     for start, end in plan.epochs:
         if not (is_number(start) and is_number(end) and 0 <= start < end <= 1e6):
             yield Broken(f"an epoch runs from {start!r} to {end!r} years")
-    for n, period in enumerate(plan.periods):
+    for n, period in enumerate(plan.periods[:MOST_PERIODS]):
         rates = period.get("rate_rps")
         if not (
             period.get("index") == n

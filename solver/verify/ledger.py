@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from solver.verify.case import Case
 from solver.verify.exact import written
@@ -31,15 +32,23 @@ class Ledger:
     other: dict[str, Fraction]
     paid: tuple[Payment, ...]
 
+    @cached_property
+    def terms(self) -> dict[str, Fraction]:
+        """Net present USD of each cost term that is paid."""
+        found = dict(self.other)
+        for line in self.lines:
+            for name, usd in line.items():
+                found[name] = found.get(name, Fraction(0)) + usd
+        return found
+
     def term(self, name: str) -> Fraction:
         """Net present USD of a cost term."""
-        zero = Fraction(0)
-        return sum((line.get(name, zero) for line in self.lines), self.other.get(name, zero))
+        return self.terms.get(name, Fraction(0))
 
-    @property
+    @cached_property
     def total(self) -> Fraction:
         """Net present USD of the plan."""
-        return sum((self.term(name) for name in TERMS), Fraction(0))
+        return sum(self.terms.values(), Fraction(0))
 
     def running(self, start: Fraction, end: Fraction) -> Fraction:
         """Running costs as paid between two times, a payment over a stretch by its part of it."""
@@ -63,6 +72,8 @@ def ledger(case: Case) -> Ledger:
     other: dict[str, Fraction] = {}
     paid = tuple(payments(case))
     for payment in paid:
+        if payment.usd == 0 or (payment.kind == "off" and not rate):
+            continue
         value = present(case, payment)
         terms = other if payment.line is None else lines[payment.line]
         if payment.kind != "off":

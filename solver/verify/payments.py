@@ -64,17 +64,13 @@ def payments(case: Case) -> Iterator[Payment]:
 
 def _opened(case: Case) -> Iterator[Payment]:
     """The cost of opening a site, at the start of the first epoch for which it gets systems."""
-    for name, site in case.sites.items():
-        bought = [
-            line.epoch
-            for line in case.plan.systems
-            if (line.acquisition, line.site) == ("buy", name)
-            and line.count > 0
-            and case.offers[line.offer].on_site
-        ]
-        if bought:
-            start = case.epochs[min(bought)].start
-            yield Payment("opening", start, start, written(site.opening_usd))
+    first: dict[str, int] = {}
+    for line in case.plan.systems:
+        if line.acquisition == "buy" and line.count > 0 and case.offers[line.offer].on_site:
+            first[line.site] = min(line.epoch, first.get(line.site, line.epoch))
+    for name, epoch in first.items():
+        start = case.epochs[epoch].start
+        yield Payment("opening", start, start, written(case.sites[name].opening_usd))
 
 
 def _bought(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Iterator[Payment]:
@@ -90,7 +86,7 @@ def _bought(case: Case, line: SystemPurchase, offer: OfferFacts, n: int) -> Iter
         yield Payment("purchase", gone, gone, -price * value_at(offer, gone - begin), "resale", n)
     support = price * written(offer.support_share_per_year) * (gone - begin)
     yield Payment("purchase", begin, gone, support, "running", n)
-    for years, share in written_off(case, gone - begin):
+    for years, share in written_off(case, gone - begin) if case.workload.money.tax_rate else ():
         yield Payment("off", begin + years, begin + years, price * share, "off", n)
 
 

@@ -20,12 +20,14 @@ def staffed(case: Case) -> Iterator[Broken]:
     if staff is None:
         return
     there = {(p.site, p.epoch): p.people for p in case.plan.people}
-    for site, e in sorted(open_sites(case)):
-        need = written(staff.per_site)
-        for line in case.plan.systems:
-            if line.site == site and case.offers[line.offer].on_site and case.serves(line, e):
-                racks = written(case.systems[line.system].rack_units) / RACK_UNITS
-                need += line.count * (written(staff.per_system) + written(staff.per_rack) * racks)
+    needs: dict[tuple[str, int], Fraction] = dict.fromkeys(open_sites(case), written(staff.per_site))
+    for line in case.plan.systems:
+        racks = written(case.systems[line.system].rack_units) / RACK_UNITS
+        each = written(staff.per_system) + written(staff.per_rack) * racks
+        for e in range(len(case.epochs)) if case.offers[line.offer].on_site else ():
+            if line.count > 0 and case.serves(line, e):
+                needs[line.site, e] += line.count * each
+    for (site, e), need in sorted(needs.items()):
         missing = need - written(there.get((site, e), 0.0))
         if missing > 0:
             yield Broken(case.at(site, e) + f": {show(need)} people are needed", missing)

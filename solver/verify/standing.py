@@ -32,9 +32,9 @@ def needed_loads(case: Case) -> dict[tuple[str, str, int], Fraction]:
 def _elsewhere(case: Case, system: str, site: str, period: int) -> Fraction:
     """Systems rented or reserved for a site, there in a period."""
     epoch, total = case.periods[period].epoch, Fraction(0)
-    for line in case.plan.systems:
+    for line in case.lines_at[system, site]:
         offer = case.offers[line.offer]
-        if (line.system, line.site) != (system, site) or offer.on_site:
+        if offer.on_site:
             continue
         if line.acquisition == "buy":
             there = case.serves(line, epoch)
