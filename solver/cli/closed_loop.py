@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from solver.cli.options import tell_progress
 from solver.domain.workload import LoadedWorkload
 from solver.engine.derating import derated
 from solver.engine.solve import Request, solve_prepared
@@ -14,11 +15,11 @@ from solver.inputs.references import resolve_references
 from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
 from solver.simulate.dials import Told, planned
-from solver.simulate.from_plan import PlanReplay, replay_plan, requests_for_each
+from solver.simulate.from_plan import PlanReplay, busiest_periods, replay_plan
 from solver.simulate.tighten import Closed, close_loop
 from solver.simulate.trace_lengths import TraceLengths
 
-REQUESTS = 3_000  # of each service that count in a replay
+REQUESTS = 3_000  # of a service that count in a replay
 
 
 def held_by_replay(
@@ -41,13 +42,12 @@ def held_by_replay(
         wanted = replace(request, compare=compare)
         return solve_prepared(resolved, catalog, derated(prepared, factors), wanted)
 
-    requests = requests_for_each(first, REQUESTS)
-
     def replay(plan: Plan, seed: int) -> PlanReplay:
-        """A replay of the plan with a seed."""
-        return replay_plan(plan, seed=seed, requests=requests, traces=traces)
+        """A replay with a seed of a plan of one service."""
+        busy = [n for n in busiest_periods(first) if any(plan.periods[n]["rate_rps"])]
+        return replay_plan(plan, seed=seed, requests=REQUESTS, periods=busy, traces=traces)
 
-    closed = close_loop(solve, replay)
+    closed = close_loop(solve, replay, tell=tell_progress)
     if not (request.compare and closed.told):
         return closed
     compared = solve(closed.told, compare=True)

@@ -167,7 +167,7 @@ def _replay_period(
     down: tuple[Failure, ...] = ()
     counted, stay = requests / max(sum(rates), 1e-12), _longest_stay(workload, pools)
     promised = services_of(workload)
-    if any(s.only_pace or s.deadline_s for s in promised):
+    if any(rate > 0 and (s.only_pace or s.deadline_s) for s, rate in zip(promised, rates, strict=True)):
         counted = max(counted, min(_TREND_STAYS * stay, _TREND_LONGER * counted))
     warm_up = max(_WARM_UP * counted, _WARM_UP_STAYS * stay)
     traffic = traffic_of(plan, workload, period, warm_up + counted, seed, traces)

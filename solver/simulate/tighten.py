@@ -10,13 +10,14 @@ that the search has not seen; if it fails, it is tightened and put to others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from solver.errors import InfeasibleError, LimitReached
 from solver.plan.plan import Plan
 from solver.simulate.dials import Dial, Told, dials_of, raised
 from solver.simulate.from_plan import PlanReplay
+from solver.simulate.judge import Judged, alone, judge, services_served
 
 REPLAYS, MAY_FAIL = 40, 2  # of a confirmation: 95 % hold
 #: Of each fleet that is tried, so that others hold too: replays so far, and how many of them may fail.
@@ -35,81 +36,47 @@ class Closed:
     told: Mapping[str, Told]
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """Per service: replays that missed something, and what."""
-
-    failed: Mapping[str, int]
-    missed: Mapping[str, frozenset[str]]
-    kept: int
-    bad: frozenset[str]  # services that missed more often than they may
-
-
-def judge(
-    plan: Plan,
-    replay: Callable[[Plan, int], PlanReplay],
-    first: int,
-    stages: Sequence[tuple[int, int]] = ((REPLAYS, MAY_FAIL),),
-) -> _Judged:
-    """How often each service missed a promise over the replays from seed ``first`` on.
-
-    ``stages``: replays so far, and how many of them may fail; the first stage that is failed is the last.
-    """
-    failed: dict[str, int] = {}
-    missed: dict[str, set[str]] = {}
-    kept, limits = 0, dict(stages)
-    bad: frozenset[str] = frozenset()
-    for n in range(stages[-1][0]):
-        late: dict[str, set[str]] = {}
-        replayed = replay(plan, first + n)
-        for period in replayed.periods:
-            for service in period.result.services:
-                names = {p.name for p in service.promises if not p.holds}
-                if not service.holds:
-                    late.setdefault(service.name, set()).update(names)
-        kept += replayed.holds
-        for name, names in late.items():
-            failed[name] = failed.get(name, 0) + 1
-            missed.setdefault(name, set()).update(names)
-        may_fail = limits.get(n + 1)
-        bad = bad if may_fail is None else frozenset(x for x, count in failed.items() if count > may_fail)
-        if bad:
-            break
-    return _Judged(failed, {name: frozenset(names) for name, names in missed.items()}, kept, bad)
-
-
 @dataclass
 class _Loop:
-    """Solves and judgements so far; equal fleets are judged once."""
+    """Solves and judgements so far; an equal fleet of a service is judged once."""
 
     solve: Callable[[Mapping[str, Told]], Plan]
     replay: Callable[[Plan, int], PlanReplay]
-    judged: dict[str, _Judged] = field(default_factory=dict)
+    tell: Callable[[str], None]
+    judged: dict[str, Judged] = field(default_factory=dict)
 
-    def attempt(self, dials: Mapping[str, Dial]) -> tuple[Plan, _Judged]:
+    def attempt(self, dials: Mapping[str, Dial]) -> tuple[Plan, dict[str, Judged]]:
+        """The plan for what is told now, and each service's replays."""
         plan = self.solve({name: dial.told() for name, dial in dials.items() if dial.told() != Told()})
-        if _fleet(plan) not in self.judged:
-            self.judged[_fleet(plan)] = judge(plan, self.replay, _TUNING, _SEARCHED)
-        return plan, self.judged[_fleet(plan)]
+        found = {}
+        for name in services_served(plan):
+            mine = alone(plan, name)
+            if _fleet(mine) not in self.judged:
+                self.judged[_fleet(mine)] = judge(mine, self.replay, _TUNING, _SEARCHED)
+            found[name] = self.judged[_fleet(mine)]
+        bad = ", ".join(name for name, judged in found.items() if judged.bad)
+        self.tell(f"a fleet of ${plan.objective_usd:,.0f}: {bad + ' misses' if bad else 'all holds'}")
+        return plan, found
 
 
-def _fleet(plan: Plan) -> str:
-    """Plans that a replay cannot tell apart."""
-    return repr((plan.pools, plan.routes))
+def _fleet(mine: Plan) -> str:
+    """Plans of one service that a replay cannot tell apart."""
+    return repr((mine.pools, mine.routes))
 
 
 def close_loop(
     solve: Callable[[Mapping[str, Told]], Plan],
     replay: Callable[[Plan, int], PlanReplay],
     rounds: int = ROUNDS,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Closed:
     """The cheapest plan found that holds every promise in 95 % of replays that the search has not seen.
 
     ``solve`` takes what the waiting model is told of the services that differ from the workload; ``replay``
-    a plan and a seed. If ``rounds`` solves and 4 confirmations do not end with a plan that holds, the last
-    one is returned, and its notes say what is missed.
+    a plan of one service and a seed; ``tell`` hears of each fleet. If ``rounds`` solves and 4 confirmations
+    do not end with a plan that holds, the last one is returned, and its notes say what is missed.
     """
-    loop = _Loop(solve, replay)
+    loop = _Loop(solve, replay, tell)
     dials: dict[str, Dial] = {}
     best: tuple[Plan, dict[str, Dial]] | None = None
     tried = confirmations = 0
@@ -124,11 +91,11 @@ def close_loop(
         dials = dials or dials_of(plan)
         last = plan, dials
         tried += 1
-        bad = found.bad
+        bad = {name for name, judged in found.items() if judged.bad}
         if not bad and (best is None or plan.objective_usd < best[0].objective_usd):
             best = plan, dials
         dials = {
-            name: dial.after(name not in bad, found.missed.get(name, frozenset()))
+            name: dial.after(name not in bad, found[name].missed if name in found else frozenset())
             for name, dial in dials.items()
         }
         if tried < rounds and not (best and all(dial.settled for dial in dials.values())):
@@ -147,26 +114,29 @@ def _confirmed(
 ) -> tuple[Closed, dict[str, frozenset[str]]]:
     """The plan after replays with seeds of its own, and the services that failed in them."""
     plan, dials = best
-    first = _CONFIRMING + block * REPLAYS
-    found = judge(plan, loop.replay, first)
-    holds = found.kept >= REPLAYS - MAY_FAIL
-    failing = found.bad or (frozenset() if holds else frozenset(found.failed))
-    loop.judged[_fleet(plan)] = replace(found, bad=failing)  # no fleet is confirmed twice, by other seeds
-    return _closed(plan, found, dials, holds), {name: found.missed[name] for name in failing}
-
-
-def _closed(plan: Plan, found: _Judged, dials: Mapping[str, Dial], holds: bool) -> Closed:
+    first, parts = _CONFIRMING + block * REPLAYS, {name: alone(plan, name) for name in services_served(plan)}
+    found = {name: judge(mine, loop.replay, first, ((REPLAYS, REPLAYS),)) for name, mine in parts.items()}
+    failed = frozenset[int]().union(*(judged.failed for judged in found.values()))
+    holds = len(failed) <= MAY_FAIL
+    many = {name for name, judged in found.items() if len(judged.failed) > MAY_FAIL}
+    failing = many or {name for name, judged in found.items() if judged.failed and not holds}
+    for name, mine in parts.items():  # no fleet is confirmed twice, by other seeds
+        loop.judged[_fleet(mine)] = replace(found[name], bad=name in failing)
     told = {name: dial.told() for name, dial in dials.items() if dial.told() != Told()}
-    notes = (*plan.notes, _words(found, dials, holds))
-    return Closed(plan.model_copy(update={"notes": notes}), holds, found.kept, told)
+    kept = REPLAYS - len(failed)
+    notes = (*plan.notes, _words(kept, found, dials, holds))
+    closed = Closed(plan.model_copy(update={"notes": notes}), holds, kept, told)
+    return closed, {name: found[name].missed for name in failing}
 
 
-def _words(found: _Judged, dials: Mapping[str, Dial], holds: bool) -> str:
+def _words(kept: int, found: Mapping[str, Judged], dials: Mapping[str, Dial], holds: bool) -> str:
     """What the replays showed, and what the waiting model had to be told."""
-    words = f"every promise of time holds in {found.kept} of {REPLAYS} replays that were not used to size it"
+    words = f"every promise of time holds in {kept} of {REPLAYS} replays that were not used to size it"
     if not holds:
-        lost = "; ".join(f"{name}: {', '.join(sorted(m))}" for name, m in sorted(found.missed.items()))
-        words = f"every promise of time holds in only {found.kept} of {REPLAYS} replays (missed {lost})"
+        lost = "; ".join(
+            f"{name}: {', '.join(sorted(j.missed))}" for name, j in sorted(found.items()) if j.missed
+        )
+        words = f"every promise of time holds in only {kept} of {REPLAYS} replays (missed {lost})"
     for name, dial in sorted(dials.items()):
         if dial.now != dial.stated:
             words += f"; {name} is planned with burstiness {dial.now:.3g} in place of {dial.stated:.3g}"
