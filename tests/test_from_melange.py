@@ -17,11 +17,11 @@ import pytest
 
 from solver.cli.app import main
 from solver.engine.solve import Request, solve
-from solver.errors import InfeasibleError
+from solver.errors import InfeasibleError, InputError
 from solver.inputs.catalogs import load_catalog
 from solver.inputs.from_melange import workload_of
 from solver.inputs.melange import read_melange
-from solver.inputs.workload import load_workload
+from solver.inputs.workload import apply_overrides, load_workload
 from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
 
@@ -152,6 +152,33 @@ def test_shapes_of_problems(
         main(["workload", "from-melange", str(path), "-o", str(tmp_path / "m.yaml")])
     assert end.value.code == code
     assert "m.json" in capsys.readouterr().err
+
+
+def test_nothing_is_priced_per_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lengths of such a workload number its buckets."""
+    plan = plan_of(put(tmp_path, PAPER))
+    assert (plan.usd_per_m_tokens, plan.usd_per_m_output_tokens) == (0, 0)
+    with pytest.raises(SystemExit):
+        main(["solve", str(tmp_path / "m.yaml")])
+    told = capsys.readouterr().out
+    assert "$7.34" in told
+    assert "tokens" not in told
+
+
+def test_numbers_of_buckets_need_measurements(tmp_path: Path) -> None:
+    plan_of(put(tmp_path, PAPER))
+    with pytest.raises(InputError, match="write profiles: only"):
+        apply_overrides(load_workload(tmp_path / "m.yaml"), ["hardware.profiles=measured"])
+    with pytest.raises(InputError, match="acquisitions without api"):
+        apply_overrides(load_workload(tmp_path / "m.yaml"), ["services.0.acquisitions=[rent, api]"])
+
+
+@pytest.mark.parametrize("key", ["gpu_info", "workload_distribution", "total_request_rate"])
+def test_a_missing_key_is_named_once(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_melange(put(tmp_path, {k: v for k, v in PAPER.items() if k != key}))
+    assert len(caught.value.complaints) == 1
+    assert key in caught.value.complaints[0].problem
 
 
 def test_the_rate_by_its_older_name(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_zero_throughput_means_cannot_serve(tmp_path: Path) -> None:
         ({"gpu_info": {}}, "names no GPU type"),
         ({"gpu_info": {"A": 3}}, "'A' is not a mapping"),
         ({"gpu_info": {"A": {"cost": -1, "tputs": [[1, 1], [1, 1]]}}}, "gpu_info.A.cost is '-1'"),
-        ({"gpu_info": {"A": {"cost": 1, "tputs": [[1, 1]]}}}, "another shape"),
+        ({"gpu_info": {"A": {"cost": 1, "tputs": [[1, 1]]}}}, "have different shapes"),
         ({"gpu_info": {"A": {"cost": 1, "tputs": 7}}}, "not a list of lists"),
         ({"workload_distribution": [[0.5, -0.25], [0, 0]]}, "workload_distribution.0.1 is '-0.25'"),
         ({"workload_distribution": [["x", 1], [0, 0]]}, "workload_distribution.0.0 is 'x'"),

@@ -98,10 +98,9 @@ def print_reasons(response: Response, console: Console) -> None:
 
 def total_words(plan: Plan) -> str:
     """The total and what it is per token."""
-    return (
-        f"{usd(plan.objective_usd)} over {span(plan.horizon_years)}, "
-        f"{dollars(plan.usd_per_m_output_tokens)} per million output tokens"
-    )
+    total = f"{usd(plan.objective_usd)} over {span(plan.horizon_years)}"
+    per = plan.usd_per_m_output_tokens
+    return f"{total}, {dollars(per)} per million output tokens" if per else total
 
 
 def print_difference(found: Difference, console: Console) -> None:

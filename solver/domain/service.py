@@ -67,6 +67,7 @@ class Service(Frozen):
     kv_precisions: tuple[KvPrecision, ...] = ("fp16", "fp8")  # not narrower than the weights
     demand: Demand
     lengths: tuple[LengthBucket, ...]
+    lengths_are: Literal["tokens", "numbers"] = "tokens"  # numbers only tell buckets apart
     levels: ServiceLevels = ServiceLevels()
     serving: tuple[Serving, ...] = ("aggregated",)  # one pool for both phases, or prefill and decode apart
     prefix_hit: float = Field(default=0.0, ge=0, lt=1)  # share of prompt tokens found in the prefix cache

@@ -183,8 +183,10 @@ def cost_lines(program: Program, outcome: Outcome, routing: Routing) -> tuple[Co
 
 
 def discounted_tokens(prepared: Prepared, missing: tuple[Unserved, ...] = ()) -> tuple[float, float]:
-    """All tokens and output tokens served over the horizon, discounted like the money."""
+    """All tokens and output tokens served over the horizon, discounted like the money; 0 if none are told."""
     problem, tokens, output = prepared.problem, 0.0, 0.0
+    if any(service.lengths_are == "numbers" for service in problem.services):
+        return tokens, output
     lost = {(entry.service, entry.period): float(Fraction(entry.share)) for entry in missing}
     for period in problem.periods if missing else prepared.all_periods:
         for given, service in zip(problem.rates(period), problem.services, strict=True):

@@ -28,6 +28,12 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
             service.kv_precisions,
         )
         _check_serving(draft, f"services.{index}", service)
+        if service.lengths_are == "numbers" and (
+            workload.hardware.profiles != "only" or "api" in service.acquisitions
+        ):
+            words = "lengths that are numbers of buckets tell no physics and no API what a request takes"
+            remedy = "write profiles: only, and acquisitions without api"
+            draft.complain(f"services.{index}.lengths_are", words, remedy)
         if service.starts and service.ends and service.ends <= service.starts:
             draft.complain(
                 f"services.{index}.ends", f"ends {service.ends} before it starts", "write a later month"

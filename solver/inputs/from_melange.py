@@ -64,6 +64,7 @@ def workload_of(
                 model=model,
                 demand=Demand(rate_rps=(total,)),
                 lengths=lengths,
+                lengths_are="numbers",
                 acquisitions=("rent",),
             ),
         ),

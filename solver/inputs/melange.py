@@ -22,6 +22,9 @@ from solver.inputs.yaml_text import Document, decode, load_yaml, read_bytes
 _KEYS = ("gpu_info", "workload_distribution", "total_request_rate", "overall_rate", "slice_factor")
 _REMEDY = "write {gpu_info: {NAME: {cost: 1.0, tputs: [[...]]}}, workload_distribution: [[...]], ...}"
 
+#: Costs, rates and throughputs above this are slips of the pen.
+MOST = 1e12
+
 Matrix = tuple[tuple[float, ...], ...]
 
 
@@ -110,12 +113,16 @@ class _Reader:
                 )
                 continue
             rates = self.matrix(entry.get("tputs"), f"{path}.tputs")
-            if rates and [len(row) for row in rates] != shape:
-                self.complain(f"{path}.tputs", "tputs has another shape", "write one number per bucket")
+            if rates and shape and [len(row) for row in rates] != shape:
+                words = f"tputs of '{shorten(name)}' and workload_distribution have different shapes"
+                self.complain(f"{path}.tputs", words, "write one number per bucket")
             yield MelangeGpu(name, self.number(entry.get("cost"), f"{path}.cost"), rates)
 
     def matrix(self, data: Any, path: str) -> Matrix:
         """Rows of numbers of 0 or more; empty, with a complaint, where ``data`` is none."""
+        if data is None:
+            self.complain(path, f"there is no {path}", "write [[0.5, 0.5], [0, 0]]")
+            return ()
         if not isinstance(data, list) or not data or not all(isinstance(row, list) for row in data):
             self.complain(path, f"{path} is not a list of lists", "write [[0.5, 0.5], [0, 0]]")
             return ()
@@ -126,9 +133,12 @@ class _Reader:
 
     def number(self, value: Any, path: str) -> float:
         """A number of 0 or more; 0, with a complaint, where ``value`` is none."""
+        if value is None and path not in self.document.marks:
+            self.complain(path, f"there is no {path}", "write a number of 0 or more")
+            return 0.0
         number = plain_number(value) if isinstance(value, str) else None
-        if number is None or number < 0:
-            self.complain(path, f"{path} is '{shorten(value)}'", "write a number of 0 or more")
+        if number is None or not 0 <= number <= MOST:
+            self.complain(path, f"{path} is '{shorten(value)}'", f"write a number from 0 to {MOST:g}")
             return 0.0
         return number
 

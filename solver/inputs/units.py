@@ -82,6 +82,9 @@ UNITS: dict[str, dict[str, Fraction]] = {
     "systems/year": _spellings({"systems/year|/year|per year": 1}),
 }
 
+#: No number of a workload or catalog, in any unit, is larger: saved plans with larger ones are refused.
+MOST = 10**30
+
 #: Units whose numbers may carry k, M, B: ``$280k``, ``100k tokens/s``.
 _COUNTED = frozenset(
     ("USD", "requests/s", "tokens/s", "tokens", "count", "systems/year", "USD/h", "GB", "U", "chips")
@@ -98,7 +101,7 @@ def parse_quantity(value: object, unit: str, *, bare: bool | None = None) -> flo
     text = "" if value is None else str(value).strip()
     if bare is None:
         bare = unit in _PLAIN
-    if bare and _PLAIN_NUMBER.fullmatch(text):
+    if bare and _PLAIN_NUMBER.fullmatch(text) and abs(float(text)) <= MOST:
         return float(text)
     if isinstance(value, dict | list) or not text:
         raise ValueError(f"is not a number; write for example {example(unit)}")
@@ -107,10 +110,9 @@ def parse_quantity(value: object, unit: str, *, bare: bool | None = None) -> flo
     dollar, number, suffix = _split(text, unit)
     factor = _factor(text, suffix, unit, bare, dollar)
     exact = Fraction(number) * factor
-    try:
-        result = float(exact)
-    except OverflowError:
-        result = 0.0
+    if abs(exact) > MOST:
+        raise ValueError(f"'{text[:40]}' is larger than anything here; write another unit or exponent")
+    result = float(exact)
     if result == 0 and exact != 0:
         raise ValueError(f"'{text[:40]}' is beyond double precision; write another unit or exponent")
     return result

@@ -57,11 +57,11 @@ def _finalize(value: Any) -> Any:
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:
     """The strip of key figures under the answer."""
-    kw = sum(plan.power_kw.values())
+    kw, per = sum(plan.power_kw.values()), (plan.usd_per_m_tokens, plan.usd_per_m_output_tokens)
+    names = ("per million tokens", "per million output tokens")
     return [
         ("total, net present, " + span(plan.horizon_years), usd(plan.objective_usd)),
-        ("per million tokens", dollars(plan.usd_per_m_tokens)),
-        ("per million output tokens", dollars(plan.usd_per_m_output_tokens)),
+        *((name, dollars(value)) for name, value in zip(names, per, strict=True) if value),
         ("maximum power", f"{number(kw)} kW"),
         ("gap to the proven bound", "none" if plan.closed else percent(plan.gap)),
         ("exact check", "passed" if plan.verified else "NOT passed"),

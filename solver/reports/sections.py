@@ -183,24 +183,25 @@ def _levels(plan: Plan) -> Section:
 
 def _costs(plan: Plan) -> Section:
     total = sum(line.usd for line in plan.costs)
+    per = (plan.usd_per_m_tokens, plan.usd_per_m_output_tokens) if plan.usd_per_m_tokens else ()
     rows: list[tuple[Any, ...]] = []
     for line in sorted(plan.costs, key=lambda c: -c.usd):
         share = line.usd / total if total else 0.0
-        per = (share * plan.usd_per_m_tokens, share * plan.usd_per_m_output_tokens)
-        rows.append((cost_words(line.term), line.usd, share, *per))
+        rows.append((cost_words(line.term), line.usd, share, *(share * usd for usd in per)))
     if rows:
-        rows.append(("total", total, 1.0, plan.usd_per_m_tokens, plan.usd_per_m_output_tokens))
+        rows.append(("total", total, 1.0, *per))
+    tokens = (
+        "and per million tokens (prompt and output, or output alone; tokens are discounted like the money)"
+    )
     return Section(
         "costs",
         "Cost by term",
-        "Net present US dollars over the horizon, and per million tokens (prompt and output, or output "
-        "alone; tokens are discounted like the money).",
+        f"Net present US dollars over the horizon{f', {tokens}' if per else ''}.",
         (
             Column("Term"),
             right("Cost", dollars),
             right("Share", percent),
-            right("per M tokens", dollars),
-            right("per M output tokens", dollars),
+            *((right("per M tokens", dollars), right("per M output tokens", dollars)) if per else ()),
         ),
         tuple(rows),
         total=True,

@@ -55,8 +55,9 @@ def _scenario_rows(plans: list[Plan | None], sources: Sources) -> list[tuple[str
     if first is not None:
         base = first.objective_usd
         add(COSTS, "against the first", (signed(p.objective_usd - base) if p else "" for p in plans))
-    per = (dollars(p.usd_per_m_output_tokens) if p else "" for p in plans)
-    add(("per_token",), "per million output tokens", per)
+    if any(p.usd_per_m_output_tokens for p in plans if p):
+        per = (dollars(p.usd_per_m_output_tokens) if p else "" for p in plans)
+        add(("per_token",), "per million output tokens", per)
     for term in dict.fromkeys(c.term for p in plans if p for c in p.costs):
         values = ({c.term: c.usd for c in p.costs}.get(term, 0.0) if p else None for p in plans)
         add(COSTS, cost_words(term), ("" if v is None else usd(v) for v in values))

@@ -74,12 +74,15 @@ def facts(plan: Plan, sources: Sources) -> list[tuple[str | Markup, Markup]]:
     gap = number_of("none" if plan.closed else percent(plan.gap), "bound")
     passed = number_of("passed" if plan.verified else "NOT passed", "bound")
     per = number_of(dollars(plan.usd_per_m_output_tokens), "per_token")
+    per_token = (
+        [("per million output tokens", sources.told(told(per)))] if plan.usd_per_m_output_tokens else []
+    )
     return [
         (
             sources.told(told("total, net present, ", horizon)),
             sources.told(told(number_of(usd(plan.objective_usd), "costs"))),
         ),
-        ("per million output tokens", sources.told(told(per))),
+        *per_token,
         ("gap to the proven bound", sources.told(told(gap))),
         ("exact check", sources.told(told(passed))),
     ]

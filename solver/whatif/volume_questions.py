@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from textwrap import shorten
 
-from solver.domain.told import Told, number_of, told
+from solver.domain.told import Part, Told, number_of, told
 from solver.errors import InputError, UsageError
 from solver.whatif.cases import Answer, Case, Cell, factor, fleet_words, percent, solved
 from solver.whatif.effort import Over
@@ -21,10 +21,12 @@ def next_traffic(case: Case, more: str = "10 %") -> Answer:
     tokens = now.objective_usd / now.usd_per_m_output_tokens if now.usd_per_m_output_tokens else 0.0
     marginal = extra / (tokens * share) if tokens else 0.0
     part = number_of(percent(share), "asked", "next")
+    per: tuple[Part, ...] = (
+        *(", ", solved(f"${marginal:.4g}"), " per million output tokens; the average today is "),
+        number_of(f"${now.usd_per_m_output_tokens:.4g}", "per_token"),
+    )
     head = told(
-        *("The next ", part, " of traffic cost ", solved(f"${extra:,.0f}"), ", ", solved(f"${marginal:.4g}")),
-        " per million output tokens; the average today is ",
-        *(number_of(f"${now.usd_per_m_output_tokens:.4g}", "per_token"), "."),
+        *("The next ", part, " of traffic cost ", solved(f"${extra:,.0f}"), *(per if tokens else ()), "."),
         " The fleet has room for it." if extra < 0.01 * average else "",
     )
     return Answer(
