@@ -26,6 +26,8 @@ OPTIONS: dict[str, bool | int | float | str] = {
     "mip_heuristic_run_rens": False,
     "mip_heuristic_run_root_reduced_cost": False,
 }
+#: Programs that come with a known plan are worth more effort (not RINS: see HighsModel.start_from).
+HARDER = {"mip_heuristic_run_rens": True, "mip_heuristic_run_root_reduced_cost": True}
 #: Programs of fewer nonzeros are solved in milliseconds, without a thread that would hear Ctrl-C meanwhile.
 SMALL = 500
 
@@ -61,11 +63,13 @@ def least(
     whole: Sequence[int] = (),
     slack: float = 0.0,
     seconds: float = float("inf"),
+    known: Floats | None = None,
 ) -> Floats | None:
     """The cheapest x >= 0 within its upper bounds and the rows, or None if HiGHS finds none.
 
     Columns in ``whole`` are integers; the cost may then be ``slack`` above the least, or more where
-    ``seconds`` are over. Raises KeyboardInterrupt where Ctrl-C stopped it.
+    ``seconds`` are over, and the search begins with ``known`` values. Raises KeyboardInterrupt where Ctrl-C
+    stopped it.
     """
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = len(costs), len(rows.low)
@@ -83,11 +87,15 @@ def least(
     swallow_banner()
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     limits = {"mip_rel_gap": 0.0, "mip_abs_gap": max(slack, 1e-9), "time_limit": max(seconds, 0.0)}
-    for name, value in (OPTIONS | limits).items():
+    for name, value in (OPTIONS | limits | (HARDER if known is not None else {})).items():
         if solver.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise RuntimeError(f"HiGHS does not accept option {name} = {value!r}")
     if solver.passModel(lp) == highspy.HighsStatus.kError:
         return None
+    if known is not None:
+        solution = highspy.HighsSolution()
+        solution.col_value = known.tolist()
+        solver.setSolution(solution)
     if len(rows.values) < SMALL:
         run_here(solver)
     elif run(solver):

@@ -32,6 +32,8 @@ FEWER = 2
 #: Shares of the time left: the linear program of mean hours, the program of the pools that it uses, and the
 #: linear program of better groups.
 MEAN, NEAR, BETTER = 0.4, 0.5, 0.8
+#: Better groups are looked for where they may close so much of what lies between plan and bound.
+WORTH = 0.1
 #: Linear programs take time as this power of their size.
 GROWS = 1.8
 #: Programs of the pools that are left are solved up to so many columns.
@@ -81,8 +83,11 @@ class _Search:
         if coarse.linear.solved and (self.proof is None or coarse.bound > self.proof.bound):
             self.proof, self.bound = coarse, max(self.bound, coarse.bound)
 
-    def within(self, without: set[int], seconds: float | None) -> tuple[Outcome, Linear, Program] | None:
-        """The program without some columns, in its own model; its plan is kept if it is the best.
+    def within(
+        self, without: set[int], seconds: float | None, hours: bool = True
+    ) -> tuple[Outcome, Linear, Program] | None:
+        """The program without some columns, in its own model (see `solve_large`); its plan is kept if it is
+        the best.
 
         None where a row cannot do without them, or its linear program was not solved.
         """
@@ -90,9 +95,8 @@ class _Search:
         if part is None:
             return None
         pieces = pieces_of(self.problem, part.program)
-        outcome, linear = solve_large(
-            HighsModel(part.program), self.gap, seconds, self._known(part, without), pieces
-        )
+        model, known = HighsModel(part.program), self._known(part, without)
+        outcome, linear = solve_large(model, self.gap, seconds, known, pieces, hours)
         self._keep(part, outcome)
         return None if linear is None else (outcome, linear, part.program)
 
@@ -180,7 +184,8 @@ def _steps(state: _Search) -> None:
         return
     _, linear, near_program = found
     alone = hours_alone(coarse.linear.outcome.seconds, state.part(BETTER))
-    if alone:
+    most = linear.outcome.objective - state.bound  # no groups raise the bound by more
+    if alone and most > WORTH * (state.objective - state.bound):
         groups = turning_groups(problem, near_program, linear.duals, alone)
         coarse = MeanHours.of(problem, groups, state.part(BETTER))
         state.prove(coarse)
@@ -190,7 +195,7 @@ def _steps(state: _Search) -> None:
     if len(program.columns) - len(without) > MOST_COLUMNS:
         state.better(others, state.part(1.0))
         return
-    found = state.within(without, state.part(1.0))
+    found = state.within(without, state.part(1.0), hours=state.values is None)
     if found is not None:
         state.bound = max(state.bound, min(found[0].bound, state.objective))
 

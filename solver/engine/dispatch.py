@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from solver.formulation.model import Program, Row
 
 #: A row without free columns may be broken by so much (relative): the float error of its own sum.
 ROUNDING = 1e-9
+#: A linear program may break a row by so much.
+TOLERANCE = 1e-7
 #: A value this near to a whole number is one.
 WHOLE = 1e-9
 
@@ -45,12 +48,41 @@ def dispatch(
     for n, part in enumerate(apart):
         now = time.perf_counter()
         until = now + (end - now) / (len(apart) - n)
-        found = _least(program, fixed, costs, part, slack / len(parts), until, whole=True)
+        known = _hours_apart(program, fixed, costs, part, values, slack / len(parts), until)
+        found = _least(program, fixed, costs, part, slack / len(parts), until, whole=True, known=known)
+        found = found or known
         if found is None:
             return None
         for column, value in found.items():
             values[column] = value
     return values
+
+
+def _hours_apart(
+    program: Program,
+    fixed: Mapping[int, float],
+    costs: Mapping[int, float],
+    rows: list[Row],
+    values: NDArray[np.float64],
+    slack: float,
+    end: float,
+) -> dict[int, float] | None:
+    """Hours that work which waits ties together, each in whole numbers, with the waiting of ``values``.
+
+    None where nothing waits, or an hour cannot do so.
+    """
+    queues = {c for _, c in program.family("q")}
+    found = {c: float(values[c]) for row in rows for c, _ in row.terms if c in queues and c not in fixed}
+    held, mine = {**fixed, **found}, replace(program, rows=rows)
+    if not found or not rows_hold(mine, held, TOLERANCE):
+        return None
+    hours = blocks(mine, held)
+    for hour in hours:
+        one = _least(program, held, costs, hour, slack / len(hours), end, whole=True)
+        if one is None:
+            return None
+        found |= one
+    return found
 
 
 def _least(
@@ -61,8 +93,12 @@ def _least(
     slack: float,
     end: float,
     whole: bool,
+    known: Mapping[int, float] | None = None,
 ) -> dict[int, float] | None:
-    """Free columns of some rows at the least cost, all in fractions or those that must be ``whole``."""
+    """Free columns of some rows at the least cost, all in fractions or those that must be ``whole``.
+
+    The search in whole numbers begins with ``known`` values of all of them.
+    """
     if time.perf_counter() > end:
         return None
     columns = sorted({c for row in rows for c, _ in row.terms if c not in fixed})
@@ -79,6 +115,7 @@ def _least(
         [n for n, c in enumerate(columns) if whole and program.columns[c].integer],
         slack,
         end - time.perf_counter(),
+        None if known is None else np.array([known[c] for c in columns]),
     )
     return None if found is None else dict(zip(columns, found.tolist(), strict=True))
 

@@ -7,6 +7,7 @@ its optimum is a bound on all plans. Its fleet then serves each day, or each hou
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from solver.backend.highs import HighsModel
@@ -18,6 +19,10 @@ from solver.formulation.model import Program
 
 #: Part of the whole numbers that single periods hold, at least.
 PART = 0.25
+#: Whole numbers of pools that stand all epoch, by the first part of their key; point and site follow.
+STANDING = ("R", "z", "swap")
+#: Share of the time for the hours of a fleet whose pools may change.
+FIRST = 0.8
 
 
 def hourly_counts(program: Program) -> list[int]:
@@ -36,19 +41,31 @@ def fleet_first(model: HighsModel, gap: float, seconds: float | None, known: Flo
         return model.solve(gap, seconds)
 
 
-def served(model: HighsModel, fleet: Outcome, gap: float, seconds: float | None) -> Outcome:
-    """A plan with the fleet of an outcome, its hours at the least cost (within ``gap``) in whole numbers."""
-    none = replace(fleet, values=None, objective=float("inf"), ending=Ending.NO_POINT)
+def served(model: HighsModel, fleet: Outcome, gap: float, seconds: float | None) -> Iterator[Outcome]:
+    """Plans with the fleet of an outcome, their hours at the least cost (within ``gap``) in whole numbers.
+
+    First with the systems alone held, and all that may change by the hour free to do so: then hours (days,
+    where work waits) have nothing but the systems in common. Then with the pools of the outcome, if it has
+    any that stand. ``seconds`` are for both.
+    """
+    program, columns = model.program, model.program.columns
     if fleet.values is None or fleet.interrupted:
-        return none
-    hourly = set(hourly_counts(model.program))
-    fixed = {
-        c: float(round(fleet.values[c]))
-        for c, column in enumerate(model.program.columns)
-        if column.integer and c not in hourly
-    }
+        return
+    hourly = set(hourly_counts(program))
+    held = {c: float(round(fleet.values[c])) for c, k in enumerate(columns) if k.integer and c not in hourly}
     end = float("inf") if seconds is None else time.perf_counter() + seconds
-    values = dispatch(model.program, fixed, gap * abs(fleet.objective), end)
-    if values is None:
-        return none
-    return replace(fleet, values=values, objective=model.cost(values), ending=Ending.FEASIBLE)
+    systems = without_pools(program, held)
+    for fixed, share in ((systems, FIRST), (held, 1.0)):
+        now = time.perf_counter()
+        values = dispatch(program, fixed, gap * abs(fleet.objective), now + share * (end - now))
+        if values is not None:
+            yield replace(fleet, values=values, objective=model.cost(values), ending=Ending.FEASIBLE)
+        if systems == held:
+            return
+
+
+def without_pools(program: Program, whole: Mapping[int, float]) -> dict[int, float]:
+    """Whole numbers with none of the replicas that stand all epoch where others may be had by the hour."""
+    hourly = {key[1:3] for key, _ in program.family("Q")}
+    pools = {c for prefix in STANDING for key, c in program.family(prefix) if key[1:3] in hourly}
+    return {c: 0.0 if c in pools else count for c, count in whole.items()}

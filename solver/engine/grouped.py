@@ -171,7 +171,8 @@ def _fleet_first(prepared: Prepared, relaxed: Relaxed, state: State, goal: float
     known = None if state.served is None else state.served.values
     fleet = fleet_first(relaxed.model, goal, state.part(FIRST), known)
     state.raise_bound(fleet.bound, relaxed)
-    _serve(prepared, relaxed, served(relaxed.model, fleet, goal, state.part(FIRST)), state)
+    for plan in served(relaxed.model, fleet, goal, state.part(FIRST)):
+        _serve(prepared, relaxed, plan, state)
 
 
 def _search_all(prepared: Prepared, relaxed: Relaxed, state: State, goal: float) -> Outcome | None:

@@ -34,8 +34,9 @@ NEAR = 0.02
 ROUGH = 1e-3
 #: Share of the time in which small programs are searched all at once first.
 FIRST = 0.25
-#: Shares of the time left: for the linear program, for each search near it, and piece by piece.
-LINEAR, SEARCH, PIECES = 0.5, 0.4, 0.5
+#: Shares of the time left: for the linear program, for each search near it, piece by piece, and for the hours
+#: of a fleet.
+LINEAR, SEARCH, PIECES, HOURS = 0.5, 0.4, 0.5, 0.6
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,12 @@ def solve_large(
     seconds: float | None,
     known: Floats | None = None,
     pieces: list[Piece] | None = None,
+    hours: bool = True,
 ) -> tuple[Outcome, Linear | None]:
     """The program's outcome within ``gap``, from a known plan; its linear program, where solved.
 
-    Plans near the linear program are made better piece by piece (solver.engine.piece_by_piece).
+    Plans near the linear program are made better piece by piece (solver.engine.piece_by_piece). Without
+    ``hours`` no fleet is found before its hours are served (solver.engine.fleet_first), but its bound.
     """
     started = time.perf_counter()
 
@@ -149,16 +152,16 @@ def solve_large(
             yield
 
     def steps() -> Iterator[None]:
+        if hourly_counts(program):
+            fleet = fleet_first(model, max(gap / 2, ROUGH), part(SEARCH), best.values)
+            best.bound = max(best.bound, fleet.bound)
+            for plan in served(model, fleet, max(gap / 2, ROUGH), part(HOURS)) if hours else ():
+                best.keep(plan)
+                yield
         yield from by_pieces()
         best.keep(search(model, linear.unused(program), gap, part(SEARCH), best.values))
         yield
         yield from by_pieces()
-        if hourly_counts(program):
-            fleet = fleet_first(model, max(gap / 2, ROUGH), part(SEARCH), best.values)
-            best.bound = max(best.bound, fleet.bound)
-            best.keep(served(model, fleet, max(gap / 2, ROUGH), part(SEARCH)))
-            yield
-            yield from by_pieces()
         if dearer:
             best.keep(search(model, linear.unused(program, dearer), gap, part(SEARCH), best.values))
             yield
