@@ -252,11 +252,6 @@ def test_complaints(demand: str, complaint: str) -> None:
     assert "sun.yaml:6" in str(error.value) or "nowhere" in str(error.value)
 
 
-def test_work_with_a_deadline_has_one_curve() -> None:
-    with pytest.raises(InputError, match="work with a deadline"):
-        read(SUN, more="levels: {deadline: 6 h}")
-
-
 def test_periods_without_a_region(tmp_path: Path) -> None:
     """A region without requests in some hours: nothing is routed for it then."""
     demand = f"{{regions: {{eu: {{day: {day((12, 20), (12, 0))}}}, us: {{day: {day((12, 0), (12, 20))}}}}}}}"

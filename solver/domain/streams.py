@@ -16,6 +16,11 @@ class Stream:
     region: str
     rate_rps: tuple[float, ...]  # by hour of the first year
 
+    @property
+    def name(self) -> str:
+        """Service, and region where it has several."""
+        return f"{self.service.name} from {self.region}" if self.region else self.service.name
+
     def factor_at(self, years: float, start: str) -> float:
         """Factor on the rates of the first year at ``years`` from the month ``start``."""
         return self.service.factor_at(years, start, self.region)

@@ -151,14 +151,14 @@ class Problem:
 
     @cached_property
     def busiest(self) -> tuple[float, ...]:
-        """For each service the most work that one hour can be given, in peaks of the service."""
+        """For each service the most work of any of its streams that an hour can be given, in its peaks."""
         if self.most_work:
             return self.most_work
         found = []
         for k, window in enumerate(self.windows):
-            peak = self.peak_rps(k)
             loads = [
-                sum(self.rate(k, self.periods[n]) for n in self.recent(t, window)) / peak
+                sum(self.periods[n].rate_rps[s] for n in self.recent(t, window)) / self.peaks[s]
+                for s in self.streams_of[k]
                 for t in range(len(self.periods) if window > 1 else 0)
             ]
             found.append(max(loads, default=1.0))

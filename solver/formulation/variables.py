@@ -65,13 +65,14 @@ def add_variables(problem: Problem, program: Program) -> None:
             for g, group in enumerate(problem.classes[k]):
                 if all(api.serves[b] for b in group) and has_work(problem, k, g, t):
                     program.add(("a", j, g, t))
-    for k, window in enumerate(problem.windows):
-        for t in range(len(problem.periods) if window > 1 else 0):
+    for s, stream in enumerate(problem.streams):
+        waits = problem.windows[stream.position] > 1
+        for t in range(len(problem.periods) if waits else 0):
             if problem.most_work:
-                most = problem.most_work[k] * (1 + 1e-6)
-                program.add(("shift", k, t), -most, most)
+                most = problem.most_work[stream.position] * (1 + 1e-6)
+                program.add(("shift", s, t), -most, most)
             else:
-                program.add(("q", k, t))
+                program.add(("q", s, t))
     for o, offer in enumerate(problem.offers):
         high = _most_systems(offer, limits.get(offer.system, 0))
         for i in range(len(problem.sites)):

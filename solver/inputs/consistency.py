@@ -15,10 +15,6 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
         if service.site_loss_share is not None and service.levels.deadline_hours is not None:
             words = "work with a deadline waits for the site to come back"
             draft.complain(f"services.{index}.site_loss_share", words, "leave site_loss out")
-        if service.demand.by_region and service.levels.deadline_hours is not None:
-            words = "work with a deadline waits in one line, so its regions follow one curve"
-            remedy = "state shares of one curve, or a service for each region"
-            draft.complain(f"services.{index}.demand.by_region", words, remedy)
         _check_service(
             draft,
             f"services.{index}",

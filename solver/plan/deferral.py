@@ -18,16 +18,18 @@ from solver.plan.routing import NOTHING, Routing, near
 def deferrals(problem: Problem, program: Program, routing: Routing) -> tuple[Deferral, ...]:
     """Shares of each hour's requests by the hours they wait, for services whose work can wait."""
     cycle, found = cycle_hours(problem.workload), []
-    for k, window in enumerate(problem.windows):
-        for epoch in problem.epochs if window > 1 else ():
+    for s, stream in enumerate(problem.streams):
+        k = stream.position
+        for epoch in problem.epochs if problem.windows[k] > 1 else ():
             first, peak = epoch.index * cycle, problem.peak_rps(k)
-            arrivals = [Fraction(problem.rate(k, problem.periods[first + h]) / peak) for h in range(cycle)]
-            left = [routing.traffic.get(program.index["q", k, first + h], Fraction(0)) for h in range(cycle)]
+            arrivals = [Fraction(problem.periods[first + h].rate_rps[s] / peak) for h in range(cycle)]
+            left = [routing.traffic.get(program.index["q", s, first + h], Fraction(0)) for h in range(cycle)]
             for hour, waits in enumerate(first_come(arrivals, work_of(arrivals, left))):
                 for wait, share in sorted(waits.items()):
                     found.append(
                         Deferral(
-                            service=problem.services[k].name,
+                            service=stream.service.name,
+                            region=stream.region,
                             epoch=epoch.index,
                             hour=hour,
                             wait_hours=wait,
@@ -94,7 +96,7 @@ def served_periods(problem: Problem, moved: tuple[Deferral, ...]) -> tuple[Perio
     if not moved:
         return problem.periods
     cycle = cycle_hours(problem.workload)
-    order = {s.name: k for k, s in enumerate(problem.services)}
+    order = {(s.service.name, s.region): n for n, s in enumerate(problem.streams)}
     rates = [
         [
             Fraction(0) if problem.windows[s.position] > 1 else rate
@@ -103,11 +105,9 @@ def served_periods(problem: Problem, moved: tuple[Deferral, ...]) -> tuple[Perio
         for p in problem.periods
     ]
     for entry in moved:
-        k, first = order[entry.service], entry.epoch * cycle
-        came = Fraction(problem.rate(k, problem.periods[first + entry.hour]))
-        rates[first + (entry.hour + entry.wait_hours) % cycle][problem.streams_of[k][0]] += came * Fraction(
-            entry.share
-        )
+        s, first = order[entry.service, entry.region], entry.epoch * cycle
+        came = Fraction(problem.periods[first + entry.hour].rate_rps[s])
+        rates[first + (entry.hour + entry.wait_hours) % cycle][s] += came * Fraction(entry.share)
     return tuple(
         replace(p, rate_rps=tuple(float(r) for r in row))
         for p, row in zip(problem.periods, rates, strict=True)

@@ -142,6 +142,7 @@ class Deferral(Frozen):
     hour: int
     wait_hours: int
     share: str  # rational "p/q"; the shares of an hour add up to 1
+    region: str = ""  # where the requests come from, if regions have curves of their own
 
 
 class Fallback(Frozen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solver.domain.streams import Stream, streams
 from solver.plan.plan import Plan
 from solver.reports.pool_facts import share_value
 from solver.reports.section import Column, Section, right
@@ -30,13 +31,15 @@ def waiting(plan: Plan, traffic: Traffic) -> list[Waiting]:
     found = []
     for name in sorted({d.service for d in plan.deferrals}):
         k = traffic.services.index(name)
-        curve = traffic.workload.services[k].demand.rate_rps if traffic.workload else (1.0,)
+        curves = (
+            {s.region: s for s in streams(traffic.workload) if s.position == k} if traffic.workload else {}
+        )
         total = moved = waited = 0.0
         longest = 0
         for entry in plan.deferrals:
             if entry.service == name:
                 start, end = plan.epochs[entry.epoch]
-                came = curve[entry.hour % len(curve)] * _factor(traffic, k, start) * (end - start)
+                came = _rate(traffic, curves.get(entry.region), entry.hour, start) * (end - start)
                 requests = came * share_value(entry.share)
                 total, waited = total + requests, waited + requests * entry.wait_hours
                 moved += requests if entry.wait_hours else 0.0
@@ -51,11 +54,12 @@ def waiting(plan: Plan, traffic: Traffic) -> list[Waiting]:
     return found
 
 
-def _factor(traffic: Traffic, k: int, start_years: float) -> float:
-    """What a service's rates of the first year are multiplied by in an epoch."""
-    if traffic.workload is None:
+def _rate(traffic: Traffic, stream: Stream | None, hour: int, start_years: float) -> float:
+    """Requests/s of a service, or of its region, in an hour of an epoch."""
+    if stream is None or traffic.workload is None:
         return 1.0
-    return traffic.workload.services[k].factor_at(start_years, traffic.workload.horizon.start)
+    rates = stream.rate_rps
+    return rates[hour % len(rates)] * stream.factor_at(start_years, traffic.workload.horizon.start)
 
 
 def waiting_section(plan: Plan, traffic: Traffic) -> Section:

@@ -73,13 +73,18 @@ class Case(Question):
 
     @cached_property
     def served(self) -> dict[tuple[int, int, int], Fraction]:
-        """Requests/s served of deferred work: (service, epoch, hour of the curve) -> rate."""
+        """Requests/s served of deferred work: (curve, epoch, hour of the curve) -> rate."""
         return served(self)
 
-    def growth(self, service: int, epoch: int) -> Fraction:
-        """Factor on a service's rates of the first year in an epoch."""
-        start = self.workload.horizon.start
-        return demand_factor(self.services[service], self.epochs[epoch].start, start)
+    def growth(self, curve: int, epoch: int) -> Fraction:
+        """Factor on a curve's rates of the first year in an epoch."""
+        start, own = self.workload.horizon.start, self.curves[curve]
+        return demand_factor(own.service, self.epochs[epoch].start, start, own.region)
+
+    @cached_property
+    def curve_of(self) -> dict[tuple[str, str], int]:
+        """Position of the curve of each service and region."""
+        return {(c.service.name, c.region): n for n, c in enumerate(self.curves)}
 
     @cached_property
     def shares_systems(self) -> bool:

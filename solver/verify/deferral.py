@@ -9,6 +9,7 @@ from fractions import Fraction
 from solver.verify.case import Case
 from solver.verify.exact import nearest, share_of, show, written
 from solver.verify.registry import Broken, check
+from solver.verify.streams import listed
 from solver.verify.waiting import Hour, patience
 
 
@@ -22,25 +23,24 @@ def deadline(case: Case) -> Iterator[Broken]:
     """
     totals: dict[Hour, Fraction] = defaultdict(Fraction)
     for entry in case.plan.deferrals:
-        service = case.services[k := case.order[entry.service]]
-        totals[k, entry.epoch, entry.hour] += share_of(entry.share)
+        service = case.services[case.order[entry.service]]
+        totals[case.curve_of[entry.service, entry.region], entry.epoch, entry.hour] += share_of(entry.share)
         if (over := entry.wait_hours - patience(case.workload, service)) > 0 and share_of(entry.share) > 0:
             message = (
                 f"{entry.service}: work of hour {entry.hour} waits {entry.wait_hours} h, {over} h too long"
             )
             yield Broken(message, Fraction(over))
-    for k, e in sorted({(k, e) for k, e, _hour in totals}):
-        curve = case.services[k].demand.rate_rps
+    for c, e in sorted({(c, e) for c, e, _hour in totals}):
+        curve = case.curves[c]
         for hour in range(case.cycle):
-            total = totals.get((k, e, hour), Fraction(0))
-            if total != 1 and curve[hour % len(curve)] > 0:
-                words = case.at(case.services[k].name, e) + f", hour {hour}"
+            total = totals.get((c, e, hour), Fraction(0))
+            if total != 1 and curve.at(hour) > 0:
+                words = case.at(curve.name, e) + f", hour {hour}"
                 yield Broken(f"{words}: {show(total)} of its requests are served", abs(total - 1))
     for n, period in enumerate(case.plan.periods):
-        for (k, e, hour), rate in case.served.items():
-            if e == period["epoch"] and list(period.get("covers", ())) == [hour]:
-                listed = written(period["rate_rps"][k])
-                if period["rate_rps"][k] != nearest(rate):
-                    words = f"{case.services[k].name} in {case.label(n)}"
-                    words += f": {show(listed)} requests/s are listed, {show(rate)} served"
-                    yield Broken(words, abs(listed - rate))
+        told = listed(case.curves, period)
+        for (c, e, hour), rate in case.served.items():
+            if e == period["epoch"] and list(period.get("covers", ())) == [hour] and told[c] != nearest(rate):
+                words = f"{case.curves[c].name} in {case.label(n)}"
+                words += f": {show(written(told[c]))} requests/s are listed, {show(rate)} served"
+                yield Broken(words, abs(written(told[c]) - rate))

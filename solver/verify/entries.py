@@ -115,8 +115,8 @@ def route_complaint(case: Case, route: Route | Fallback) -> str | None:
 def deferral_complaint(case: Case, entry: Deferral) -> str | None:
     """What is wrong with work that waits: names, hours, share."""
     cycle = case.cycle
-    if entry.service not in case.order:
-        return "no such service"
+    if (entry.service, entry.region) not in case.curve_of:
+        return "no such service or region"
     if not is_index(entry.epoch, len(case.plan.epochs)) or not is_index(entry.hour, cycle):
         return "no such epoch or hour"
     if not is_index(entry.wait_hours, cycle):

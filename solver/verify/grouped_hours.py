@@ -33,9 +33,9 @@ def group_facts(
     covers = covered(group, length)
     own = spoken_of(curves, group)
     largest, means = [], []
-    for curve, factor in zip(curves, growth, strict=True):
-        if len(covers) == 1 and (curve.k, epoch, covers[0]) in served:
-            largest.append(served[curve.k, epoch, covers[0]])
+    for c, (curve, factor) in enumerate(zip(curves, growth, strict=True)):
+        if len(covers) == 1 and (c, epoch, covers[0]) in served:
+            largest.append(served[c, epoch, covers[0]])
             means.append(largest[-1])
             continue
         if not covers or (own and curve.k not in own):
@@ -81,7 +81,7 @@ def not_partitioned(
                 if rate != 0:
                     wrong.append(f"{group['label']}: a rate of {curve.name}, whose hours it does not list")
                 continue
-            if curve.k not in waits and rate != nearest(most) and most > written(rate):
+            if n not in waits and rate != nearest(most) and most > written(rate):
                 wrong.append(f"{group['label']}: an hour of {curve.name} needs more")
             for h in covers:
                 times[n][h] += 1

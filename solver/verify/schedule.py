@@ -59,7 +59,7 @@ def schedule(
     """Match the listed periods with the hours of the workload; exact numbers replace the plan's floats, which
     are the nearest to them.
 
-    ``served``: rates of services whose work waits, by service, epoch and hour; they replace the demand.
+    ``served``: rates of curves whose work waits, by curve, epoch and hour; they replace the demand.
     """
     curves = curves_of(services)
     hours = distinct_hours(curves, length)
@@ -98,7 +98,7 @@ def _in_groups(
     served: Mapping[tuple[int, int, int], Fraction],
 ) -> tuple[list[Hours], list[str]]:
     """Periods that are groups of the curve's hours, and what is wrong with them."""
-    e, waits = epoch.number, {k for k, number, _hour in served if number == epoch.number}
+    e, waits = epoch.number, {c for c, number, _hour in served if number == epoch.number}
     facts = [group_facts(curves, epoch.growth, entry, length, epoch.part, e, served) for entry in groups]
     wrong = not_partitioned(curves, groups, facts, length, waits)
     found = []
@@ -106,8 +106,8 @@ def _in_groups(
         if waits and len(entry["covers"]) != 1:
             wrong.append(f"work waits, but {entry['label']} is no single hour")
         rates = tuple(
-            most if curve.k in waits or rate == nearest(most) else written(rate)
-            for curve, rate, most in zip(curves, listed(curves, entry), fact.largest, strict=True)
+            most if c in waits or rate == nearest(most) else written(rate)
+            for c, (rate, most) in enumerate(zip(listed(curves, entry), fact.largest, strict=True))
         )
         means = fact.means if "mean_rps" in entry else rates
         duration = fact.hours if entry["hours"] == nearest(fact.hours) else written(entry["hours"])

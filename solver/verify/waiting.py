@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 LONGEST_CYCLE = 168  # hours of a representative curve that stand in order
 
-Hour = tuple[int, int, int]  # service, epoch, hour of the representative curve
+Hour = tuple[
+    int, int, int
+]  # curve (of a service or its region), epoch, hour of the representative day or week
 
 
 def patience(workload: Workload, service: Service) -> int:
@@ -29,13 +31,12 @@ def patience(workload: Workload, service: Service) -> int:
 
 
 def served(case: Case) -> dict[Hour, Fraction]:
-    """Requests/s that each hour of the curve serves, for services and epochs with deferrals."""
+    """Requests/s that each hour of the curve serves, for curves and epochs with deferrals."""
     found: dict[Hour, Fraction] = {}
     for entry in case.plan.deferrals:
-        k = case.order[entry.service]
-        curve = case.services[k].demand.rate_rps
+        c = case.curve_of[entry.service, entry.region]
         for hour in range(case.cycle):
-            found.setdefault((k, entry.epoch, hour), Fraction(0))
-        came = written(curve[entry.hour % len(curve)]) * case.growth(k, entry.epoch)
-        found[k, entry.epoch, (entry.hour + entry.wait_hours) % case.cycle] += came * share_of(entry.share)
+            found.setdefault((c, entry.epoch, hour), Fraction(0))
+        came = written(case.curves[c].at(entry.hour)) * case.growth(c, entry.epoch)
+        found[c, entry.epoch, (entry.hour + entry.wait_hours) % case.cycle] += came * share_of(entry.share)
     return found

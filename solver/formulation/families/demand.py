@@ -10,14 +10,16 @@ from solver.formulation.problem import Problem
 from solver.formulation.registry import family
 
 
-@family("demand", "sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[b,t] + s_b (q[k,t-1] - q[k,t])")
+@family("demand", "sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[b,t] + s_b (q[s,t-1] - q[s,t])")
 def demand(problem: Problem, program: Program) -> None:
     """All traffic is served, at once or (work with a deadline) after waiting, for each k, b, t.
 
-    sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[k,b,t] + s_b (q[k,t-1] - q[k,t])
+    sum_{p,i,m} x[p,i,m,b,t] + sum_j a[j,b,t] = d[k,b,t] + s_b (q[s,t-1] - q[s,t])
     d is the share s_b of bucket b times the rate of period t over the service's peak rate (unit: peaks);
     q is the work that waits at the end of hour t (peaks x 1 h; 0 for services that cannot wait), in order of
     arrival, so that each hour's work has the service's mix of lengths. The hour before the first is the last.
+    Regions with curves of their own wait each in its own line: s is the stream of bucket b (the service, or
+    its region), s_b the share of the bucket in it.
     Where most traffic is sought, + d[k,b,t] unserved[k,t] on the left: the same share of all lengths.
     Of separate pools the decode pool counts here; prefill pools follow (family handoff).
     """
@@ -86,19 +88,20 @@ def handoff(problem: Problem, program: Program) -> None:
 
 
 def _waiting(problem: Problem, program: Program, k: int, g: int, t: int) -> dict[int, float]:
-    """s_b (q[k,t] - q[k,t-1]), the work of class g that the hour leaves over; empty if none can wait."""
+    """s_b (q[s,t] - q[s,t-1]), the work of class g that the hour leaves over; empty if none can wait."""
     if problem.windows[k] == 1:
         return {}
-    share = sum(problem.services[k].lengths[b].share for b in problem.classes[k][g])
+    share, s = problem.stream_shares[k][g], problem.stream_of[k][g]
     if problem.most_work:
-        return {program.index[("shift", k, t)]: share}
-    now, before = (program.index[("q", k, n)] for n in problem.recent(t, 2))
+        return {program.index[("shift", s, t)]: share}
+    now, before = (program.index[("q", s, n)] for n in problem.recent(t, 2))
     return {now: share, before: -share}
 
 
-@family("deadline", "q[k,t] <= sum_{t - D_k + 2 <= t' <= t} d[k,t']")
+@family("deadline", "q[s,t] <= sum_{t - D_k + 2 <= t' <= t} d[s,t']")
 def deadline(problem: Problem, program: Program) -> None:
-    """Work that waits came in the last D - 1 hours: q[k,t] <= sum_{t - D_k + 2 <= t' <= t} d[k,t'].
+    """Work that waits came in the last D - 1 hours: q[s,t] <= sum_{t - D_k + 2 <= t' <= t} d[s,t'], for each
+    stream s (a service k, or each of its regions that has a curve of its own).
 
     D_k: whole hours of the deadline (:func:`solver.domain.workload.window_hours`), so work of hour t is done
     in t .. t + D_k - 1. With q >= 0 (no work before it arrives) and work in order of arrival the row is
@@ -106,18 +109,19 @@ def deadline(problem: Problem, program: Program) -> None:
     D_k - 1 hours. Hours are cyclic: the representative day or week repeats.
 
     In a relaxation at the mean of groups of hours, which have no order, what stays is that all work is done:
-    sum_t h[t] shift[k,t] = 0 in each epoch, shift[k,t] the mean of q[k,t] - q[k,t-1] over the group's hours,
+    sum_t h[t] shift[s,t] = 0 in each epoch, shift[s,t] the mean of q[s,t] - q[s,t-1] over the group's hours,
     h[t] their part of the epoch.
     """
     if problem.most_work:
         return _balanced(problem, program)
-    for k, window in enumerate(problem.windows):
+    for s, stream in enumerate(problem.streams):
+        k, window = stream.position, problem.windows[stream.position]
         for t, period in enumerate(problem.periods if window > 1 else ()):
-            arrived = [problem.rate(k, problem.periods[n]) for n in problem.recent(t, window - 1)]
+            arrived = [problem.periods[n].rate_rps[s] for n in problem.recent(t, window - 1)]
             program.row(
-                f"deadline[{problem.services[k].name},{period.label}]",
+                f"deadline[{stream.name},{period.label}]",
                 "deadline",
-                {program.index[("q", k, t)]: 1.0},
+                {program.index[("q", s, t)]: 1.0},
                 "<=",
                 sum(arrived) / problem.peak_rps(k),
                 unit="peak hours of the service",
@@ -128,17 +132,18 @@ def deadline(problem: Problem, program: Program) -> None:
 
 def _balanced(problem: Problem, program: Program) -> None:
     """Work that some hours of an epoch leave over, others of it do."""
-    for k, service in enumerate(problem.services):
+    for s, stream in enumerate(problem.streams):
+        k = stream.position
         for epoch in problem.epochs if problem.windows[k] > 1 else ():
             mine = [t for t, period in enumerate(problem.periods) if period.epoch == epoch.index]
             hours = sum(problem.periods[t].hours for t in mine)
             program.row(
-                f"deadline[{service.name},{epoch.index}]",
+                f"deadline[{stream.name},{epoch.index}]",
                 "deadline",
-                {program.index[("shift", k, t)]: problem.periods[t].hours / hours for t in mine},
+                {program.index[("shift", s, t)]: problem.periods[t].hours / hours for t in mine},
                 "==",
                 0.0,
                 unit="peak hours of the service",
                 statement=f"services.{k}.levels.deadline_hours",
-                sentence=f"{service.name}: all work of the epoch is done in it",
+                sentence=f"{stream.service.name}: all work of the epoch is done in it",
             )
