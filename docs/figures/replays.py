@@ -13,7 +13,8 @@ replays hold.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +99,12 @@ def row(
 
     if told.simulate:
         plans["--simulate"] = held_by_replay(loaded, plans["solve"], request, lengths).plan
+    if told.simulate and _fleet(plans["--simulate"]) == _fleet(plans["solve"]):
+        plans = {"both": plans["solve"]}
     for way, plan in plans.items():
-        holds = sum(replay(plan, n).holds for n in range(REPLAYS))
-        least = smallest_fleet(plan, replay, REPLAYS)
+        own = [replay(plan, n) for n in range(REPLAYS)]
+        holds = sum(replayed.holds for replayed in own)
+        least = smallest_fleet(plan, partial(_known, plan, own, replay), REPLAYS)
         others = sum(replay(plan, MORE + n).holds for n in range(told.more))
         extra = " | " if least is None else f"{least.extra:.0%} | {least.extra_of_replicas:.0%}"
         counts = "" if least is None else ", ".join(f"{now} ({few})" for *_, now, few in least.pools)
@@ -109,6 +113,18 @@ def row(
             f"{plan.objective_usd:,.0f} | {holds} of {REPLAYS} | {extra} | {counts} |"
             + (f" {others} of {told.more} others |" if told.more else "")
         )
+
+
+def _known(
+    plan: Plan, own: list[PlanReplay], replay: Callable[..., PlanReplay], of: Plan, n: int
+) -> PlanReplay:
+    """Replay ``n`` of a plan; those of ``plan`` itself are at hand."""
+    return own[n] if of is plan else replay(of, n)
+
+
+def _fleet(plan: Plan) -> object:
+    """What a replay knows of a plan."""
+    return plan.pools, plan.routes
 
 
 def _planned(plan: Plan) -> str:

@@ -33,7 +33,7 @@ def too_late(
             )
             for p in promises
         )
-        reason = "no pool of any size keeps the promised share of first tokens in time"
+        reason = "no pool that the traffic just fills keeps the promised share of first tokens in time"
         if left <= 0:
             reason = f"half of the requests come {-left * 1e3:,.3g} ms too late even on an idle replica"
         screened.append(Screened(setting.service.name, str(system), "all layouts", reason))
