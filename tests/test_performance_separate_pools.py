@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-import numpy as np
 import pytest
 
 from solver.domain.catalog import System
@@ -41,24 +38,12 @@ def test_prefill_by_hand() -> None:
     assert ideal < row.prefill_s[0] < 5 * ideal  # InferenceX, 2025-10: 7,373 tokens in 301 ms, 4.6 times it
 
 
-def test_decode_has_no_prompt_work_in_it() -> None:
-    row = TABLE.take((TABLE.layout == "TP8") & (TABLE.batch == 64))
-    step = pools.decode_step_s(row, 64, 4096.0)
-    np.testing.assert_allclose(step, row.step_s(4096.0))
-    tau = float(step[0])
-    assert 64 * pools.decode_work_s(row, 1.0, 4096.0, tau)[0] == pytest.approx(
-        tau
-    )  # a full batch fills a step
-    assert np.isinf(pools.decode_work_s(row, 1.0, 4096.0, 0.5 * float(row.fixed_s[0])))
-
-
 def test_kv_transfer_by_hand() -> None:
-    """70B, fp8: 80 layers x 8 heads x 128 x 2 = 163,840 B a token; 8 chips of 50 GB/s each side."""
-    link = pools.kv_link(CALIBRATION, MODEL, (H100, 8), (H100, 8))
+    """70B, fp8: 80 layers x 8 heads x 128 x 2 = 163,840 B a token; 8 chips of 50 GB/s."""
+    link = pools.own_link(CALIBRATION, MODEL, H100, 8)
     entry = CALIBRATION.of(H100, MODEL.id)
     assert isinstance(link, pools.KvLink)
     assert entry is not None
-    assert link.path == "scale-out"
     assert link.bytes_per_s == pytest.approx(8 * 50e9 * entry.constants["link_share"])
     size = pools.transfer_bytes(MODEL, 1000.0, "fp8")
     assert size == 163_840_000
@@ -67,30 +52,10 @@ def test_kv_transfer_by_hand() -> None:
     )
 
 
-def test_scale_up_within_a_domain_and_the_slower_side_across() -> None:
-    near = pools.kv_link(CALIBRATION, MODEL, (H100, 4), (H100, 4))
-    across = pools.kv_link(CALIBRATION, MODEL, (H100, 2), (H200, 8))
-    one = pools.kv_link(CALIBRATION, MODEL, (H100, 2), (H100, 8))
-    assert isinstance(near, pools.KvLink)
-    assert isinstance(across, pools.KvLink)
-    assert isinstance(one, pools.KvLink)
-    assert near.path == "scale-up"
-    assert across.path == one.path == "scale-out"
-    assert across.bytes_per_s <= one.bytes_per_s * (1 + 1e-12)
-
-
 def test_a_link_without_a_rate_is_refused_by_name() -> None:
     values = {k: v for k, v in H200.values.items() if k != "scaleout_gbs_per_chip"}
     silent = System(**{**H200.model_dump(exclude={"values"}), "values": values})
-    link = pools.kv_link(CALIBRATION, MODEL, (H100, 8), (silent, 8))
+    link = pools.own_link(CALIBRATION, MODEL, silent, 8)
     assert isinstance(link, Refusal)
     assert link.system == "dgx-h200"
     assert "scaleout_gbs_per_chip" in link.reason
-
-
-def test_separate_pools_on_a_rack_stay_on_its_links() -> None:
-    rack = CATALOG.systems["gb200-nvl72"]
-    link = pools.kv_link(CALIBRATION, CATALOG.models["deepseek-r1"], (rack, 16), (rack, 48))
-    assert isinstance(link, pools.KvLink)
-    assert link.path == "scale-up"
-    assert Fraction(16 + 48, rack.chips) <= 1

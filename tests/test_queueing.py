@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from solver.performance.queueing import (
     capacity_lines,
     erlang_c,
-    index_of_dispersion,
-    pool_capacity,
     safe_load,
     safe_loads,
     tail_exponent,
@@ -25,6 +23,11 @@ holds = st.floats(0.1, 100)
 waits = st.floats(0, 20)
 misses = st.floats(0.001, 0.5)
 burstiness = st.floats(0, 8)
+
+
+def capacity(replicas: int, slots: int, *promise: float) -> float:
+    """Load that a pool carries, in fully used replicas."""
+    return replicas * safe_load(replicas * slots, *promise)
 
 
 def erlang_c_by_hand(servers: int, load: float) -> float:
@@ -85,8 +88,8 @@ def test_safe_load_is_monotone(
 def test_pooling_never_loses(
     r: int, q: int, b: int, hold: float, wait: float, miss: float, ca: float
 ) -> None:
-    apart = pool_capacity(r, b, hold, wait, miss, ca) + pool_capacity(q, b, hold, wait, miss, ca)
-    assert pool_capacity(r + q, b, hold, wait, miss, ca) >= apart - 1e-9
+    apart = capacity(r, b, hold, wait, miss, ca) + capacity(q, b, hold, wait, miss, ca)
+    assert capacity(r + q, b, hold, wait, miss, ca) >= apart - 1e-9
 
 
 @settings(max_examples=40, deadline=None)
@@ -109,7 +112,7 @@ def test_lines_never_exceed_the_capacity(
 def test_lines_lose_little() -> None:
     lines = capacity_lines(64, 32, 20.0, 0.5, 0.05, 2.0, 1.0)
     lost = [
-        1 - line.at(r) / pool_capacity(r, 32, 20.0, 0.5, 0.05, 2.0, 1.0)
+        1 - line.at(r) / capacity(r, 32, 20.0, 0.5, 0.05, 2.0, 1.0)
         for line in lines
         for r in range(line.low, line.high + 1)
     ]
@@ -121,17 +124,8 @@ def test_lines_reach_beyond_the_evaluated_sizes() -> None:
     assert lines[-1].high == 100_000
     for size in (4097, 10_000, 100_000):
         line = next(line for line in lines if line.low <= size <= line.high)
-        assert line.at(size) <= pool_capacity(size, 8, 10.0, 0.5, 0.05)
+        assert line.at(size) <= capacity(size, 8, 10.0, 0.5, 0.05)
     assert len(lines) <= 8
-
-
-def test_dispersion_of_poisson_and_of_pairs() -> None:
-    gaps = np.random.default_rng(1).exponential(1.0, 40_000)
-    times = np.cumsum(gaps)
-    assert index_of_dispersion(times, 20.0) == pytest.approx(1.0, abs=0.1)
-    assert index_of_dispersion(np.repeat(times, 2), 20.0) == pytest.approx(2.0, abs=0.2)
-    with pytest.raises(ValueError, match="at least 10"):
-        index_of_dispersion(times[:5], 20.0)
 
 
 @settings(deadline=None, max_examples=50)

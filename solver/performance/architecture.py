@@ -159,11 +159,3 @@ def latent_attention_values(model: Model) -> float:
 def index_values(model: Model) -> float:
     """Multiply-adds per token and context token of the indexer of sparse attention; 0 for other models."""
     return float(model.layers * model.index_heads * model.index_dim)
-
-
-def distinct_experts(experts: int, top_k: int, tokens: float | Floats) -> float | Floats:
-    """Expected number of distinct experts that ``tokens`` hit in one layer: E (1 - (1 - k/E)^tokens)."""
-    if not experts:
-        return 0.0 * tokens
-    hit = experts * -np.expm1(tokens * np.log1p(-min(top_k / experts, 1 - 1e-12)))
-    return hit if isinstance(tokens, np.ndarray) else float(hit)

@@ -78,12 +78,11 @@ No measurement shows the aggregate of a full wafer pipeline: that part is an ass
 
 - Prefill replica, busy: a prompt of I tokens occupies `I (p + g / 8192) + I^2 q` replica-seconds
   (`prefill_work_s`); idle: first token after `server + g + I p + I^2 q` (`prefill_first_token_s`).
-- Decode replica: `f + b (s + c x)` per step, no prompt work in between (`decode_step_s`); O tokens take
-  `O (s + c x) / (1 - f / tau)` replica-seconds at a ceiling tau (`decode_work_s`).
-- Transfer (`kv_link`, `transfer_bytes`): `transfer_ms + KV(I) / min over both sides of (chips x link rate x
-  link_share)`; scale-up links where both replicas fit in one domain, else scale-out; refused by name where
-  the catalog knows no rate. Nothing overlaps with prefill: an upper bound for engines that send layer by
-  layer. `transfer_ms` is fitted on disaggregated runs and holds routing too.
+- Decode replica: `f + b (s + c x)` per step, no prompt work in between.
+- Transfer (`own_link`, `transfer_bytes`): `transfer_ms + KV(I) / (chips x link rate x link_share)` over the
+  scale-out links of each side, for pools need not stand in one domain; refused by name where the catalog
+  knows no rate. Nothing overlaps with prefill: an upper bound for engines that send layer by layer.
+  `transfer_ms` is fitted on disaggregated runs and holds routing too.
 
 ## Speculative decoding
 

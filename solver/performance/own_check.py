@@ -153,7 +153,7 @@ def _parts(s: Shape, m: Machine, e: Efficiency, head: float) -> Iterator[Part]:
     yield "dense matrices, 8,192 tokens", "matrices 8192", dense, m.dense_flops, e.compute
     yield "attention of a prompt of 8,192", "prompt attention 8192", scores, m.flops16, e.compute
     if s.experts.item():
-        hit = roofline.distinct_experts_column(s, 64.0) * s.expert_bytes
+        hit = roofline.distinct_experts(s, 64.0) * s.expert_bytes
         yield "experts that 64 tokens hit", "experts 64", hit, m.bandwidth, e.memory_experts
         work, share = 2 * 8192 * s.expert_parameters, roofline.expert_share(s, e)
         yield "experts, 8,192 tokens", "experts 8192", work, m.flops, share

@@ -22,7 +22,7 @@ arrivals and exponential holding times the formula is exact. Its error against s
 in docs/explanation/queueing.md.
 
 ``cv2_arrival`` must describe the traffic over times of a mean hold, not only from one request to the
-next: use :func:`index_of_dispersion` on a trace.
+next: variance over mean of the counts in windows of that length (1 for Poisson traffic).
 """
 
 from __future__ import annotations
@@ -166,20 +166,6 @@ def safe_load(
     return float(safe_loads(one, slots, hold_s, wait_s, miss, cv2_arrival, cv2_hold)[0])
 
 
-def pool_capacity(
-    replicas: int,
-    slots_per_replica: int,
-    hold_s: float,
-    wait_s: float,
-    miss: float,
-    cv2_arrival: float = 1.0,
-    cv2_hold: float = 1.0,
-) -> float:
-    """Load that ``replicas`` replicas carry together, in fully used replicas; superadditive."""
-    slots = replicas * slots_per_replica
-    return replicas * safe_load(slots, hold_s, wait_s, miss, cv2_arrival, cv2_hold) if slots else 0.0
-
-
 @lru_cache(maxsize=4096)
 def capacity_lines(
     max_replicas: int,
@@ -190,7 +176,7 @@ def capacity_lines(
     cv2_arrival: float = 1.0,
     cv2_hold: float = 1.0,
 ) -> tuple[Line, ...]:
-    """At most 8 lines that under-estimate :func:`pool_capacity`, one for each range of pool sizes.
+    """At most 8 lines below the loads that pools carry (R times :func:`safe_load`), each for a range of R.
 
     Ranges are disjoint and cover 1..``max_replicas``; pools of 1 to 4 replicas are exact. On every
     other range the line is the edge of the lower convex hull of all its points with the smallest sum
@@ -249,19 +235,3 @@ def _lower_hull(heights: Floats) -> list[int]:
             hull.pop()
         hull.append(k)
     return hull
-
-
-def index_of_dispersion(arrival_s: Floats, window_s: float) -> float:
-    """Variance over mean of the request counts in windows of ``window_s``: the burstiness that a slot sees.
-
-    1 for Poisson traffic; for renewal traffic it tends to the squared coefficient of variation of the
-    gaps. Slow changes of the rate count too, so give one hour (or detrended) traffic at a time. At
-    least 10 windows are needed.
-    """
-    times = np.sort(np.asarray(arrival_s, dtype=np.float64))
-    windows = int((times[-1] - times[0]) / window_s) if len(times) else 0
-    if windows < 10:
-        raise ValueError(f"{windows} windows of {window_s:g} s in the trace; at least 10 are needed")
-    edges = times[0] + window_s * np.arange(windows + 1)
-    counts = np.diff(np.searchsorted(times, edges))
-    return float(counts.var(ddof=1) / counts.mean())

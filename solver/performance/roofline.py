@@ -237,7 +237,7 @@ def decode(
     micro = micro * tokens
     read, span = m.bandwidth * e.memory, group.tensor * group.data
     choosing = micro if routed is None else np.minimum(routed, micro)
-    hit = distinct_experts_column(s, 1 + (np.maximum(choosing, 1.0) - 1) * e.independent)
+    hit = distinct_experts(s, 1 + (np.maximum(choosing, 1.0) - 1) * e.independent)
     copies = np.maximum(1.0 / group.tensor, 1.0 / s.kv_heads)
     kv_rate = m.kv_bandwidth * e.kv_memory / copies / s.group**e.group_reading
     macs: Column = np.where(s.latent_values > 0, s.latent_values, s.attention_values)
@@ -256,8 +256,11 @@ def decode(
     )
 
 
-def distinct_experts_column(s: Shape, tokens: Column) -> Column:
-    """:func:`architecture.distinct_experts` over columns of models."""
+def distinct_experts(s: Shape, tokens: Column) -> Column:
+    """Expected number of distinct experts of one layer that ``tokens`` hit, each choosing by itself.
+
+    E (1 - (1 - k / E)^tokens); columns or numbers. 0 where a model has no experts.
+    """
     share = np.minimum(s.top_k / np.maximum(s.experts, 1.0), 1 - 1e-12)
     return s.experts * -np.expm1(tokens * np.log1p(-share))
 
@@ -281,14 +284,14 @@ def prefill(s: Shape, m: Machine, group: Group, e: Efficiency, chunk: Column = 2
     span, read = group.tensor * group.data, m.bandwidth * e.memory
     multiplied = s.dense_parameters - (1 - e.prompt_head) * s.head_parameters
     dense = 2 * multiplied / (m.dense_flops * e.compute)
-    padding = distinct_experts_column(s, chunk) * e.expert_tile / np.maximum(s.top_k, 1.0)
+    padding = distinct_experts(s, chunk) * e.expert_tile / np.maximum(s.top_k, 1.0)
     routed = 2 * s.expert_parameters * (1 + padding / chunk) / (m.flops * expert_share(s, e))
     sparse = s.index_values > 0  # each token attends to at most the window
     near: Column = np.where(sparse, 2 * s.attention_values * s.window, 0.0)
     dense = dense + near / (m.flops16 * e.compute)
     compute, traffic = dense + routed, _traffic_s(s, m, group, e)
     moved = _activations_s(s, m, e)
-    hit = distinct_experts_column(s, 1 + (np.maximum(chunk, 1.0) - 1) * e.independent)
+    hit = distinct_experts(s, 1 + (np.maximum(chunk, 1.0) - 1) * e.independent)
     weights = s.dense_bytes / (group.tensor * read) + hit * s.expert_bytes / (
         span * m.bandwidth * e.memory_experts
     )

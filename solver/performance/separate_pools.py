@@ -6,9 +6,8 @@ once, the reading of the weights and the overheads (no overlap assumed). A promp
     work(I) = I (prefill_s + prefill_step_s / CHUNK) + I^2 prefill_quadratic_s          replica-seconds
 
 and an idle replica gives its first token after ``server_s + prefill_step_s + I prefill_s + I^2
-prefill_quadratic_s``. Decode replica: a step lasts ``fixed_s + b (sequence_s + c context_s)`` without any
-prompt work in between, so O output tokens take ``O (sequence_s + c context_s) / (1 - fixed_s / tau)``
-replica-seconds at a TPOT ceiling ``tau``. Transfer: ``KV(I)`` bytes over the slower side's links.
+prefill_quadratic_s``. Decode replica: steps without any prompt work in between. Transfer: ``KV(I)`` bytes
+over the scale-out links of each side.
 """
 
 from __future__ import annotations
@@ -53,31 +52,11 @@ def prefill_first_token_s(table: StepTable, prompt_tokens: float) -> Floats:
     return np.asarray(table.server_s + table.prefill_step_s + own)
 
 
-def decode_step_s(table: StepTable, batch: Floats | float, context_tokens: float) -> Floats:
-    """Time per output token of ``batch`` sequences on a decode-only replica, per row, in seconds.
-
-    Pipelined rows emit one token of each sequence per round, never faster than the latency floor.
-    """
-    marginal = table.sequence_s + context_tokens * table.context_s
-    return np.asarray(np.maximum(table.fixed_s + batch * marginal, table.latency_floor_s))
-
-
-def decode_work_s(table: StepTable, output_tokens: float, context_tokens: float, tau_s: float) -> Floats:
-    """Replica-seconds that O output tokens take on a decode-only replica at a TPOT ceiling ``tau_s``.
-
-    Infinite where the fixed part of a step alone is longer than the ceiling.
-    """
-    left = np.where(table.pipelined, 1.0, 1.0 - table.fixed_s / tau_s)
-    work = output_tokens * (table.sequence_s + context_tokens * table.context_s)
-    return np.asarray(np.where(left > 0, work / np.maximum(left, 1e-12), np.inf))
-
-
 @dataclass(frozen=True)
 class KvLink:
-    """Path of the KV from a prefill to a decode replica."""
+    """Path of the KV from a prefill to a decode replica, as far as one side of it decides."""
 
-    path: str  # scale-up or scale-out
-    bytes_per_s: float  # achieved rate of the slower side
+    bytes_per_s: float  # achieved rate of one side
     start_s: float  # routing, rendezvous and set-up of a transfer
 
     def seconds(self, bytes_: float) -> float:
@@ -91,31 +70,6 @@ def transfer_bytes(model: Model, prompt_tokens: float, kv_precision: str) -> flo
     return kv_bytes(model, prompt_tokens, kv_precision)
 
 
-def kv_link(
-    calibration: Calibration, model: Model, prefill: tuple[System, int], decode: tuple[System, int]
-) -> KvLink | Refusal:
-    """The link between two replicas, each a system and its chips, or why it cannot be represented.
-
-    Both on one kind of system and together within its scale-up domain: the scale-up links; else the
-    scale-out links of the side with the lower rate. Achieved share and start are the fitted constants
-    ``link_share`` and ``transfer_ms`` (their prior where a family has none).
-    """
-    (sender, _), (receiver, _) = prefill, decode
-    chips = sum(count for _, count in (prefill, decode))
-    domain = max(sender.chips, int(sender.get("scaleup_domain_chips") or 0))
-    near = sender.id == receiver.id and chips <= domain and bool(sender.get("scaleup_gbs_per_chip"))
-    path, name = ("scale-up", "scaleup_gbs_per_chip") if near else ("scale-out", "scaleout_gbs_per_chip")
-    rates = []
-    for system, count in (prefill, decode):
-        rate = system.get(name)
-        if not rate:
-            return Refusal(system.id, "separate pools", f"{system.name}: {name} unknown, so no KV transfer")
-        share = _constant(calibration, system, model, "link_share")
-        rates.append(count * rate * 1e9 * share)
-    starts = [1e-3 * _constant(calibration, s, model, "transfer_ms") for s in (sender, receiver)]
-    return KvLink(path, min(rates), max(starts))
-
-
 def own_link(calibration: Calibration, model: Model, system: System, chips: int) -> KvLink | Refusal:
     """The scale-out links of one replica alone: what it can send or receive whatever the other side is."""
     rate = system.get("scaleout_gbs_per_chip")
@@ -124,7 +78,7 @@ def own_link(calibration: Calibration, model: Model, system: System, chips: int)
         return Refusal(system.id, "separate pools", words)
     share = _constant(calibration, system, model, "link_share")
     start = 1e-3 * _constant(calibration, system, model, "transfer_ms")
-    return KvLink("scale-out", chips * rate * 1e9 * share, start)
+    return KvLink(chips * rate * 1e9 * share, start)
 
 
 def _constant(calibration: Calibration, system: System, model: Model, name: str) -> float:
