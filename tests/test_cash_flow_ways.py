@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lessons
 import pytest
 
+from solver.cli.app import main
 from solver.engine.solve import Request, solve
 from solver.finance.cash_flow import cash_flow
 from solver.inputs.catalogs import load_catalog
@@ -33,3 +35,21 @@ def test_cash_flow_and_words(name: str, changes: tuple[str, ...], words: str) ->
     assert words.lower() in answer(plan).lower()
     on_site = [s for s in plan.systems if plan.inputs["offers"][s.offer]["kind"] in ("buy", "lease")]
     assert (sum(plan.power_kw.values()) > 0) == bool(on_site)
+
+
+@pytest.mark.parametrize(("by", "rows", "blank"), [("year", 3, 0), ("quarter", 12, 2), ("month", 36, 2)])
+def test_the_statement_fits_a_screen(
+    by: str, rows: int, blank: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row for each stretch of time; the last one adds up to the plan's cost to the cent."""
+    with pytest.raises(SystemExit):
+        main(["cash-flow", "27-old-and-new", "--by", by])
+    lines = capsys.readouterr().out.rstrip("\n").split("\n")
+    assert max(map(len, lines)) < 80
+    assert lines.count("") == blank
+    told = [line for line in lines[1:-1] if line]
+    assert len(told) == rows
+    assert lines[0].split() == ["USD", "energy", "migration", "purchase", "total"]
+    present = [float(cell.replace(",", "")) for cell in lines[-1].split()[2:]]
+    plan = lessons.plan_of("27-old-and-new")
+    assert present[-1] == round(plan.objective_usd, 2) == pytest.approx(sum(present[:-1]), abs=0.02)

@@ -79,6 +79,16 @@ def test_script_and_session_file(file: Path, tmp_path: Path) -> None:
     assert reopened["objective_usd"] == found["objective_usd"]
 
 
+def test_a_script_that_fails_keeps_its_answers(file: Path, tmp_path: Path) -> None:
+    script = tmp_path / "changes.txt"
+    script.write_text("demand x2\nnext 10 %\nnonsense=3\ndiscount=5 %\n")
+    found = json.loads(run("whatif", file, "--script", script, "--quick", code=2).split("\n")[0])
+    assert [step["line"] for step in found["steps"]] == ["demand x2", "next 10 %"]
+    assert found["steps"][0]["outcome"] == "optimal"
+    assert (found["line"], found["outcome"], found["verified"]) == ("nonsense=3", "failed", False)
+    assert "is not understood" in found["message"]
+
+
 def test_exit_codes(file: Path, tmp_path: Path) -> None:
     buy = ("--set", "ways=buy", "--set", "exclude=cs3")
     run("whatif", file, *buy, "--set", "supply.dgx-b200=1", code=3)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from solver.cli.options import AsJson, Changes
 from solver.errors import VerificationFailed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class By(StrEnum):
@@ -31,7 +35,7 @@ def cash_flow(
     changes: Changes = None,
     as_json: AsJson = False,
 ) -> None:
-    """Dollars as paid by cost term; the last column, present value, adds up to the plan's cost."""
+    """Dollars as paid by cost term; the last row, present value, adds up to the plan's cost."""
     from solver.engine.solve import Request, solve
     from solver.finance.cash_flow import statement
     from solver.inputs.workload import apply_overrides, load_workload
@@ -56,11 +60,29 @@ def cash_flow(
             )
         )
         return
-    width = max(len(f"{value:,.0f}") for value in table.to_numpy().flat)
-    columns = [max(width, len(str(name))) for name in table.columns]
-    typer.echo(
-        "  ".join(["USD".ljust(10), *(str(n).rjust(w) for n, w in zip(table.columns, columns, strict=True))])
-    )
-    for term, row in table.iterrows():
-        cells = [f"{value:,.0f}".rjust(w) for value, w in zip(row, columns, strict=True)]
-        typer.echo("  ".join([str(term).ljust(10), *cells]))
+    for line in printed(table, by):
+        typer.echo(line)
+
+
+def printed(table: pd.DataFrame, by: By) -> Iterator[str]:
+    """A row for each stretch of time, a blank line after each year of them; cents in the last row."""
+    terms = [str(term) for term in table.index]
+    rows = [(str(time), [f"{usd:,.0f}" for usd in table[time]]) for time in table.columns[:-1]]
+    rows.append(("present value", [f"{usd:,.2f}" for usd in table["present value"]]))
+    first = max(len(name) for name, _ in rows)
+    widths = [max(len(cells[n]) for _, cells in [("", terms), *rows]) for n in range(len(terms))]
+
+    def line(name: str, cells: Sequence[str]) -> str:
+        """One row, right-aligned."""
+        return "  ".join([name.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, widths, strict=True))])
+
+    yield line("USD", terms)
+    year = 1
+    for name, cells in rows:
+        number = name.split()[-1]
+        if by is not By.year and number.isdigit():
+            now = (int(number) - 1) // {By.quarter: 4, By.month: 12}[by] + 1
+            if now != year:
+                yield ""
+            year = now
+        yield line(name, cells)

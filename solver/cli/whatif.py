@@ -65,6 +65,7 @@ def whatif(
     lines = [*(changes or []), *_script(script)]
     as_json = as_json or script is not None
     interactive = not (lines or as_json or xlsx or export)
+    told: dict[str, Any] = {}
     try:
         session = open_session(workload, session_file, branch, keep=interactive)
         session.planner.request = replace(session.planner.request, time_limit_s=time_limit)
@@ -77,7 +78,7 @@ def whatif(
         if interactive:
             _prompt(session)
             return
-        code = _run(session, lines, as_json, quick)
+        code = _run(session, lines, as_json, quick, told)
         from solver.cli.whatif_files import write_file_of
 
         for kind, path in (("xlsx", xlsx), ("export", export)):
@@ -85,7 +86,8 @@ def whatif(
                 typer.echo(f"written to {write_file_of(session, kind, str(path))}", err=True)
     except SolverError as error:
         if as_json:
-            typer.echo(json.dumps({"outcome": "failed", "message": str(error), "verified": False}))
+            failure = {"outcome": "failed", "message": str(error), "verified": False}
+            typer.echo(json.dumps({**told, **failure}))
         raise
     raise typer.Exit(int(code))
 
@@ -159,8 +161,11 @@ def _script(path: Path | None) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
-def _run(session: Session, lines: list[str], as_json: bool, quick: bool) -> ExitCode:
-    """Carry out lines in order; the exit code is that of the last state."""
+def _run(session: Session, lines: list[str], as_json: bool, quick: bool, told: dict[str, Any]) -> ExitCode:
+    """Carry out lines in order; the exit code is that of the last state.
+
+    ``told``: what JSON says, with each answer as soon as there is one, also where a later line fails.
+    """
     from rich.console import Console
 
     from solver.cli.whatif_files import write_file_of
@@ -171,7 +176,9 @@ def _run(session: Session, lines: list[str], as_json: bool, quick: bool) -> Exit
     from solver.whatif.commands import deepen, execute
 
     console, steps = Console(), list[dict[str, Any]]()
+    told |= {"workload": session.base.workload.name, "branch": session.branch, "steps": steps}
     for line in lines:
+        told["line"] = line
         word, _, rest = line.partition(" ")
         if word in FILES:
             write_file_of(session, word, rest.strip())
@@ -185,9 +192,10 @@ def _run(session: Session, lines: list[str], as_json: bool, quick: bool) -> Exit
             print_response(response, console)
             console.print()
     result = session.result(compare=not quick)
+    told |= {"branch": session.branch}
+    told.pop("line", None)
     if as_json:
-        facts = {"workload": session.base.workload.name, "branch": session.branch, "steps": steps}
-        typer.echo(json.dumps({**facts, **result_json(result)}, indent=1))
+        typer.echo(json.dumps({**told, **result_json(result)}, indent=1))
     return result.exit_code
 
 
