@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from solver.cli.app import app
 from solver.inputs.catalogs import load_catalog
 from solver.paths import catalog_dir
-from solver.performance import own_check, roofline
+from solver.performance import own_check, quantities, roofline
 from solver.performance.calibration import load_calibration
 from solver.performance.mapping import hardware_names
 from solver.performance.measured import read_measurements, row_marks
-from solver.performance.roofline import Efficiency, Group, Machine
+from solver.performance.quantities import Efficiency, Group, Machine
 
 FILE = catalog_dir() / own_check.FILE
 
@@ -70,7 +70,7 @@ def test_bf16_outside_mlperf_is_bf16(engine: str, generation: str, tmp_path: Pat
 def test_a_prompt_reads_the_experts_it_uses() -> None:
     """For the bound 100 tokens may all choose the same 8 of 128; independent choices read nearly all."""
     model = load_catalog().models["qwen3-30b-a3b"]
-    shape = roofline.shape(model, "fp16", "fp16")
+    shape = quantities.shape(model, "fp16", "fp16")
     machine, group = Machine(1e9, 1e15, 1e15, 1e9, 1e9, 1e15), Group(1.0, 1.0, 1.0)
     for independent, read in ((0.0, 8.0), (1.0, 128 * (1 - (1 - 8 / 128) ** 100))):
         efficiency = replace(Efficiency.ideal(), independent=independent)
@@ -80,7 +80,7 @@ def test_a_prompt_reads_the_experts_it_uses() -> None:
 
 def test_the_bound_of_a_prompt_passes_the_output_matrix_once() -> None:
     """7.505 billion parameters that a token of Llama-3.1-8B uses, 128,256 x 4,096 of them for logits."""
-    shape = roofline.shape(load_catalog().models["llama-3.1-8b"], "fp16", "fp16")
+    shape = quantities.shape(load_catalog().models["llama-3.1-8b"], "fp16", "fp16")
     machine, group = Machine(1e9, 1e15, 1e15, 1e9, 1e9, 1e15), Group(1.0, 1.0, 1.0)
     fitted = replace(Efficiency.ideal(), prompt_head=1.0)
     bound, as_fitted = (

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solver.inputs.catalogs import load_catalog
-from solver.performance import architecture, roofline
+from solver.performance import architecture, quantities, roofline
 
 FACTS = Path(__file__).parents[2] / "shared" / "facts" / "models.csv"
 MODELS = load_catalog().models
@@ -79,7 +79,7 @@ def test_mxfp4_checkpoint_keeps_the_rest_in_bf16() -> None:
 def distinct_experts(experts: int, top_k: int, tokens: float) -> float:
     """Of a model that differs from Mixtral in its experts alone."""
     model = MODELS["mixtral-8x7b"].model_copy(update={"n_experts": experts, "top_k": top_k})
-    return float(roofline.distinct_experts(roofline.shape(model, "fp16", "fp16"), tokens))
+    return float(roofline.distinct_experts(quantities.shape(model, "fp16", "fp16"), tokens))
 
 
 def test_distinct_experts_worked() -> None:

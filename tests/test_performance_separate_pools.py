@@ -8,7 +8,7 @@ from solver.domain.catalog import System
 from solver.inputs.catalogs import load_catalog
 from solver.performance import separate_pools as pools
 from solver.performance.calibration import load_calibration
-from solver.performance.candidates import Refusal
+from solver.performance.candidate import Refusal
 from solver.performance.steps import step_table
 
 CATALOG = load_catalog()

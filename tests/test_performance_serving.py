@@ -10,9 +10,9 @@ import pytest
 from test_validate import ideal, read
 
 from solver.inputs.catalogs import load_catalog
-from solver.performance import roofline
+from solver.performance import quantities, roofline
 from solver.performance.constants import NAMES, Narrow, efficiency
-from solver.performance.roofline import Efficiency, Group, Machine
+from solver.performance.quantities import Efficiency, Group, Machine
 from solver.performance.serving import outcome, predict
 
 #: A prompt of 1,024 tokens of Llama 3.1 8B on one H100 in 16 bits: matrices and attention, seconds.
@@ -59,7 +59,7 @@ def test_all_but_the_experts_of_an_mxfp4_model_is_read_in_16_bits() -> None:
     mixed, plain = (efficiency(constants, Narrow(False, True, False, 1.0, m)) for m in (True, False))
     assert (mixed.memory, mixed.memory_experts, mixed.compute) == (1.0, 0.5625, 1.0)
     assert (plain.memory, plain.memory_experts, plain.compute) == (0.5, 0.5, 0.25)
-    shape = roofline.shape(load_catalog().models["gpt-oss-120b"], "mxfp4", "fp16")
+    shape = quantities.shape(load_catalog().models["gpt-oss-120b"], "mxfp4", "fp16")
     machine = Machine(1e12, 4e15, 1e15, 1e12, 1e12, 1e15)
     step = roofline.decode(shape, machine, Group(1, 1, 1), Efficiency.ideal(), 64.0, 1024.0)
     assert step.dense_compute == pytest.approx(64 * 2 * shape.dense_parameters / 1e15)

@@ -17,7 +17,7 @@ from solver.operating_points.point import OperatingPoint
 from solver.paths import find_workload
 from solver.performance.architecture import kv_bytes
 from solver.performance.calibration import load_calibration
-from solver.performance.candidates import Refusal
+from solver.performance.candidate import Refusal
 from solver.performance.speculation import drafting_factor, tokens_per_step
 from solver.performance.steps import StepTable, step_table
 from solver.plan.plan import Plan

@@ -10,9 +10,9 @@ import pytest
 from test_validate import ideal, read
 
 from solver.inputs.catalogs import load_catalog
-from solver.performance import roofline
+from solver.performance import quantities, roofline
 from solver.performance.accuracy import speed_of_light
-from solver.performance.roofline import Efficiency, Group, Machine
+from solver.performance.quantities import Efficiency, Group, Machine
 from solver.performance.serving import predict
 from solver.performance.suites import Server, Wait
 
@@ -107,7 +107,7 @@ def test_the_speed_of_light_does_not_wait_for_a_scheduler(tmp_path: Path) -> Non
 
 def test_a_routed_layer_takes_longer_with_more_experts_of_a_token() -> None:
     """gpt-oss: 36 layers, 4 experts a token; at a share of 0.5 each takes 1 + 0.5 (4 / 8 - 1) of 40 us."""
-    shape = roofline.shape(load_catalog().models["gpt-oss-120b"], "mxfp4", "fp16")
+    shape = quantities.shape(load_catalog().models["gpt-oss-120b"], "mxfp4", "fp16")
     machine, group = Machine(1e30, 1e30, 1e30, 1e30, 1e30, 1e30), Group(1, 1, 1)
     efficiency = replace(Efficiency.ideal(), moe_layer_s=40e-6, route_share=0.5)
     step = roofline.decode(shape, machine, group, efficiency, 1.0, 1024.0)

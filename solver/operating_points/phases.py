@@ -26,7 +26,7 @@ from solver.operating_points.requests import Floats, mix_of
 from solver.operating_points.rows import kv_table
 from solver.operating_points.setting import Setting
 from solver.performance.calibration import Calibration
-from solver.performance.candidates import Refusal
+from solver.performance.candidate import Refusal
 from solver.performance.separate_pools import (
     KvLink,
     own_link,

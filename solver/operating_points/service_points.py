@@ -33,7 +33,7 @@ from solver.operating_points.variants import (
     with_prefixes,
 )
 from solver.performance.calibration import Calibration
-from solver.performance.candidates import Refusal
+from solver.performance.candidate import Refusal
 from solver.performance.steps import StepTable, step_table
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.performance.roofline import Efficiency
+from solver.performance.quantities import Efficiency
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from solver.performance.calibration import Latency
-from solver.performance.roofline import Column
+from solver.performance.quantities import Column
 
 
 def layer_s(c: Column, layers: Column, moe_layers: Column, hidden: Column) -> Any:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from solver.domain.catalog import Catalog
 from solver.errors import InputError
+from solver.performance.quantities import Group, Machine, Shape
 from solver.performance.records import Mapper
-from solver.performance.roofline import Group, Machine, Shape
 from solver.performance.table import read_table
 
 Floats = NDArray[np.float64]

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.domain.catalog import Model
-from solver.performance import roofline
-from solver.performance.candidates import Candidate
+from solver.performance import quantities, roofline
+from solver.performance.candidate import Candidate
 from solver.performance.constants import Narrow, efficiency, fp4_excess
 from solver.performance.latency import as_constants
-from solver.performance.roofline import Decode, Efficiency, Group, Machine, Prefill, Shape
+from solver.performance.quantities import Efficiency, Group, Machine, Shape
+from solver.performance.roofline import Decode, Prefill
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -62,7 +63,9 @@ def columns(
     case: Case, chosen: Sequence[Candidate], rows: Integers, batch: Integers
 ) -> dict[str, NDArray[Any]]:
     """Step-law columns of :class:`solver.performance.steps.StepTable` for node-like candidates."""
-    s: Shape = stacked(Shape, [roofline.shape(case.model, c.bytes_as, c.kv_precision) for c in chosen], rows)
+    s: Shape = stacked(
+        Shape, [quantities.shape(case.model, c.bytes_as, c.kv_precision) for c in chosen], rows
+    )
     m: Machine = stacked(Machine, [_machine(c) for c in chosen], rows)
     g: Group = stacked(Group, [Group(c.layout.tensor, c.layout.data, c.layout.stages) for c in chosen], rows)
     e: Efficiency = stacked(Efficiency, [_efficiency(c, float(case.model.hidden)) for c in chosen], rows)

@@ -24,7 +24,7 @@ from solver.performance.constants import Narrow, efficiency
 from solver.performance.fit import columns
 from solver.performance.mapping import hardware_names
 from solver.performance.measured import Rows, read_measurements
-from solver.performance.roofline import Efficiency, Machine, Shape
+from solver.performance.quantities import Efficiency, Machine, Shape
 from solver.performance.serving import predict
 
 Floats = NDArray[np.float64]

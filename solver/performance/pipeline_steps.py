@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.performance import architecture, roofline
+from solver.performance import architecture, quantities
 from solver.performance.calibration import Latency
-from solver.performance.candidates import Candidate
+from solver.performance.candidate import Candidate
 from solver.performance.latency import layer_s
 from solver.performance.node_steps import Case, stacked
-from solver.performance.roofline import Shape
+from solver.performance.quantities import Shape
 
 Integers = NDArray[np.int64]
 
@@ -30,7 +30,7 @@ def columns(
 ) -> dict[str, NDArray[Any]]:
     """Step-law columns of :class:`solver.performance.steps.StepTable` for pipelined candidates."""
     model, emitted = case.model, case.pace
-    s: Shape = stacked(Shape, [roofline.shape(model, c.bytes_as, c.kv_precision) for c in chosen], rows)
+    s: Shape = stacked(Shape, [quantities.shape(model, c.bytes_as, c.kv_precision) for c in chosen], rows)
     e: Latency = stacked(Latency, [c.entry.latency for c in chosen], rows)
 
     def column(name: str) -> NDArray[np.float64]:

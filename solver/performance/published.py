@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from solver.domain.catalog import Catalog, MeasuredProfile, Model, System
-from solver.performance import roofline
+from solver.performance import quantities
 from solver.performance.calibration import Calibration
 from solver.performance.constants import CONSTANTS
 from solver.performance.speculation import acceptance_needed
@@ -61,7 +61,7 @@ def _speculation(ratio: float) -> str:
 
 def _reading_bound(model: Model, system: System, p: MeasuredProfile) -> float:
     """Tokens per second of one sequence at which all memories read nothing but a token's weights."""
-    s = roofline.shape(model, p.weight_precision, "fp16")
+    s = quantities.shape(model, p.weight_precision, "fp16")
     rate = system.get("dram_bw_tbs") or system.get("sram_bw_tbs") or float("inf")
     return float(1e12 * rate * float(p.systems_per_replica) / (s.dense_bytes + s.top_k * s.expert_bytes))
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from solver.domain.catalog import Model, System
 from solver.performance.architecture import kv_bytes
 from solver.performance.calibration import Calibration
-from solver.performance.candidates import Refusal
+from solver.performance.candidate import Refusal
 from solver.performance.constants import CONSTANTS
 from solver.performance.steps import StepTable
 

@@ -21,8 +21,9 @@ from solver.performance.calibration import Latency
 from solver.performance.constants import Narrow, efficiency
 from solver.performance.latency import layer_s
 from solver.performance.measured import Rows
+from solver.performance.quantities import Efficiency
 from solver.performance.records import METRICS
-from solver.performance.roofline import Efficiency, Prefill
+from solver.performance.roofline import Prefill
 
 Floats = NDArray[np.float64]
 Constants = Mapping[str, Floats | float]

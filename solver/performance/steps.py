@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from solver.domain.catalog import Model, System, Technology
 from solver.performance import architecture, node_steps, pipeline_steps
 from solver.performance.calibration import Calibration
-from solver.performance.candidates import Candidate, Refusal, candidates
+from solver.performance.candidate import Candidate, Refusal
+from solver.performance.candidates import candidates
 from solver.performance.kept import Kept
 from solver.performance.offload import offloaded
 
