@@ -173,7 +173,7 @@ class Mapper:
 def _lengths(
     r: Mapping[str, str], model: str, mode: str, metric: str
 ) -> tuple[float, float, float, float] | str:
-    """Prompt and output tokens, sequences at once (NaN: as many as fit) and beams, or why they are not known."""
+    """Prompt and output tokens, sequences at once (NaN: as many as fit), beams; or why they are not known."""
     sequences = number_in(r["concurrency_or_batch"])
     prompt, output, beams = number_in(r["isl"]), number_in(r["osl"]), 1
     for column, number in (("isl", prompt), ("osl", output), ("concurrency_or_batch", sequences)):
