@@ -7,11 +7,11 @@ import pytest
 
 from solver.domain.workload import LoadedWorkload
 from solver.errors import InputError
-from solver.inputs.workload import workload_from
+from solver.inputs.workload import load_workload, workload_from
 from solver.inputs.yaml_text import load_yaml
 from solver.sensitivity.factors import Factor, factors_of
 from solver.sensitivity.scenario import Scenarios, Task, undecided
-from solver.sensitivity.scenario_check import ScenarioCheck, scenario_of
+from solver.sensitivity.scenario_check import Checked, ScenarioCheck, scenario_of
 from solver.sensitivity.session import Session
 from solver.sensitivity.uncertain import Options, scenario_values, uncertain_result
 from solver.sensitivity.uncertain_findings import findings_of
@@ -72,26 +72,24 @@ def test_optima_of_scenarios_pass_and_changed_ones_do_not() -> None:
     found = 0
     for n, values in enumerate(scenario_values(factors, 8, seed=2)):
         record = scenarios.run(Task(str(n), values))
-        if undecided(record):
-            assert "late" in record["status"]
-            continue
+        assert not undecided(record), record["status"]
         found += 1
         assert record["bound_usd"] <= record["cost_usd"] * (1 + 1e-9)
-    assert found >= 6
+    assert found == 8
     values = tuple(f.mode for f in factors)
     seen: list[Any] = []
-    scenarios.check = lambda *words: seen.append(words) or ""  # type: ignore[assignment, func-returns-value]
+    scenarios.check = lambda *words: seen.append(words) or Checked()  # type: ignore[assignment, func-returns-value]
     scenarios.run(Task("modes", values))
-    prepared, _, _, whole, cost = seen[0]
-    assert check(prepared, factors, values, whole, cost) == ""
-    assert "cost" in check(prepared, factors, values, whole, cost * 0.999)
+    prepared, _, _, whole, cost, _ = seen[0]
+    assert check(prepared, factors, values, whole, cost) == Checked()
+    assert "cost" in check(prepared, factors, values, whole, cost * 0.999).wrong
     bought = next(name for name, count in whole.items() if name.startswith(("buy_", "lot_")) and count)
-    assert check(prepared, factors, values, whole | {bought: whole[bought] - 1}, cost)
-    assert "no R_x" in check(prepared, factors, values, whole | {"R_x": 1.0}, cost)
+    assert check(prepared, factors, values, whole | {bought: whole[bought] - 1}, cost).wrong
+    assert "no R_x" in check(prepared, factors, values, whole | {"R_x": 1.0}, cost).wrong
     dear = tuple(2 * v if f.is_price else v for f, v in zip(factors, values, strict=True))
-    assert "cost" in check(prepared, factors, dear, whole, cost)
+    assert "cost" in check(prepared, factors, dear, whole, cost).wrong
     busy = tuple(4 * v if f.is_demand else v for f, v in zip(factors, values, strict=True))
-    assert check(prepared, factors, busy, whole, cost)
+    assert check(prepared, factors, busy, whole, cost).wrong
     assert session.prepared is prepared
 
 
@@ -109,6 +107,27 @@ def test_a_slower_system_carries_less_and_queues_longer() -> None:
         if old.queue is not None and new.queue is not None:
             assert new.queue.hold_s[0] == pytest.approx(old.queue.hold_s[0] / slope)
             assert new.queue.slots == old.queue.slots
+
+
+def test_where_slow_systems_are_late_their_safe_load_is_lowered() -> None:
+    """At a third of the throughput, loads that follow it let too many wait: the first plan is rejected, a
+    dearer one with less load on what was late passes, and the bound stays that of the first."""
+    session = Session.of(load_workload(Path(__file__).parent.parent / "workloads" / "06-three-services.yaml"))
+    check, factors = ScenarioCheck(session.loaded, session.catalog), factors_of(session, ())
+    scenarios = Scenarios(session.prepared, factors)
+    values = tuple(0.32 if f.name == "throughput/mi355x-8" else f.mode for f in factors)
+    first = scenarios.run(Task("slow", values))
+    seen: list[Checked] = []
+
+    def told(*words: Any) -> Checked:
+        seen.append(check(*words))
+        return seen[-1]
+
+    scenarios.check = told  # type: ignore[assignment]
+    record = scenarios.run(Task("slow", values))
+    assert len(seen) > 1 and seen[0].late and "late" in seen[0].wrong and seen[-1] == Checked()
+    assert record["cost_usd"] > first["cost_usd"]
+    assert record["bound_usd"] == first["bound_usd"]
 
 
 def test_scenarios_that_fail_the_check_are_told_and_count_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

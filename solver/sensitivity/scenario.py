@@ -9,15 +9,15 @@ of known fleets given with it), so a result does not depend on what was solved b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from solver.backend.highs import HighsModel
 from solver.backend.outcome import Outcome
 from solver.formulation.linking import LINKS
-from solver.formulation.model import Program
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 from solver.operating_points.point import OperatingPoint
@@ -26,11 +26,14 @@ from solver.sensitivity.factors import THROUGHPUT, Factor, spreads
 from solver.sensitivity.known import Fleet, Known, strain_of
 from solver.sensitivity.priced import FoundPlan, Priced
 from solver.sensitivity.scenario_check import ScenarioCheck, demand_factors, exponent, scaled_rates
+from solver.sensitivity.sweep import SweepModel
 
 #: Relative gap and seconds of each scenario.
 GAP, SECONDS = 1e-3, 20.0
 #: How the status of a record begins whose plan fails the exact check.
 UNDECIDED = "undecided: "
+#: Part of their safe load that late operating points keep for the next try, and tries.
+STEP, TIGHTER = 0.9, 20
 
 
 def undecided(record: dict[str, Any]) -> bool:
@@ -46,41 +49,6 @@ class Task:
     values: tuple[float, ...]
     fleet: Fleet | None = None
     gap: float = GAP
-
-
-#: What HiGHS does to large programs and what is of no use in thousands of small ones that start from a known
-#: plan.
-BRISK = {
-    "mip_detect_symmetry": False,
-    "mip_allow_restart": False,
-    "mip_heuristic_run_feasibility_jump": False,
-}
-
-
-class SweepModel(HighsModel):
-    """A model whose right-hand sides can change and which can forget its last solve."""
-
-    def __init__(self, program: Program) -> None:
-        super().__init__(program)
-        for name, value in BRISK.items():
-            self._option(name, value)
-
-    def set_rhs(self, rhs: dict[int, float]) -> None:
-        """Replace right-hand sides by row number."""
-        for row, value in rhs.items():
-            sense = self.program.rows[row].sense
-            low = -np.inf if sense == "<=" else value
-            high = np.inf if sense == ">=" else value
-            self._highs.changeRowBounds(row, low, high)
-
-    def set_coefficients(self, values: dict[tuple[int, int], float]) -> None:
-        """Replace coefficients by row and column number."""
-        for (row, column), value in values.items():
-            self._highs.changeCoeff(row, int(self._column[column]), value)
-
-    def forget(self) -> None:
-        """Drop every trace of earlier solves."""
-        self._highs.clearSolver()
 
 
 class Scenarios:
@@ -121,8 +89,8 @@ class Scenarios:
                 found[column] = problem.service_index(items[int(str(key[1]))].service)
         return found
 
-    def _loads(self, problem: Problem) -> dict[tuple[int, int], tuple[str, float, float]]:
-        """Coefficients of replicas in capacity rows: factor, exponent of the factor, coefficient.
+    def _loads(self, problem: Problem) -> dict[tuple[int, int], tuple[str, float, float, str]]:
+        """Coefficients of replicas in capacity rows: factor, exponent of the factor, coefficient, point.
 
         A system's factor is that of its most uncertain point; others follow it by their own spread.
         """
@@ -137,7 +105,7 @@ class Scenarios:
                 point = points.get(column)
                 if point is None or f"{THROUGHPUT}{point.system}" not in names:
                     continue
-                found[(n, column)] = (f"{THROUGHPUT}{point.system}", exponent(point, widest), value)
+                found[(n, column)] = (f"{THROUGHPUT}{point.system}", exponent(point, widest), value, point.id)
         return found
 
     def _anchor(self) -> Floats | None:
@@ -147,7 +115,7 @@ class Scenarios:
         outcome = self.model.solve(GAP, 3 * SECONDS)
         return None if outcome.values is None else self.priced.found(outcome).values
 
-    def _set(self, values: tuple[float, ...]) -> Floats:
+    def _set(self, values: tuple[float, ...], safety: Mapping[str, float] = MappingProxyType({})) -> Floats:
         point = tuple(v for f, v in zip(self.factors, values, strict=True) if f.is_price)
         costs = self.priced.objective_at(point)
         self.model.set_costs({int(c): float(costs[c]) for c in np.flatnonzero(costs)})
@@ -155,7 +123,10 @@ class Scenarios:
         self.model.set_rhs({n: rhs * shares[k] for n, (k, rhs) in self.traffic.items()})
         now = {f.name: v for f, v in zip(self.factors, values, strict=True)}
         self.model.set_coefficients(
-            {at: a * now[name] ** power for at, (name, power, a) in self.loads.items()}
+            {
+                at: a * now[name] ** power * safety.get(point, 1.0)
+                for at, (name, power, a, point) in self.loads.items()
+            }
         )
         return costs
 
@@ -172,19 +143,38 @@ class Scenarios:
     def run(self, task: Task, known: Known | None = None) -> dict[str, Any]:
         """The record of a task: cost, bound, fleet and shares of tokens.
 
-        Cost None: there is no plan, or it does not pass the exact check (`undecided`).
+        Where systems are slow, requests may be late at a safe load that follows their throughput: the safe
+        load of the operating points that are late is lowered and the scenario solved again, until the plan
+        passes the exact check. The bound stays that of the loads as they follow. Cost None: there is no
+        plan, or none that passes (`undecided`).
         """
+        safety: dict[str, float] = {}
+        record, late, bound = self._run(task, known, safety)
+        for _ in range(TIGHTER):
+            if not late:
+                break
+            safety |= {point: STEP * safety.get(point, 1.0) for point in late}
+            again, late, _ = self._run(task, known, safety)
+            if undecided(again) or again["cost_usd"] is None:
+                continue
+            return again | {"bound_usd": bound}
+        return record
+
+    def _run(
+        self, task: Task, known: Known | None, safety: Mapping[str, float]
+    ) -> tuple[dict[str, Any], frozenset[str], float]:
+        """The record at these parts of safe loads, the points that are late, and the bound in USD."""
         self.model.forget()
-        costs = self._set(task.values)
+        costs = self._set(task.values, safety)
         if task.fleet is not None:
-            return self._record(task, self._keeping(task.fleet, task.gap), costs)
+            return self._record(task, self._keeping(task.fleet, task.gap), costs, safety)
         start = None if known is None else self._known_start(task.values, known, costs)
         if start is None and self.anchor is not None:
             start = self._start(self.anchor, task.values)
         if start is not None:
             self.model.forget()
             self.model.start_from(start)
-        return self._record(task, self.model.solve(task.gap, SECONDS), costs)
+        return self._record(task, self.model.solve(task.gap, SECONDS), costs, safety)
 
     def _keeping(self, fleet: Fleet, gap: float) -> Outcome:
         """The best plan with these purchases."""
@@ -209,24 +199,30 @@ class Scenarios:
         names = ((c, self.program.columns[c].name) for c in self.purchases)
         return {c: (float(counts.get(n, 0)), float(counts.get(n, 0))) for c, n in names}
 
-    def _record(self, task: Task, outcome: Outcome, costs: Floats) -> dict[str, Any]:
+    def _record(
+        self, task: Task, outcome: Outcome, costs: Floats, safety: Mapping[str, float]
+    ) -> tuple[dict[str, Any], frozenset[str], float]:
         record: dict[str, Any] = {"id": task.id, "values": list(task.values)}
+        bound = outcome.bound * 1e3
         if outcome.values is None:
-            return record | {"cost_usd": None, "status": outcome.status}
+            return record | {"cost_usd": None, "status": outcome.status}, frozenset(), bound
         plan: FoundPlan = self.priced.found(outcome)
         total = max(sum(plan.shares.values()), 1e-12)  # of the tokens at the largest demand
         columns, cost = self.program.columns, float(costs @ plan.values) * 1e3
         if self.check is not None and task.fleet is None:
             whole = {c.name: float(v) for c, v in zip(columns, plan.values, strict=True) if c.integer}
-            if wrong := self.check(self.prepared, self.factors, task.values, whole, cost):
-                return record | {"cost_usd": None, "status": f"{UNDECIDED}{wrong}"}
+            found = self.check(self.prepared, self.factors, task.values, whole, cost, safety)
+            if found.wrong:
+                status = f"{UNDECIDED}{found.wrong}"
+                return record | {"cost_usd": None, "status": status}, found.late, bound
         bought = sum(float(costs[c]) * round(plan.values[c]) for c in self.purchases)
-        return record | {
+        record |= {
             "purchases_usd": bought * 1e3,
             "cost_usd": cost,
-            "bound_usd": outcome.bound * 1e3,
+            "bound_usd": bound,
             "fleet": [list(line) for line in plan.fleet],
             "purchases": [[columns[c].name, int(plan.values[c])] for c in self.purchases if plan.values[c]],
             "shares": {k: round(v / total, 12) for k, v in plan.shares.items() if v > 1e-9},
             "status": outcome.status,
         }
+        return record, frozenset(), bound

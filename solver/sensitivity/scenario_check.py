@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,7 +23,8 @@ from solver.plan.routing import RepairFailed, repair
 from solver.sensitivity.factors import THROUGHPUT, Factor, spreads
 from solver.sensitivity.parameters import scaled_demand
 from solver.sensitivity.price_names import with_price
-from solver.verify.from_plan import verify_plan
+from solver.verify.from_plan import case_of, verify_plan
+from solver.verify.promise import late_targets
 
 #: The cost that counts may lie below that of the exact plan by this part of it (rounding of floats).
 ROUNDING = 1e-6
@@ -54,6 +57,14 @@ def exponent(point: OperatingPoint, widest: dict[str, float]) -> float:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """What is wrong with a plan ("": nothing), and the operating points that are late if that is all."""
+
+    wrong: str = ""
+    late: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class ScenarioCheck:
     """What the check of scenarios needs beside a scenario: the statements of the user and the catalogs."""
 
@@ -67,34 +78,44 @@ class ScenarioCheck:
         values: tuple[float, ...],
         whole: dict[str, float],
         cost_usd: float,
-    ) -> str:
-        """What is wrong with a plan of a scenario; "" if it passes the check and costs what is said.
+        safety: Mapping[str, float] | None = None,
+    ) -> Checked:
+        """Whether a plan of a scenario passes the check and costs what is said.
 
-        ``whole`` holds the whole numbers of the plan by name of column; the traffic is routed anew.
+        ``whole`` holds the whole numbers of the plan by name of column; the traffic is routed anew, within
+        the part of its safe load that ``safety`` states for an operating point.
         """
-        there = scenario_of(prepared, factors, values)
+        there = scenario_of(prepared, factors, values, safety or {})
         program = build_program(there.problem, LINKS)
         if lost := {n for n, v in whole.items() if v} - {c.name for c in program.columns}:
-            return f"the exact program knows no {min(lost)}"
+            return Checked(f"the exact program knows no {min(lost)}")
         counts = np.array([whole.get(c.name, 0.0) if c.integer else 0.0 for c in program.columns])
         outcome = Outcome(Ending.OPTIMAL, "kOptimal", counts, cost_usd / 1e3, cost_usd / 1e3, 0.0)
         try:
             routing = repair(program, counts)
         except RepairFailed as failure:
-            return f"no exact routing: {failure}"
+            return Checked(f"no exact routing: {failure}")
         plan = assemble(self.loaded, self.catalog, there, program, outcome, routing, reached=False)
         verdict = verify_plan(plan)
         if not verdict.passed:
-            return "; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:3])
+            promises = all(f.check == "promise" for f in verdict.failures)
+            late = late_targets(case_of(plan)) if promises else frozenset()
+            return Checked("; ".join(f"{f.check}: {f.message}" for f in verdict.failures[:3]), late)
         if plan.objective_usd > cost_usd * (1 + ROUNDING) + ROUNDING:
-            return f"it costs {plan.objective_usd:,.2f} USD, not {cost_usd:,.2f}"
-        return ""
+            return Checked(f"it costs {plan.objective_usd:,.2f} USD, not {cost_usd:,.2f}")
+        return Checked()
 
 
-def scenario_of(prepared: Prepared, factors: tuple[Factor, ...], values: tuple[float, ...]) -> Prepared:
+def scenario_of(
+    prepared: Prepared,
+    factors: tuple[Factor, ...],
+    values: tuple[float, ...],
+    safety: Mapping[str, float] = MappingProxyType({}),
+) -> Prepared:
     """The prepared problem with the prices, demand, safe loads and speed of queues of a scenario.
 
-    TPOT and the times without waiting are those of the calibrated speed, as in the program.
+    TPOT and the times without waiting are those of the calibrated speed, as in the program. ``safety`` is a
+    further factor on the safe load of operating points, by id.
     """
     problem, speeds = prepared.problem, {}
     for factor, value in zip(factors, values, strict=True):
@@ -113,7 +134,8 @@ def scenario_of(prepared: Prepared, factors: tuple[Factor, ...], values: tuple[f
     def paced(point: OperatingPoint) -> OperatingPoint:
         """A point whose system is as fast as the scenario says."""
         factor = speeds[point.system] ** exponent(point, widest)
-        lines = (replace(n, slope=n.slope * factor, intercept=n.intercept * factor) for n in point.lines)
+        safe = factor * safety.get(point.id, 1.0)
+        lines = (replace(n, slope=n.slope * safe, intercept=n.intercept * safe) for n in point.lines)
         return replace(point, lines=tuple(lines), queue=_faster(point.queue, factor))
 
     def hours(period: Period) -> Period:

@@ -65,6 +65,21 @@ def _late_share(
     return max(long, waiting(case, target, k, name, t, buckets))
 
 
+def late_targets(case: Case) -> frozenset[str]:
+    """Operating points at which, in some period, more of the requests are late than of all may be."""
+    found = set()
+    for target, stream in case.flows.items():
+        k = case.order[case.server(target).service]
+        for name, tardy in late_buckets(case, target, k).items():
+            for t, buckets in stream.items():
+                part = sum((case.weights[k][b] * share for b, share in buckets.items()), Fraction(0))
+                if _late_share(case, target, k, name, t, buckets, tardy) > part * _permitted(
+                    case, k, name, t
+                ):
+                    found.add(target.id)
+    return frozenset(found - set(case.apis))
+
+
 def kept_at(case: Case, k: int, t: int, part: Fraction) -> bool:
     """Whether service k would keep its promises in period t if its pools got ``part`` of their traffic."""
     late: dict[str, Fraction] = defaultdict(Fraction)
