@@ -178,14 +178,14 @@ def mutants(problem: Problem, name: str, change: str) -> Iterator[Program]:
     for chosen in [kinds, *({kind} for kind in sorted(kinds) if len(kinds) > 1)]:
         for way in CHANGES[change]:
             rows = [
-                _changed(row, way) if row.family == name and row.name.partition("[")[0] in chosen else row
+                changed(row, way) if row.family == name and row.name.partition("[")[0] in chosen else row
                 for row in program.rows
             ]
             if rows != program.rows:
                 yield replace(program, rows=rows)
 
 
-def _changed(row: Row, change: str) -> Row:
+def changed(row: Row, change: str) -> Row:
     """The row turned round, or its limit moved by 1 % (loosen: more is permitted)."""
     if change.startswith("sign"):
         return _flipped(row, int(change.split()[1]))
