@@ -15,7 +15,7 @@ from solver.inputs.catalog_reader import CatalogReader
 from solver.paths import catalog_dir
 
 #: Files beside the catalogs that hold no entries of them.
-OTHER_FILES = ("calibration.yaml", "measurement_names.yaml", "own_measurements.csv")
+OTHER_FILES = ("calibration.yaml", "measurement_names.yaml", "own_measurements.csv", "published_streams.csv")
 
 #: Environment variable: folders of the user's own entries beside the shipped ones.
 EXTRA = "SOLVER_CATALOG_EXTRA"

@@ -15,7 +15,7 @@ from solver.performance.calibration import Calibration, load_calibration
 from solver.performance.constants import CONSTANTS, NAMES
 from solver.performance.crossval import GROUP_NAMES
 from solver.performance.manual_measured import LEFT_OUT, OWN
-from solver.performance.manual_text import FORMULAS
+from solver.performance.manual_text import FORMULAS, STREAMS
 from solver.performance.own_check import CASES, OwnCheck, errors, own_check, prefills, shares, steps
 from solver.performance.published import published_points
 
@@ -112,12 +112,25 @@ def _published(c: Calibration, catalog: Catalog) -> str:
         (p["profile"], f"{p['published']:g}", f"{p['predicted']:g}", f"{p['layer_us']:g}", p["reason"])
         for p in points
     ]
-    layer = {p["profile"]: p["layer_us"] for p in points}
-    narrow, wide = (f"cerebras-cs3/llama-3.1-{m}" for m in ("70b/single-stream-plain", "405b/single-stream"))
-    text = (
-        "One set of constants per system. That of CS-3 follows figures of 2024-08, before it speculated.\n"
-        "No set without speculation holds for all: a layer of Llama 405B, twice as wide as one of 70B,\n"
-        f"would have to take {layer[wide]:g} us instead of {layer[narrow]:g} us.\n"
+    by_name = {p["profile"].removeprefix("cerebras-cs3/"): p for p in points}
+    plain, drafted, wide = (
+        by_name[f"llama-3.1-{m}"]
+        for m in ("70b/single-stream-plain", "70b/single-stream", "405b/single-stream")
+    )
+    gain = drafted["published"] / plain["predicted"]
+    text = STREAMS.format(
+        wide=wide["layer_us"],
+        narrow=plain["layer_us"],
+        predicted=1e6 / (wide["predicted"] * catalog.models["llama-3.1-405b"].layers),
+        reading=1e6 / wide["bound"],  # each layer from its own share of the memory
+        gain=gain,
+        reached=gain * wide["predicted"],
+        below=1 - gain * wide["predicted"] / wide["published"],
+        published=wide["published"],
+        ratios=", ".join(
+            f"{by_name[f'{m}/single-stream']['ratio']:.1f} ({catalog.models[m].name})"
+            for m in ("gpt-oss-120b", "kimi-k2", "glm-4.5", "llama-4-maverick")
+        ),
     )
     return text + "\n" + _table(heads, lines)
 

@@ -197,3 +197,17 @@ are vectorised over systems, precisions, layouts and batches, and remembered by 
 0.3 to 0.95 s for each model of the catalog (26 November 2026, one core of a shared machine; the longest are
 Qwen3-30B-A3B, DeepSeek-V2-Lite and gpt-oss-20b, which have the most layouts).
 """
+
+STREAMS = """\
+One set of constants per system. That of CS-3 follows figures of 2024-08, before it speculated. No set without
+speculation holds for all: a layer of Llama 405B, twice as wide as one of 70B, would have to take {wide:g} us
+instead of {narrow:g} us. The constants say {predicted:.1f} us. Bandwidth does not explain it: reading a
+layer's weights from its share of the SRAM of 20 systems takes {reading:.1f} us; nor do more systems in a row,
+through which one sequence passes layer by layer. What does: in October 2024 a draft model made 70B {gain:.1f}
+times as fast on this system, as the vendor says. The same gain puts 405B of November 2024 at {reached:.0f}
+tok/s, {below:.0%} below the published {published:g}. Routed models would need fewer tokens per step:
+{ratios}.
+Whether they were drafted is not published. A public fit of what this system gives one user, 3,322 a^-0.294
+tokens per second at a billion active parameters (SemiAnalysis, 2026), says 1,444 for Llama 4 Maverick, less
+than was measured there too. Rows after the shipped points are those of `catalogs/published_streams.csv`.
+"""

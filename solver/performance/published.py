@@ -10,17 +10,17 @@ from solver.domain.catalog import Catalog, MeasuredProfile, Model, System
 from solver.performance import quantities
 from solver.performance.calibration import Calibration
 from solver.performance.constants import CONSTANTS
-from solver.performance.speculation import acceptance_needed
+from solver.performance.speculation import tokens_per_step_words
 from solver.performance.steps import step_table
+from solver.performance.streams import NEAR, published_streams
 
 _SPECULATION = ("eagle", "speculative", "draft", "mtp")
-_DRAFTS = (3, 5, 7, 10, 15)  # tokens drafted at once
-_LIKELY = 0.9  # acceptances above are not what drafts reach on ordinary text
 
 
 def published_points(catalog: Catalog, calibration: Calibration) -> list[dict[str, Any]]:
     """One record per profile: published and predicted output speed per user, and the likely reason."""
-    return [_point(catalog, calibration, profile) for profile in catalog.profiles.values()]
+    points = [_point(catalog, calibration, profile) for profile in catalog.profiles.values()]
+    return points + published_streams(catalog, calibration)
 
 
 def _point(catalog: Catalog, calibration: Calibration, p: MeasuredProfile) -> dict[str, Any]:
@@ -50,15 +50,6 @@ def _point(catalog: Catalog, calibration: Calibration, p: MeasuredProfile) -> di
     return {**record, "ratio": round(ratio, 3), "reason": _reason(p, ratio, record["bound"])}
 
 
-def _speculation(ratio: float) -> str:
-    """Tokens per step, and the drafts with the acceptance that yield them."""
-    for drafts in _DRAFTS:
-        needed = acceptance_needed(ratio, drafts)
-        if needed is not None and needed <= _LIKELY:
-            return f"{ratio:.1f} tokens per step, {drafts} drafts of which {needed:.0%} are accepted"
-    return f"{ratio:.1f} tokens per step"
-
-
 def _reading_bound(model: Model, system: System, p: MeasuredProfile) -> float:
     """Tokens per second of one sequence at which all memories read nothing but a token's weights."""
     s = quantities.shape(model, p.weight_precision, "fp16")
@@ -71,10 +62,10 @@ def _reason(p: MeasuredProfile, ratio: float, bound: float) -> str:
     text = " ".join((p.id, p.note, p.output_tok_s_per_user.note, p.output_tok_s_per_user.source)).lower()
     if p.output_tok_s_total.evidence == "derived" and "plain" not in p.id:
         return "a bound, not a measurement"
-    if abs(ratio - 1) <= 0.25:
+    if abs(1 / ratio - 1) <= NEAR:
         return "within 25 %"
     if any(word in text for word in _SPECULATION) and "plain" not in p.id:
-        return f"speculative decoding, as the source says: {_speculation(ratio)}"
+        return f"speculative decoding, as the source says: {tokens_per_step_words(ratio)}"
     share = p.output_tok_s_per_user.value / bound
     if share > CONSTANTS["memory_share"].high:
         read = f"reading {p.weight_precision} weights alone would take {share:.0%} of the bandwidth"
@@ -82,5 +73,7 @@ def _reason(p: MeasuredProfile, ratio: float, bound: float) -> str:
     if ratio > 1 and "plain" in p.id:
         return "without speculative decoding; faster than the software that plans assume"
     if ratio > 1:
-        return f"the source does not mention speculative decoding; it would take {_speculation(ratio)}"
+        return (
+            f"the source does not mention speculative decoding; it would take {tokens_per_step_words(ratio)}"
+        )
     return "slower than the model; the operating point is not fully published"

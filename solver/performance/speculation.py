@@ -29,3 +29,16 @@ def acceptance_needed(tokens: float, draft_tokens: int) -> float | None:
 def drafting_factor(draft_cost: float, draft_tokens: int) -> float:
     """Time of a step with its drafts over that of the step alone: 1 + n c (same source, theorem 3.8)."""
     return 1 + draft_tokens * draft_cost
+
+
+_DRAFTS = (3, 5, 7, 10, 15)  # tokens drafted at once
+_LIKELY = 0.9  # acceptances above are not what drafts reach on ordinary text
+
+
+def tokens_per_step_words(ratio: float) -> str:
+    """Tokens per step, and the drafts with the acceptance that yield them."""
+    for drafts in _DRAFTS:
+        needed = acceptance_needed(ratio, drafts)
+        if needed is not None and needed <= _LIKELY:
+            return f"{ratio:.1f} tokens per step, {drafts} drafts of which {needed:.0%} are accepted"
+    return f"{ratio:.1f} tokens per step"
