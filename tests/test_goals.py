@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from small_problems import cost_of, make_case
@@ -11,14 +12,16 @@ from solver.backend.highs import HighsModel
 from solver.cli.app import main
 from solver.domain.workload import Money, Site
 from solver.engine.near_best import add_use, counts_of, forbid, near_best
-from solver.engine.solve import Request
+from solver.engine.solve import Request, solve
 from solver.errors import UsageError
 from solver.formulation.build import build_program
 from solver.formulation.goals import goal_terms, hold_goal
 from solver.formulation.prepare import Prepared
 from solver.formulation.problem import Problem
 from solver.inputs.catalogs import load_catalog
+from solver.inputs.workload import load_workload
 from solver.operating_points.build import Menu
+from solver.performance.calibration import load_calibration
 
 
 def frugal() -> Problem:
@@ -156,3 +159,29 @@ def test_the_command_says_what_the_list_proves(
     assert ended.value.code == code
     captured = capsys.readouterr()
     assert words in captured.out + captured.err
+
+
+def test_a_budget_rents_one_more_in_some_of_several_equal_hours(tmp_path: Path) -> None:
+    """10 requests/s in twelve hours, 40 in the others; a system serves 10 for $10 an hour, so an hour of
+    every day costs $3,652.50 a year. $150k pay for 41 of the 60: 68.3 % of the requests."""
+    path = tmp_path / "hours.yaml"
+    path.write_text(
+        f"""
+name: hours
+services:
+  - model: llama-3.1-8b
+    acquisitions: [rent]
+    demand: {{day: {[10] * 12 + [40] * 12}}}
+    lengths: {{prompt: 1000, output: 250}}
+horizon: 1 year
+objective: traffic
+money: {{discount_rate: 0 %, budget_opex_by_year: [$150k]}}
+hardware: {{include: [dgx-h100], profiles: only}}
+offers: [{{id: r, system: dgx-h100, kind: rent, price: $10}}]
+profiles: [{{id: p, system: dgx-h100, service: hours, requests_per_s: [10]}}]
+"""
+    )
+    plan = solve(load_workload(path), load_catalog(), load_calibration(), Request(compare=False))
+    assert (plan.verified, plan.closed) == (True, True)
+    assert plan.served_share == pytest.approx(41 / 60, abs=1e-6)
+    assert plan.objective_usd == pytest.approx(41 * 3652.50)

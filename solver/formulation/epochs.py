@@ -108,13 +108,17 @@ def fiscal_starts(workload: Workload) -> list[float]:
 def make_periods(workload: Workload, epochs: tuple[Epoch, ...]) -> tuple[Period, ...]:
     """Representative hours with their durations; hours of equal demand are one period.
 
-    Where work can wait, each hour is a period, in order; where power depends on the load, hours of
-    different tariffs are different periods.
+    Where work can wait, each hour is a period, in order; also where most traffic is sought and systems are
+    rented by the hour, of which a budget may allow more in some of several equal hours. Where power depends
+    on the load, hours of different tariffs are different periods.
     """
     parts = streams(workload)
     curves = [s.rate_rps for s in parts]
     length = cycle_hours(workload)
     ordered = any(window_hours(workload, s) > 1 for s in workload.services)
+    ordered |= workload.objective == "traffic" and any(
+        {"rent", "spot"} & {*service.acquisitions} for service in workload.services
+    )
     if length == 8760 and any(len(c) == 168 for c in curves):
         curves = [tuple(c[h % 168] for h in range(8760)) if len(c) == 168 else c for c in curves]
     priced = tariff_sites(workload)
