@@ -10,6 +10,7 @@ from test_registry import base, change, with_idle
 
 from solver.backend.highs import HighsModel
 from solver.cli.app import main
+from solver.cli.options import share
 from solver.domain.workload import Money, Site
 from solver.engine.near_best import add_use, counts_of, forbid, near_best
 from solver.engine.solve import Request, solve
@@ -185,3 +186,16 @@ profiles: [{{id: p, system: dgx-h100, service: hours, requests_per_s: [10]}}]
     assert (plan.verified, plan.closed) == (True, True)
     assert plan.served_share == pytest.approx(41 / 60, abs=1e-6)
     assert plan.objective_usd == pytest.approx(41 * 3652.50)
+
+
+@pytest.mark.parametrize(("text", "value"), [("5 %", 0.05), ("0.05", 0.05), ("120%", 1.2), (0.1, 0.1)])
+def test_shares_as_options(text: str | float, value: float) -> None:
+    assert share(text) == value
+
+
+@pytest.mark.parametrize("text", ["20", "-1 %", "five", "nan", "2000 %"])
+def test_shares_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["alternatives", "10-owned", "--within", text])
+    assert ended.value.code == 2
+    assert "--within" in capsys.readouterr().err

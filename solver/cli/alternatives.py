@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solver.cli.options import AsJson, Changes, Gap, SecondsEach, WorkloadName, tell_progress
+from solver.cli.options import AsJson, Changes, Gap, SecondsEach, WorkloadName, share, tell_progress
 from solver.errors import ExitCode, InfeasibleError, Interrupted, LimitReached
 from solver.reports.units import percent
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def alternatives(
     workload: WorkloadName,
     count: Annotated[int, typer.Option(min=1, max=50, help="How many fleets.")] = 5,
-    within: Annotated[float, typer.Option(min=0.0, help="Share above the best, 0.05 = 5 %.")] = 0.10,
+    within: Annotated[
+        float, typer.Option(parser=share, metavar="SHARE", help="Share above the best, such as 5 %.")
+    ] = 0.10,
     changes: Changes = None,
     gap: Gap = 0.0,
     time_limit: SecondsEach = 60.0,
