@@ -15,6 +15,7 @@ from solver.errors import InputError
 from solver.inputs.catalogs import load_catalog
 from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
+from solver.verify.from_plan import verify_plan
 
 HOURS = 8766  # a year
 FILE = """
@@ -80,3 +81,24 @@ def test_what_is_paid_and_not_used_is_told(tmp_path: Path) -> None:
     assert plan.objective_usd == pytest.approx(4 * 4.5 * HOURS * 5)
     assert any("o: of its term of 1.5 years the last 6 months" in note for note in plan.notes)
     assert plan_of(tmp_path, "[lease]", offer).objective_usd == pytest.approx(4 * 3 * HOURS * 5)
+
+
+def test_owned_systems_leave(tmp_path: Path) -> None:
+    """Four are owned and leave in July 2028: four for $270k then, none before."""
+    owned = "hardware.owned={dgx-h100: 4}"
+    assert plan_of(tmp_path, "[buy]", "kind: rent, price: $9", owned).objective_usd == 0
+    plan = plan_of(
+        tmp_path, "[buy]", "kind: rent, price: $9", owned, "hardware.owned_until={dgx-h100: 2028-07}"
+    )
+    assert plan.objective_usd == pytest.approx(4 * 270e3)
+    assert {(s.offer, plan.epochs[s.epoch][0], s.count) for s in plan.systems} == {
+        ("dgx-h100/owned", 0.0, 4),
+        ("dgx-h100/buy", 1.5, 4),
+    }
+    late = tuple(s.model_copy(update={"epoch": s.epoch + s.offer.endswith("owned")}) for s in plan.systems)
+    failures = verify_plan(plan.model_copy(update={"systems": late})).failures
+    assert "supply" in {f.check for f in failures}
+    for month, count in (("2027-01", 4), ("2028-07", 0)):
+        stated = (f"hardware.owned={{dgx-h100: {count}}}", f"hardware.owned_until={{dgx-h100: {month}}}")
+        with pytest.raises(InputError, match="no dgx-h100 is owned at the start"):
+            plan_of(tmp_path, "[buy]", "kind: rent, price: $9", *stated)

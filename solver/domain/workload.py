@@ -49,6 +49,7 @@ class HardwarePolicy(Frozen):
     supplier_supply: dict[str, float] = {}  # supplier -> systems a year over all its offers
     minimum: dict[str, int] = {}  # system id -> systems that must be in the fleet (already promised)
     owned: dict[str, int] = {}  # system id -> systems already there: no purchase price
+    owned_until: dict[str, Month] = {}  # system id -> first month without the owned ones
     available_from: dict[str, Month] = {}  # system id -> "2027-07": none serves before that month
     vendor_share: dict[str, float] = {}  # vendor -> largest share of the purchase money
 

@@ -112,7 +112,9 @@ def own_offers(workload: Workload, system: System) -> list[SystemOffer]:
     ]
     owned = workload.hardware.owned.get(system.id, 0)
     if owned:
+        until = workload.hardware.owned_until.get(system.id)
         life = max(4.0, workload.horizon.years)
+        life = years_until(until, workload.horizon.start) if until else life
         found.append(
             SystemOffer(
                 f"{system.id}/owned", system.id, "buy", 0.0, 0.0, 0.0, life, None, 1, system.vendor, owned

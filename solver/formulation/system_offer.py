@@ -37,6 +37,10 @@ class SystemOffer:
         later = shares[min(year + 1, len(shares) - 1)]
         return shares[year] + (later - shares[year]) * max(0.0, years - year)
 
+    def leaves(self, years: float) -> bool:
+        """Owned, and gone before the end of the horizon: there from the start or not at all."""
+        return self.supply_total is not None and self.life_years < years
+
     @property
     def committed(self) -> bool:
         """Got for its life or term (a column per epoch) rather than for hours."""

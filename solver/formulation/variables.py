@@ -77,7 +77,8 @@ def add_variables(problem: Problem, program: Program) -> None:
         high = _most_systems(offer, limits.get(offer.system, 0))
         for i in range(len(problem.sites)):
             for e in range(len(problem.epochs)):
-                program.add(("buy" if offer.committed else "hold", o, i, e), 0, high, integer=True)
+                most = 0 if e and offer.leaves(problem.workload.horizon.years) else high
+                program.add(("buy" if offer.committed else "hold", o, i, e), 0, most, integer=True)
                 if offer.committed and offer.minimum_lot > 1:
                     program.add(("lot", o, i, e), 0, 1, integer=True)
             if not offer.committed and problem.by_the_hour:

@@ -13,7 +13,7 @@ from solver.inputs.yaml_text import load_yaml
 
 _EXAMPLE = "write PATH=VALUE such as services.0.levels.tpot=30 ms"
 _TABLES = (
-    *("supply", "minimum", "owned", "available_from", "vendor_share", "supplier_supply"),
+    *("supply", "minimum", "owned", "owned_until", "available_from", "vendor_share", "supplier_supply"),
     *("idle_power_share_by_system", "idle_power_by_system"),
 )
 _PERCENTILES = ("ttft_percentile", "tpot_percentile", "end_to_end_percentile")

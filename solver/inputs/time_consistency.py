@@ -10,6 +10,7 @@ from solver.domain.money import WorkloadOffer
 from solver.domain.quantity import simplest
 from solver.domain.workload import Workload
 from solver.inputs.draft import Draft
+from solver.inputs.validation import shorten
 
 
 def check_time(draft: Draft, workload: Workload) -> None:
@@ -33,6 +34,10 @@ def check_time(draft: Draft, workload: Workload) -> None:
                 draft.complain(f"services.{index}.{path}", words, remedy)
     for index, site in enumerate(workload.sites):
         _within(draft, workload, site.energy_steps, f"sites.{index}.energy_steps")
+    for system, month in workload.hardware.owned_until.items():
+        if not workload.hardware.owned.get(system) or years_until(month, horizon.start) == 0:
+            words = f"no {shorten(system)} is owned at the start, {horizon.start}"
+            draft.complain(f"hardware.owned_until.{system}", words, "write a later month, or leave it out")
     for index, offer in enumerate(workload.offers):
         if offer.resale_by_age and offer.residual_share is not None:
             words = "'resale_by_age' and 'residual_share' state the same thing"

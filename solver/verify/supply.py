@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import ceil, floor
 
-from solver.verify.acquisition import acquired
+from solver.plan.plan import SystemPurchase
+from solver.verify.acquisition import acquired, years_until
 from solver.verify.case import Case
-from solver.verify.exact import show, written
+from solver.verify.exact import moment, show, written
 from solver.verify.registry import Broken, check
 
 Years = dict[int, int]  # year of the horizon (0, 1, ...) -> systems got in epochs that start in it
@@ -33,6 +34,7 @@ def supply(case: Case) -> Iterator[Broken]:
         offers[offer.tier_of or line.offer][year] += line.count
         if offer.supply_total is not None:
             owned[line.system] += line.count
+            yield from _left(case, line)
             continue
         suppliers[offer.supplier][year] += line.count
         if offer.kind == "buy":
@@ -47,6 +49,19 @@ def supply(case: Case) -> Iterator[Broken]:
     for system, count in owned.items():
         if count > (limit := case.workload.hardware.owned.get(system, 0)):
             yield Broken(f"{count} {system} of the owned ones, {limit} are owned", Fraction(count - limit))
+
+
+def _left(case: Case, line: SystemPurchase) -> Iterator[Broken]:
+    """Owned systems that leave before the end are there from the start, and no longer than until then."""
+    month = case.workload.hardware.owned_until.get(line.system)
+    if month is None:
+        return
+    until, life = years_until(case, month), moment(case.offers[line.offer].life_years)
+    if until < case.epochs[-1].end and (line.epoch > 0 or life > until):
+        words = f"owned {line.system} serve from {show(case.epochs[line.epoch].start)} years on"
+        yield Broken(
+            f"{words}, for {show(life)}; they leave after {show(until)}", max(life - until, Fraction(1))
+        )
 
 
 def _yearly(name: str, years: Mapping[int, int], per_year: float | None) -> Iterator[Broken]:
