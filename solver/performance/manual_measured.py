@@ -68,8 +68,11 @@ What that says of the form of the model:
 - Launches hide behind the work of a prompt: an eager prefill takes the longer of the two (launches are 16 ms
   of Llama-3.1-8B and 46 ms of Qwen3-30B-A3B here), while the model adds both.
 - Routed experts: their bytes are read slower than fitted, and in prefill their matrices run more than twice
-  as fast as the share fitted to an inner width of 768. Random weights send the tokens of a prompt to the same
-  experts more often than trained ones, so short prompts read fewer of them than the model counts.
+  as fast as the share fitted to an inner width of 768. No model that narrow was fitted: those of the fit have
+  1,024 to 14,336, on Hopper from 1,536 on, and engines cut them by tensor parallelism besides, so the share
+  is drawn out to where this card stands. A form that divides the width by the cut lost (sixth look above).
+  Random weights send the tokens of a prompt to the same experts more often than trained ones, so short
+  prompts read fewer of them than the model counts.
 
 Decode steps, ms: measured / predicted (no host).
 
