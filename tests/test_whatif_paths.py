@@ -63,6 +63,7 @@ VALUES = {
     "services.0.residency.sites": "main",
     "services.0.residency.jurisdictions": "EU",
     "services.0.residency.apis": "DeepInfra",
+    "services.0.lengths_are": "tokens",
     "services.0.token_prices": f"{{{API}: {{input: 0.1 $/Mtok}}}}",
     "services": "[{name: chat, model: llama-3.1-8b, demand: {requests_per_s: 1, regions: {eu: 1}}, "
     "lengths: {prompt: 9, output: 9}}]",
@@ -110,7 +111,7 @@ def one_of_each(found: list[str]) -> list[str]:
 
 
 KEYED = ("overrides", "technology_overrides", "supply", "minimum", "owned", "available_from")
-KEYED += ("vendor_share", "supplier_supply", "token_prices")
+KEYED += ("owned_until", "vendor_share", "supplier_supply", "token_prices")
 INNER = ("overrides", "technology_overrides", "token_prices")
 BASE = loaded(RICH)
 ALL = paths(BASE.workload, CATALOG)

@@ -117,14 +117,7 @@ def _systems(workload: Workload) -> Iterator[tuple[str, str]]:
     for key in ("include", "exclude"):
         for index, system in enumerate(getattr(hardware, key)):
             yield f"hardware.{key}.{index}", system
-    for key in (
-        "overrides",
-        "supply",
-        "minimum",
-        "owned",
-        "owned_until",
-        "available_from",
-        "idle_power_share_by_system",
-    ):
+    tables = ("overrides", "supply", "minimum", "owned", "owned_until", "available_from")
+    for key in (*tables, "idle_power_share_by_system"):
         for system in getattr(hardware, key):
             yield f"hardware.{key}.{system}", system

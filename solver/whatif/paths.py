@@ -28,7 +28,8 @@ def keys_of(workload: Workload, catalog: Catalog) -> dict[str, list[str]]:
     regions = [region.name for region in workload.regions]
     apis = [api.id for api in apis_of(workload, catalog)]
     return {
-        **dict.fromkeys(("supply", "minimum", "owned", "owned_until", "available_from"), systems),
+        **dict.fromkeys(("supply", "minimum", "owned", "available_from"), systems),
+        "owned_until": sorted(workload.hardware.owned),
         "idle_power_share_by_system": systems,
         "overrides": [f"{system}.{quantity}" for system in systems for quantity in SYSTEM_QUANTITIES],
         "technology_overrides": [
