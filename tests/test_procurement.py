@@ -14,6 +14,7 @@ from solver.inputs.catalogs import load_catalog
 from solver.paths import workload_dir
 from solver.performance.calibration import Calibration, load_calibration
 from solver.plan.plan import Plan
+from solver.reports.words import answer
 
 HOURS = 8766  # a year
 H100, A100, B200, MI300X = "dgx-h100", "dgx-a100-80", "dgx-b200", "mi300x-8"
@@ -153,6 +154,17 @@ def test_a_spare_in_each_pool_makes_one_pool_of_two() -> None:
     assert [(p.replicas, p.spare_replicas) for p in plan.pools] == [(8, 1)]
     without = plan_of("20-redundancy", "redundancy=0")
     assert lines(without) == {("buy", H100, 0, 3), ("buy", A100, 0, 1)}
+
+
+def test_pools_that_are_full_call_no_api_for_the_room_of_rounding() -> None:
+    """Three A100 and three H100 carry 3 x 5 + 3 x 12 = 51 requests/s to the last; an API is dearer."""
+    changes = ("services.0.demand.requests_per_s=51", "services.0.acquisitions=[buy, api]")
+    cheap = ("hardware.overrides={dgx-h100: {price_usd: 12000}, dgx-a100-80: {price_usd: 5100}}",)
+    plan = plan_of("10-owned", *changes, *cheap, "sites=[{name: a, energy: 0 $/kWh}]")
+    assert plan.objective_usd == pytest.approx(36e3, rel=1e-6)
+    assert "buy 3 × DGX H100" in answer(plan)
+    assert "API" not in answer(plan)
+    assert any(route.mode == "api" for route in plan.routes)
 
 
 def test_a_yearly_budget_spreads_purchases() -> None:

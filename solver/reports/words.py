@@ -74,12 +74,16 @@ def _line_words(plan: Plan, line: FleetLine) -> Told:
     return told(most, count, f" × {line.name}{where}", *dated)
 
 
+#: Pools that are full to the last request leave the room that exact shares need to a token API.
+ROOM = 1e-7
+
+
 def _api_words(plan: Plan) -> list[Told]:
     names, traffic = Names(plan), Traffic(plan)
     parts = []
     for service in traffic.services:
         for target, share in traffic.shares(service).items():
-            if target.mode == "api":
+            if target.mode == "api" and share > ROOM:
                 amount = "all" if share >= 1 - 1e-9 else number_of(percent(share), "serving")
                 words = (f"call the {names.target(target)} for ", amount, f" of the {service} requests")
                 parts.append(told(*words))
