@@ -203,7 +203,7 @@ that are read before a prompt is computed, not meanwhile (A 0.594, B 0.671).
 `python -m solver.operating_points.benchmark [MODEL ...]` prints the CPU time of all step tables and operating
 points of a model on the whole catalog, of the same table remembered, and of rows computed one by one. Tables
 are vectorised over systems, precisions, layouts and batches, and remembered by content. Both together take
-0.3 to 0.95 s for each model of the catalog (26 November 2026, one core of a shared machine; the longest are
+0.25 to 1.0 s for each model of the catalog (26 November 2026, one core, load 6 on two; the longest are
 Qwen3-30B-A3B, DeepSeek-V2-Lite and gpt-oss-20b, which have the most layouts).
 """
 
