@@ -194,10 +194,10 @@ steps, each with its overheads, where scripts of InferenceX tell how many tokens
 TensorRT-LLM with DeepSeek-R1, 8,192 to 32,768 tokens elsewhere): A 0.601, B 0.644, first tokens within 50 %
 in 80.8 % instead of 77.2 %, 22.1 % off instead of 24.5 %; but those of systems left out in 77.6 % instead of
 79.7 %, and time per token of models left out is 14.3 % off instead of 13.7 %. The constants here do not hold
-it: it waits for a next fit, with which all that is printed from them changes. Lost on top of it: inner widths of experts
-that tensor parallelism cuts (A 0.634, B 0.657); and, before SGLang's steps were known (A 0.602, B 0.654),
-overheads of layers without a graph in steps that take a prompt beside decode (A 0.651, B 0.644) and weights
-that are read before a prompt is computed, not meanwhile (A 0.594, B 0.671).
+it: it waits for a next fit, with which all that is printed from them changes. Lost on top of it: inner widths
+of experts that tensor parallelism cuts (A 0.634, B 0.657); and, before SGLang's steps were known (A 0.602, B
+0.654), overheads of layers without a graph in steps that take a prompt beside decode (A 0.651, B 0.644) and
+weights that are read before a prompt is computed, not meanwhile (A 0.594, B 0.671).
 
 ## Speed
 
