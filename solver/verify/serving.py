@@ -1,4 +1,4 @@
-"""Checks about the traffic: all hours, all requests, within the capacity of pools, APIs and memories."""
+"""Checks about the traffic: all hours, all requests, within the capacity of pools and memories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from solver.performance.queueing import Line
 from solver.plan.plan import Pool
 from solver.verify.case import Case, Target
 from solver.verify.entries import COMMITTED, HOURLY
-from solver.verify.exact import moment, show, written
+from solver.verify.exact import moment, show
 from solver.verify.hours import changes_within
 from solver.verify.registry import Broken, check
 
@@ -218,37 +218,3 @@ def pool_size(case: Case) -> Iterator[Broken]:
         if key in seen:
             yield Broken(f"{words} is listed twice")
         seen.add(key)
-
-
-@check("api_limits", "sum_b share[b,t] weight[b] rate[t] (tokens[b]) <= requests/s (tokens/s) of each API")
-def api_limits(case: Case) -> Iterator[Broken]:
-    """A provider's rate limits hold for all services together that use the API, in each period."""
-    requests: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
-    tokens: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
-    limits: dict[str, ApiPoint] = {}
-    apart: dict[tuple[str, int], set[tuple[int, ...]]] = defaultdict(set)
-    for target, stream in case.flows.items():
-        if target.mode != "api":
-            continue
-        api = limits.setdefault(case.apis[target.id].api, case.apis[target.id])
-        server = case.apis[target.id]
-        k = case.order[server.service]
-        for t, buckets in stream.items():
-            apart[api.api, case.periods[t].epoch].add(case.periods[t].services)
-            for b, share in buckets.items():
-                rate = case.periods[t].rates[k] * case.weights[k][b] * share
-                requests[api.api, t] += rate
-                tokens[api.api, t] += rate * Fraction(server.tokens[b])
-    for (name, _), sets in apart.items():
-        limited = limits[name].requests_per_s_limit is not None or limits[name].tokens_per_s_limit is not None
-        if limited and len(sets) > 1:
-            yield Broken(f"{name}: services share its limit, but their hours are listed apart")
-    for what, used, field in (
-        ("requests/s", requests, "requests_per_s_limit"),
-        ("tokens/s", tokens, "tokens_per_s_limit"),
-    ):
-        for (name, t), amount in used.items():
-            limit: float | None = getattr(limits[name], field)
-            if limit is not None and amount > written(limit):
-                message = f"{name} in {case.label(t)}: {show(amount)} of {limit:g} {what}"
-                yield Broken(message, amount - written(limit))
