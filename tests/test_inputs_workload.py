@@ -542,6 +542,7 @@ objective: perf_per_watt_per_dollar
             "w.yaml:5:21",
             "used twice",
         ),
+        (HEAD + LENGTHS + "demand: 0.5e-9 requests/s\n", "w.yaml:4:5", "one in more than 30 years"),
     ],
 )
 def test_bad_files(text: str, place: str, words: str) -> None:
@@ -604,7 +605,7 @@ services = st.builds(
     demand=st.builds(
         Demand,
         rate_rps=st.sampled_from([1, 24]).flatmap(
-            lambda n: st.lists(st.floats(0, 1e6), min_size=n, max_size=n).map(tuple)
+            lambda n: st.lists(st.just(0.0) | st.floats(1e-9, 1e6), min_size=n, max_size=n).map(tuple)
         ),
         growth_per_year=st.floats(-0.9, 5),
         cv2=st.floats(0, 50),

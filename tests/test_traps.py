@@ -23,7 +23,7 @@ from solver.errors import NumericalRefusal
 from solver.formulation.build import build_program
 from solver.formulation.model import Program, Sense
 from solver.inputs.catalogs import load_catalog
-from solver.inputs.workload import workload_from
+from solver.inputs.workload import apply_overrides, workload_from
 from solver.inputs.yaml_text import load_yaml
 from solver.performance.calibration import load_calibration
 from solver.plan.plan import Plan
@@ -197,3 +197,15 @@ def test_the_unit_of_a_statement_does_not_matter(demand: str, horizon: str, budg
     plan = plan_of(demand, horizon, budget)
     assert [line.count for line in plan.systems] == [4]
     assert plan.objective_usd == plan_of("requests_per_s: 35").objective_usd
+
+
+def test_what_the_refusal_names_is_what_was_set() -> None:
+    """Both inputs, the demand at the option that set it, not at the line of the file that it replaces."""
+    text = TEXT.replace("DEMAND", "requests_per_s: 35").replace("HORIZON", "1 year").replace("BUDGET", "$10M")
+    loaded = workload_from(load_yaml(Path("units.yaml"), text=text), Path())
+    loaded = apply_overrides(loaded, ["services.0.demand.requests_per_s=1e15"])
+    with pytest.raises(NumericalRefusal, match="The two inputs are") as caught:
+        solve(loaded, load_catalog(), load_calibration(), Request(compare=False))
+    words = str(caught.value).partition("The two inputs are")[2]
+    assert "services.0.demand.requests_per_s (--set services.0.demand.requests_per_s=1e15" in words
+    assert " and profiles.0.requests_per_s (units.yaml:" in words

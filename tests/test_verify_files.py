@@ -146,6 +146,19 @@ def spoilt(data: Any, path: tuple[Any, ...], junk: Any) -> None:
         data[path[-1]] = copy.deepcopy(junk)
 
 
+@pytest.mark.parametrize("covers", [["1/3"], [1e300], [0.5], ["inf"], [-1], [], None, ...])
+def test_hours_that_are_none_end_in_a_verdict(covers: Any, tmp_path: Path) -> None:
+    """Found by setting every number of a plan in turn: a tariff reads the hours of a period."""
+    main_of = ["solve", "32-tariff", "--no-compare", "--out", str(tmp_path)]
+    code = "import sys; from solver.cli.app import main; main(sys.argv[1:])"
+    assert subprocess.run([sys.executable, "-c", code, *main_of], capture_output=True).returncode == 0
+    file = tmp_path / "plan.json"
+    data = json.loads(file.read_text())
+    spoilt(data, ("periods", 0, "covers"), covers)
+    file.write_text(json.dumps(data))
+    assert not check_file(file).passed
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 3))
 def test_a_spoilt_plan_ends_in_a_verdict_or_a_complaint(

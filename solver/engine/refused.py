@@ -62,4 +62,8 @@ def _demand(loaded: LoadedWorkload, problem: Problem, name: str) -> str:
     n = next(i for i, s in enumerate(loaded.workload.services) if s.name == name)
     peak = problem.peak_rps(problem.service_index(name))
     path = f"services.{n}.demand"
+    changed = [
+        p for p, place in loaded.places.items() if p.startswith(path) and place.file.startswith("--set")
+    ]
+    path = changed[-1] if changed else path
     return f"{path} ({loaded.place(path)}; at most {peak:.4g} requests/s)"

@@ -7,6 +7,8 @@ from solver.inputs.draft import Draft
 from solver.inputs.time_consistency import check_time
 from solver.inputs.validation import nearest, shorten
 
+LEAST_RPS = 1e-9  # a service's largest rate
+
 
 def check_consistency(draft: Draft, workload: Workload) -> None:
     """Complain about statements that are fine alone and wrong together."""
@@ -24,6 +26,9 @@ def check_consistency(draft: Draft, workload: Workload) -> None:
             service.kv_precisions,
         )
         _check_serving(draft, f"services.{index}", service)
+        if 0 < max(service.demand.rate_rps, default=0.0) < LEAST_RPS:
+            words = f"at most {max(service.demand.rate_rps):.3g} requests/s, one in more than 30 years"
+            draft.complain(f"services.{index}.demand.rate_rps", words, "check the unit, or leave it out")
         if service.lengths_are == "numbers" and (
             workload.hardware.profiles != "only" or "api" in service.acquisitions
         ):

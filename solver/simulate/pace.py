@@ -61,7 +61,7 @@ class Pace:
     def affordable(self, done: int, seconds: float) -> int:
         """Prompt tokens that fit into ``seconds`` when ``done`` tokens are prefilled already."""
         linear = self.prefill_s + 2 * self.quadratic * done
-        if self.quadratic <= 0:
+        if self.quadratic <= 0 or math.isinf(linear * linear):
             return int(seconds / linear + _ROUNDING) if linear > 0 else 1 << 40
         root = math.sqrt(linear * linear + 4 * self.quadratic * seconds)
         return int((root - linear) / (2 * self.quadratic) + _ROUNDING)

@@ -220,7 +220,8 @@ class Case(Question):
         prices = site.tariff_usd_kwh
         if not prices:
             return written(site.energy_usd_kwh)
-        return max(written(prices[h % len(prices)]) for h in self.plan.periods[period]["covers"])
+        hours = self.plan.periods[period].get("covers") or range(len(prices))
+        return max(written(prices[h % len(prices)]) for h in hours)
 
     def serves(self, line: SystemPurchase, epoch: int) -> bool:
         """Whether the committed systems of a line serve through a whole epoch: alive and not sold.

@@ -28,6 +28,7 @@ from solver.verify.size import MOST_PERIODS, too_large
 from solver.verify.streams import well_formed
 
 MOST_EPOCHS = 1000
+MOST_HOURS = 10**6  # of a curve
 MOST_GROWTH = 1e6
 SIGNED = ("intercept", "growth_per_year", "energy_growth_per_year")
 UNBOUNDED = ("ttft_s", "end_to_end_s", "weight_life_years", "life_years")  # never, for ever
@@ -210,6 +211,7 @@ def _grouped_well(period: Mapping[str, Any], services: int) -> bool:
     covers = period.get("covers", [])
     return (
         all(isinstance(part, list | tuple) for part in (means, own, covers))
+        and all(is_index(hour, MOST_HOURS) for hour in covers)
         and len(means) in (0, services)
         and all(is_number(rate) and rate >= 0 for rate in means)
         and all(is_index(k, services) for k in own)
