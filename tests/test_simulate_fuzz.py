@@ -208,6 +208,16 @@ def test_a_pool_whose_requests_take_no_slots_is_refused(plans: list[Any], tmp_pa
     assert name in said and "no length bucket takes slots" in said
 
 
+def test_a_prompt_that_takes_longer_than_floats_tell_is_replayed(plans: list[Any], tmp_path: Path) -> None:
+    """Found by setting every number of a plan in turn: the square of such a time is infinite."""
+    plan = copy.deepcopy(plans[LESSONS.index("46-kv-behind-a-link")])
+    for point in plan["points"].values():
+        point["step"] |= {"prefill_s": 1e300, "prefill_quadratic_s": 1e-9}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    code, said = ending(["simulate", str(tmp_path / "plan.json"), "--requests", "200"])
+    assert code == 6, said
+
+
 @pytest.mark.parametrize("name", ["mtbf_hours", "repair_hours"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_a_system_that_is_never_up_or_never_down_is_refused(
