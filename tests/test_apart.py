@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from solver.backend.highs import HighsModel
 from solver.backend.outcome import Ending, Outcome
 from solver.engine import apart
-from solver.engine.apart import parts_of, solve_apart
+from solver.engine.apart import parts_of, search, solve_apart
 from solver.formulation.model import Program
 
 
@@ -119,3 +119,16 @@ def test_part_by_part_costs_what_the_whole_costs(needs: list[int], held: dict[in
     assert found.objective == pytest.approx(whole.objective, abs=1e-6)
     assert found.values is not None
     assert all(found.values[c] == low for c, (low, _) in bounds.items())
+
+
+def test_a_known_plan_stands_where_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HiGHS may not take up a plan that it is offered: the time is over with nothing found."""
+    nothing = Outcome(Ending.NO_POINT, "kTimeLimit", None, np.inf, 30.0, 1.0)
+    monkeypatch.setattr(HighsModel, "solve", lambda *_: nothing)
+    model = HighsModel(knapsacks([3]))
+    values = np.zeros(12)
+    values[0] = 10.0  # covers 3 x 10 at 4 k$ each
+    found = search(model, {}, 0.0, 1.0, values)
+    assert (found.ending, found.objective, found.bound) == (Ending.FEASIBLE, 40.0, 30.0)
+    assert found.values is values
+    assert search(model, {}, 0.0, 1.0) is nothing

@@ -9,17 +9,21 @@ from small_problems import cost_of, make_case
 from test_registry import base, change, with_idle
 
 from solver.backend.highs import HighsModel
+from solver.backend.outcome import Ending
 from solver.cli.app import main
 from solver.cli.options import share
 from solver.domain.workload import Money, Site
+from solver.engine.attempt import reach_goal
+from solver.engine.dispatch import rows_hold
 from solver.engine.near_best import add_use, counts_of, forbid, near_best
 from solver.engine.solve import Request, solve
 from solver.errors import UsageError
 from solver.formulation.build import build_program
 from solver.formulation.goals import goal_terms, hold_goal
-from solver.formulation.prepare import Prepared
+from solver.formulation.prepare import Prepared, prepare
 from solver.formulation.problem import Problem
 from solver.inputs.catalogs import load_catalog
+from solver.inputs.references import resolve_references
 from solver.inputs.workload import load_workload
 from solver.operating_points.build import Menu
 from solver.performance.calibration import load_calibration
@@ -44,6 +48,19 @@ def test_least_power_takes_the_frugal_system() -> None:
     assert outcome.objective == pytest.approx(4 * 1.0 * 1.3)
     hold_goal(program, terms, outcome.objective, "power")
     assert HighsModel(program).solve().objective == pytest.approx(400.0)  # four at $100k
+
+
+def test_the_plan_that_reaches_a_goal_is_one_for_its_least_cost() -> None:
+    """Lesson 49: the values found for the goal keep every row, also the one that then holds it."""
+    catalog = load_catalog()
+    loaded = resolve_references(load_workload(Path("workloads/49-least-carbon.yaml")), catalog)
+    prepared = prepare(loaded.workload, catalog, load_calibration())
+    program = build_program(prepared.problem)
+    ending, values = reach_goal(loaded, prepared, program, Request())
+    assert ending is Ending.OPTIMAL
+    assert values is not None
+    assert program.rows[-1].family == "goal"
+    assert rows_hold(program, dict(enumerate(values)), 1e-7)
 
 
 def test_most_traffic_within_a_budget() -> None:

@@ -98,7 +98,8 @@ def search(
 ) -> Outcome:
     """The program in whole numbers within other bounds of some columns, ``start`` a known plan.
 
-    Part by part, where it falls apart.
+    Part by part, where it falls apart. Where nothing is found in time the known plan stands, which HiGHS may
+    not take up.
     """
     apart = solve_apart(model, bounds, gap, seconds, start)
     if apart is not None:
@@ -106,7 +107,10 @@ def search(
     with model.bounded(bounds):
         if start is not None:  # HiGHS forgets it when bounds change
             model.start_from(start)
-        return model.solve(gap, seconds)
+        outcome = model.solve(gap, seconds)
+    if start is None or outcome.values is not None or outcome.ending not in STOPPED:
+        return outcome
+    return replace(outcome, ending=Ending.FEASIBLE, values=start, objective=model.cost(start))
 
 
 def solve_apart(

@@ -81,13 +81,14 @@ def attempt(
         return found, repair(found.program, found.outcome.values)
     for safety in SAFETY:
         program = build_program(prepared.problem)
-        proven = True
+        proven, reached = True, None
         if prepared.problem.workload.objective != "cost":
-            proven = reach_goal(loaded, prepared, program, request) is Ending.OPTIMAL
+            ending, reached = reach_goal(loaded, prepared, program, request)
+            proven = ending is Ending.OPTIMAL
         model = HighsModel(tightened(program, safety))
         if whole.time_limit_s is not None:
             request = replace(whole, time_limit_s=left_of(whole, began + whole.time_limit_s))
-        outcome, proof, multipliers = search_plan(prepared.problem, program, model, request, known)
+        outcome, proof, multipliers = search_plan(prepared.problem, program, model, request, known, reached)
         raise_unless_point(outcome, loaded, prepared)
         values = outcome.values
         assert values is not None
@@ -110,15 +111,19 @@ def attempt(
 
 
 def search_plan(
-    problem: Problem, program: Program, model: HighsModel, request: Request, fleet: Fleet | None = None
+    problem: Problem,
+    program: Program,
+    model: HighsModel,
+    request: Request,
+    fleet: Fleet | None = None,
+    known: NDArray[np.float64] | None = None,
 ) -> tuple[Outcome, HighsModel, NDArray[np.float64] | None]:
     """The outcome of a program, the model that proves its bound, and multipliers of the rows of that model's
     linear program if it was solved.
 
-    A known ``fleet`` may serve it too.
+    A known ``fleet`` may serve it too; or a plan is ``known``.
     """
     began = time.perf_counter()
-    known = None
     if fleet is not None:
         known = dispatch(program, fleet.columns(program), 0.0, began + AGAIN_SECONDS)
     if known is None:
@@ -178,15 +183,22 @@ def mean_hours_bound(prepared: Prepared, request: Request) -> tuple[HighsModel, 
     return model, model.solve(request.gap, request.time_limit_s).bound
 
 
-def reach_goal(loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request) -> Ending:
+def reach_goal(
+    loaded: LoadedWorkload, prepared: Prepared, program: Program, request: Request
+) -> tuple[Ending, NDArray[np.float64] | None]:
     """Solve for the workload's goal (least power or carbon, most traffic) and hold it while the cost is
-    minimised; the ending tells whether the goal's value is proven."""
-    goal = prepared.problem.workload.objective
+    minimised; the ending tells whether the goal's value is proven, and the values are a plan that has it."""
+    goal, began = prepared.problem.workload.objective, time.perf_counter()
     terms = goal_terms(prepared.problem, program)
-    outcome = HighsModel(program, terms).solve(request.gap, request.time_limit_s)
+    model = HighsModel(program, terms)
+    known = start(prepared.problem, model, request.time_limit_s) if goal != "traffic" else None
+    if known is not None:
+        model.start_from(known)
+    end = None if request.time_limit_s is None else began + request.time_limit_s
+    outcome = model.solve(request.gap, left_of(request, end))
     raise_unless_point(outcome, loaded, prepared)
     hold_goal(program, terms, outcome.objective, goal)
-    return outcome.ending
+    return outcome.ending, outcome.values
 
 
 def tightened(program: Program, safety: float) -> Program:
