@@ -53,7 +53,9 @@ def test_least_power_takes_the_frugal_system() -> None:
 def test_the_plan_that_reaches_a_goal_is_one_for_its_least_cost() -> None:
     """Lesson 49: the values found for the goal keep every row, also the one that then holds it."""
     catalog = load_catalog()
-    loaded = resolve_references(load_workload(Path("workloads/49-least-carbon.yaml")), catalog)
+    loaded = resolve_references(
+        load_workload(Path(__file__).parents[1] / "workloads" / "49-least-carbon.yaml"), catalog
+    )
     prepared = prepare(loaded.workload, catalog, load_calibration())
     program = build_program(prepared.problem)
     ending, values = reach_goal(loaded, prepared, program, Request())
