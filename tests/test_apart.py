@@ -132,3 +132,21 @@ def test_a_known_plan_stands_where_nothing_is_found(monkeypatch: pytest.MonkeyPa
     assert (found.ending, found.objective, found.bound) == (Ending.FEASIBLE, 40.0, 30.0)
     assert found.values is values
     assert search(model, {}, 0.0, 1.0) is nothing
+
+
+def test_a_known_plan_beyond_the_bounds_is_not_taken_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two parts, each served by column 0 in the known plan, which bounds shut in both. Nothing is found for
+    either in time: half of a plan is none, so the whole known plan stands."""
+    program = knapsacks([3, 3])
+    nothing = Outcome(Ending.NO_POINT, "kTimeLimit", None, np.inf, 10.0, 1.0)
+    monkeypatch.setattr(HighsModel, "solve", lambda *_: nothing)
+    values = np.zeros(24)
+    values[[0, 12]] = 10.0
+    model = HighsModel(program)
+    shut = {0: (0.0, 0.0), 12: (0.0, 0.0)}
+    assert parts_of(program, model.costs, shut) is not None
+    found = search(model, shut, 0.0, 1.0, values)
+    assert found.values is not None
+    for row in program.rows:
+        assert sum(a * found.values[c] for c, a in row.terms) >= row.rhs
+    assert found.objective == pytest.approx(85.0)  # 10 x 4 and 10 x 4.5

@@ -22,6 +22,8 @@ Bounds = dict[int, tuple[float, float]]
 Floats = NDArray[np.float64]
 #: Parts of fewer nonzeros go together with others: HiGHS solves them at once.
 SMALLEST = 100
+#: Values of a known plan are within bounds that they exceed by so much.
+NEAR = 1e-6
 #: Endings after which a known plan stands.
 STOPPED = (Ending.NO_POINT, Ending.INTERRUPTED)
 #: Endings of which the first that any part has is that of the whole.
@@ -99,15 +101,19 @@ def search(
     """The program in whole numbers within other bounds of some columns, ``start`` a known plan.
 
     Part by part, where it falls apart. Where nothing is found in time the known plan stands, which HiGHS may
-    not take up.
+    not take up, also if it does not keep these bounds.
     """
-    apart = solve_apart(model, bounds, gap, seconds, start)
+    fits = start is not None and all(
+        low - NEAR <= start[c] <= high + NEAR for c, (low, high) in bounds.items()
+    )
+    apart = solve_apart(model, bounds, gap, seconds, start if fits else None)
     if apart is not None:
-        return apart
-    with model.bounded(bounds):
-        if start is not None:  # HiGHS forgets it when bounds change
-            model.start_from(start)
-        outcome = model.solve(gap, seconds)
+        outcome = apart
+    else:
+        with model.bounded(bounds):
+            if start is not None:  # HiGHS forgets it when bounds change
+                model.start_from(start)
+            outcome = model.solve(gap, seconds)
     if start is None or outcome.values is not None or outcome.ending not in STOPPED:
         return outcome
     return replace(outcome, ending=Ending.FEASIBLE, values=start, objective=model.cost(start))
@@ -119,7 +125,7 @@ def solve_apart(
     """The outcome of a model's program within other bounds, part by part; None if it is one part.
 
     Each part gets the share of the time left that it has of the columns left. After Ctrl-C, and where a part
-    has found nothing in its time, ``start`` (a known plan) stands.
+    has found nothing in its time, ``start`` (a known plan within the bounds) stands.
     """
     found = parts_of(model.program, model.costs, bounds)
     if found is None:
