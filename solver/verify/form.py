@@ -222,6 +222,11 @@ def _grouped_well(period: Mapping[str, Any], services: int) -> bool:
 
 def _sane(value: Any, name: str = "") -> bool:
     """The numbers of a dataclass that checks read are finite and not negative, but for the named ones."""
+    if isinstance(value, int | float):
+        small = abs(value) <= LARGEST or (value == math.inf and name in UNBOUNDED)
+        return small and (value >= 0 or name in SIGNED)
+    if isinstance(value, str):
+        return True
     if is_dataclass(value):
         inner = ((field.name, getattr(value, field.name)) for field in fields(value))
         return all(field in UNREAD or _sane(item, field) for field, item in inner)
@@ -229,7 +234,4 @@ def _sane(value: Any, name: str = "") -> bool:
         return all(_sane(item, str(key)) for key, item in value.items())
     if isinstance(value, list | tuple):
         return all(_sane(item, name) for item in value)
-    if isinstance(value, int | float):
-        small = abs(value) <= LARGEST or (value == math.inf and name in UNBOUNDED)
-        return small and (value >= 0 or name in SIGNED)
     return True
