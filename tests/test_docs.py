@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from solver.cli.app import main
+from solver.inputs.catalogs import load_catalog
 from solver.inputs.workload import workload_from
 from solver.inputs.yaml_text import load_yaml
 
@@ -109,6 +110,14 @@ def test_every_page_is_in_the_index() -> None:
     linked = {os.path.normpath(t) for t in re.findall(r"\]\(([^)#\s:]+)\)", index.read_text())}
     pages = {str(p.relative_to(index.parent)) for p in index.parent.rglob("*.md")} - {"index.md"}
     assert pages - linked == set(), "name these pages in docs/index.md"
+
+
+def test_the_readme_counts_what_the_catalogs_hold() -> None:
+    """Within a tenth: systems, models and token prices."""
+    catalog, text = load_catalog(), (ROOT / "README.md").read_text()
+    told = {what: int(n) for n, what in re.findall(r"(\d+) (systems|models|token prices)", text)}
+    held = {"systems": catalog.systems, "models": catalog.models, "token prices": catalog.apis}
+    assert told == {what: pytest.approx(len(entries), rel=0.1) for what, entries in held.items()}
 
 
 def test_the_check_of_shown_lines_can_fail() -> None:
