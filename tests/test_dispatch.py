@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solver.backend.linear import Rows, least
 from solver.engine.dispatch import _hours_apart, dispatch
 from solver.formulation.model import Program
 
@@ -87,3 +88,15 @@ def test_no_choice_of_rentals_is_cheaper(arriving: list[int], bought: int) -> No
 
     best = min(sum(n) for n in itertools.product(range(4), repeat=hours) if enough(n))
     assert served(program, found) == pytest.approx(best * RENT_KUSD)
+
+
+def test_a_known_plan_that_highs_refuses_is_no_silent_loss() -> None:
+    """Values of another number of columns: a fault of ours, which the return code tells."""
+    rows = Rows.none()
+    rows.add({0: 1.0}, 3.0, np.inf)
+    costs, high = np.array([1.0]), np.array([9.0])
+    found = least(costs, rows, high, whole=[0], known=np.array([4.0]))
+    assert found is not None
+    assert list(found) == [3.0]
+    with pytest.raises(RuntimeError, match="known plan"):
+        least(costs, rows, high, whole=[0], known=np.array([4.0, 1.0]))

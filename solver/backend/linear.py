@@ -95,7 +95,8 @@ def least(
     if known is not None:
         solution = highspy.HighsSolution()
         solution.col_value = known.tolist()
-        solver.setSolution(solution)
+        if solver.setSolution(solution) == highspy.HighsStatus.kError:
+            raise RuntimeError("HiGHS does not accept the known plan")
     if len(rows.values) < SMALL:
         run_here(solver)
     elif run(solver):

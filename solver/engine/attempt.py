@@ -121,10 +121,10 @@ def search_plan(
     """The outcome of a program, the model that proves its bound, and multipliers of the rows of that model's
     linear program if it was solved.
 
-    A known ``fleet`` may serve it too; or a plan is ``known``.
+    A plan may be ``known``, or a ``fleet`` that may serve it too.
     """
     began = time.perf_counter()
-    if fleet is not None:
+    if known is None and fleet is not None:
         known = dispatch(program, fleet.columns(program), 0.0, began + AGAIN_SECONDS)
     if known is None:
         known = start(problem, model, request.time_limit_s)

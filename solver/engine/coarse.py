@@ -185,7 +185,7 @@ def _steps(state: _Search) -> None:
     _, linear, near_program = found
     alone = hours_alone(coarse.linear.outcome.seconds, state.part(BETTER))
     most = linear.outcome.objective - state.bound  # no groups raise the bound by more
-    if alone and most > WORTH * (state.objective - state.bound):
+    if alone and (state.values is None or most > WORTH * (state.objective - state.bound)):
         groups = turning_groups(problem, near_program, linear.duals, alone)
         coarse = MeanHours.of(problem, groups, state.part(BETTER))
         state.prove(coarse)
