@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from verify_fixture import API, NVM, asked, complete_plan
 
@@ -160,6 +160,7 @@ def test_hours_that_are_none_end_in_a_verdict(covers: Any, tmp_path: Path) -> No
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(seed=698, count=1)  # an API whose first token never comes
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 3))
 def test_a_spoilt_plan_ends_in_a_verdict_or_a_complaint(
     tmp_path: Path, text: str, seed: int, count: int

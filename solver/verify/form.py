@@ -147,7 +147,8 @@ def _facts(case: Case) -> Iterator[Broken]:
             yield Broken(f"{id_!r} holds the facts of {entry.id!r}")
         if getattr(entry, "tier_of", "") not in offers:
             yield Broken(f"{id_!r} is a tier of {entry.tier_of!r}, which is no offer")
-        if not _sane(entry):
+        never = getattr(entry, "ttft_s", None) == math.inf  # an API's is one number; points may lack a length
+        if never or not _sane(entry):
             yield Broken(f"{id_!r} has a number that is negative, infinite or not a number")
     servers: list[OperatingPoint | ApiPoint] = [*case.points.values(), *case.apis.values()]
     for server in servers:
